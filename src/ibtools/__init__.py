@@ -1,0 +1,8 @@
+"""Implicit bias of gradient descent: what happened, what must happen, and the claims that compare.
+
+The floors, from the ground up: ``data``; ``models``; side by side ``trainers``, ``metrics`` and
+``theory``; on top ``claims`` and ``show``. No import goes up. Importing the package is quick and
+needs no torch.
+"""
+
+__version__ = "0.1.0"

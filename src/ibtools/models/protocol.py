@@ -1,0 +1,54 @@
+"""What a trainer asks of a regression model."""
+
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+
+@runtime_checkable
+class RegressionModel(Protocol):
+    """A model with a flat parameter vector and a linear predictor."""
+
+    @property
+    def parameters(self) -> Float[np.ndarray, " p"]:
+        """All weights as one vector, (p,)."""
+        ...
+
+    @property
+    def predictor(self) -> Float[np.ndarray, " d"]:
+        """The linear predictor w, (d,)."""
+        ...
+
+    def replace(self, parameters: Float[np.ndarray, " p"]) -> Self:
+        """Return the same architecture with other `parameters`, (p,)."""
+        ...
+
+    def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        """Return the outputs on the rows of `X`, (n,)."""
+        ...
+
+    def velocity(
+        self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
+    ) -> Float[np.ndarray, " p"]:
+        """Return −∂L/∂parameters, (p,), of L = ½‖r‖² at the residual r = y − prediction, (n,)."""
+        ...
+
+    def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
+        """Return the Gram matrix, (n, n), of the outputs' gradients in the parameters."""
+        ...
+
+
+@runtime_checkable
+class DualModel(RegressionModel, Protocol):
+    """A model whose weights are an exact function of the accumulated gradient P = ∫ Xᵀr dt."""
+
+    def after(self, accumulated: Float[np.ndarray, " d"]) -> Self:
+        """Return the model after gradient flow has accumulated P, (d,)."""
+        ...
+
+    def predictor_after(
+        self, accumulated: Float[np.ndarray, " d"]
+    ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
+        """Return the predictor after P and its (diagonal) derivative in P, each (d,)."""
+        ...

@@ -1,0 +1,300 @@
+"""Grids: the values a reader can choose for a parameter, and how they are written beside a slider."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import string
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_MINUS = "−"
+
+Spacing = Literal["linear", "geometric", "choice"]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The values of one parameter of an interactive figure.
+
+    Made by :func:`linspace`, :func:`geomspace` and :func:`choices`.
+
+    Parameters
+    ----------
+    values
+        What the reader can choose, in the order of the slider; at least one, all different.
+    spacing
+        ``"linear"`` and ``"geometric"`` grids are samples of a continuous parameter: with a live
+        kernel the reader can also stop between them. A ``"choice"`` has no values in between.
+    label
+        What stands beside the slider, e.g. ``"scale α"``. Empty: the parameter's name.
+    format
+        A format of :meth:`str.format` with one field. What it writes as ``1.0e-04`` is shown as
+        10⁻⁴, and a hyphen before a digit as a minus sign. A unit follows the field:
+        ``"{:.2f} s"``.
+
+    Raises
+    ------
+    ValueError
+        If there are no values, a number among them is not finite, two are equal, a label or
+        format cannot be used, or the spacing does not fit the values.
+    TypeError
+        If a value of a linear or geometric grid is not a real number.
+
+    Examples
+    --------
+    >>> Grid((1, 2, 4), "choice", label="depth").text(2)
+    '2'
+    """
+
+    values: tuple[Any, ...]
+    spacing: Spacing
+    label: str = ""
+    format: str = "{}"
+
+    def __post_init__(self) -> None:
+        """Check everything once, so that no other place has to."""
+        if self.spacing not in ("linear", "geometric", "choice"):
+            raise ValueError(
+                f"spacing must be 'linear', 'geometric' or 'choice', got {self.spacing!r}"
+            )
+        if not isinstance(self.label, str) or not isinstance(self.format, str):
+            raise TypeError(
+                f"label and format must be strings, got {self.label!r} and {self.format!r}"
+            )
+        values = tuple(_plain(value) for value in self.values)
+        object.__setattr__(self, "values", values)
+        if not values:
+            raise ValueError(f"a grid needs at least one value, {self._name()} has none")
+        for value in values:
+            number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+            if not number and self.spacing != "choice":
+                raise TypeError(
+                    f"{self._name()} is {self.spacing}, so its values must be real numbers, "
+                    f"got {value!r}; use choices(...) for anything else"
+                )
+            if number and not math.isfinite(value):
+                raise ValueError(f"{self._name()} must hold finite values only, got {value!r}")
+        for i, value in enumerate(values):
+            if any(value == other for other in values[:i]):
+                raise ValueError(f"{self._name()} holds {value!r} twice; the values must differ")
+        if self.spacing == "geometric" and not (
+            all(value > 0 for value in values) or all(value < 0 for value in values)
+        ):
+            raise ValueError(
+                f"{self._name()} is geometric, so its values must have one sign and not be zero, "
+                f"got {values!r}"
+            )
+        fields = [name for _, name, _, _ in string.Formatter().parse(self.format) if name is not None]
+        if len(fields) != 1:
+            raise ValueError(
+                f"format must hold exactly one field such as '{{:.2f}}', got {self.format!r}"
+            )
+        texts: dict[str, Any] = {}
+        for value in values:
+            text = self.text(value)
+            if text in texts:
+                raise ValueError(
+                    f"format {self.format!r} writes both {texts[text]!r} and {value!r} as "
+                    f"{text!r}; the reader could not tell them apart: show more digits"
+                )
+            texts[text] = value
+
+    def _name(self) -> str:
+        return f"grid {self.label!r}" if self.label else "the grid"
+
+    def text(self, value: Any) -> str:
+        """Return how a value is shown: ``3.2·10⁻⁵``.
+
+        Examples
+        --------
+        >>> geomspace(1e-4, 10.0, 6, label="scale α").text(1e-4)
+        '10⁻⁴'
+        >>> geomspace(1e-4, 10.0, 6, label="scale α", format="{:.2g}").text(3.2e-5)
+        '3.2·10⁻⁵'
+        >>> linspace(-1, 1, 5, label="shape s").text(-0.5)
+        '−0.50'
+        """
+        try:
+            written = self.format.format(value)
+        except (ValueError, TypeError, IndexError, KeyError) as error:
+            raise ValueError(f"format {self.format!r} cannot write {value!r}: {error}") from error
+        return _typeset(written)
+
+    def spoken(self, value: Any) -> str:
+        """Return how a value is read aloud; superscripts are silent in many screen readers.
+
+        Examples
+        --------
+        >>> geomspace(1e-4, 10.0, 6, label="scale α").spoken(1e-4)
+        '10 to the minus 4'
+        """
+        return _speak(self.text(value))
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _typeset(written: str) -> str:
+    out = []
+    for word in written.split(" "):
+        mantissa, e, exponent = word.partition("e")
+        try:
+            power = int(exponent) if e else None
+            float(mantissa)
+        except ValueError:
+            is_negative_number = word[:1] == "-" and word[1:2].isdigit()
+            out.append(_MINUS + word[1:] if is_negative_number else word)
+            continue
+        if mantissa.startswith("-"):
+            sign, mantissa = _MINUS, mantissa[1:]
+        else:
+            sign = ""
+        if float(mantissa) == 0.0:
+            sign = ""
+        if power is None or float(mantissa) == 0.0:
+            out.append(sign + mantissa)
+            continue
+        if "." in mantissa:
+            mantissa = mantissa.rstrip("0").rstrip(".")
+        raised = "10" + str(power).translate(_SUPERSCRIPTS)
+        if power == 0:
+            out.append(sign + mantissa)
+        elif mantissa == "1":
+            out.append(sign + raised)
+        else:
+            out.append(f"{sign}{mantissa}·{raised}")
+    return " ".join(out)
+
+
+def _speak(text: str) -> str:
+    back = {ord(raised): plain for plain, raised in zip("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True)}
+    out = []
+    i = 0
+    while i < len(text):
+        raised = ""
+        while i < len(text) and text[i] in "⁰¹²³⁴⁵⁶⁷⁸⁹⁻":
+            raised += text[i]
+            i += 1
+        if raised:
+            out.append(" to the " + raised.replace("⁻", "minus ").translate(back))
+            continue
+        out.append({"·": " times ", _MINUS: "minus "}.get(text[i], text[i]))
+        i += 1
+    return "".join(out)
+
+
+def _count(num: int) -> int:
+    if isinstance(num, bool) or not isinstance(num, numbers.Integral):
+        raise TypeError(f"num must be an integer, got {num!r}")
+    if num < 1:
+        raise ValueError(f"num must be at least 1, got {num}")
+    return int(num)
+
+
+def _ends(start: float, stop: float, num: int) -> tuple[float, float]:
+    for name, value in (("start", start), ("stop", stop)):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise TypeError(f"{name} must be a real number, got {value!r}")
+        if not math.isfinite(value):
+            raise ValueError(f"{name} must be finite, got {value!r}")
+    if num > 1 and start == stop:
+        raise ValueError(f"start and stop must differ where num > 1, got {start!r} twice")
+    return float(start), float(stop)
+
+
+def linspace(start: float, stop: float, num: int, *, label: str, format: str = "{:.2f}") -> Grid:  # noqa: A002
+    """Make a grid of `num` evenly spaced values, both ends among them.
+
+    Parameters
+    ----------
+    start, stop
+        First and last value, finite.
+    num
+        Number of values, at least 1.
+    label
+        What stands beside the slider.
+    format
+        How a value is written, see :class:`Grid`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an end is not a finite real number, or `num` is not a positive integer.
+
+    Examples
+    --------
+    >>> linspace(0, 1, 3, label="shape s").values
+    (0.0, 0.5, 1.0)
+    """
+    num = _count(num)
+    start, stop = _ends(start, stop, num)
+    # Rounding 0.30000000000000004 away: draw and alt text are given what the reader sees.
+    values = [float(f"{value:.15g}") for value in np.linspace(start, stop, num)]
+    return Grid(tuple(values), "linear", label, format)
+
+
+def geomspace(start: float, stop: float, num: int, *, label: str, format: str = "{:.1e}") -> Grid:  # noqa: A002
+    """Make a grid of `num` values with a constant ratio, both ends among them.
+
+    Parameters
+    ----------
+    start, stop
+        First and last value, finite, not zero, of one sign.
+    num
+        Number of values, at least 1.
+    label
+        What stands beside the slider.
+    format
+        How a value is written, see :class:`Grid`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an end is not a finite real number, one is zero or the signs differ, or `num` is not
+        a positive integer.
+
+    Examples
+    --------
+    >>> geomspace(1e-4, 1.0, 3, label="scale α").values
+    (0.0001, 0.01, 1.0)
+    """
+    num = _count(num)
+    start, stop = _ends(start, stop, num)
+    if start * np.sign(stop) <= 0:
+        raise ValueError(
+            f"start and stop must be of one sign and not zero, got {start!r} and {stop!r}; "
+            "for a grid through zero use linspace"
+        )
+    values = [float(f"{value:.15g}") for value in np.geomspace(start, stop, num)]
+    return Grid(tuple(values), "geometric", label, format)
+
+
+def choices(values: Iterable[Any], *, label: str, format: str = "{}") -> Grid:  # noqa: A002
+    """Make a grid of values that have nothing in between: data sets, depths, methods.
+
+    Parameters
+    ----------
+    values
+        What can be chosen; numbers among them must be finite.
+    label
+        What stands beside the slider.
+    format
+        How a value is written, see :class:`Grid`.
+
+    Raises
+    ------
+    ValueError
+        If there are no values, two are equal, or a number is not finite.
+
+    Examples
+    --------
+    >>> choices(["sparse", "dense"], label="truth").values
+    ('sparse', 'dense')
+    """
+    return Grid(tuple(values), "choice", label, format)

@@ -1,0 +1,368 @@
+"""One look for all figures: sizes, lines, and colours that follow the reader's theme.
+
+A colour is written in a figure as its value in the light theme. When the figure is turned into an
+SVG, every value known here becomes a CSS variable with that value as its fallback, and the page
+gives the variable its value in the dark theme. Black becomes the colour of the surrounding text,
+white the colour of the page.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from cycler import cycler
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
+
+COLORS = MappingProxyType(
+    {
+        "blue": "#0050b0",
+        "vermillion": "#b32d00",
+        "green": "#0f9d6c",
+        "purple": "#c065c4",
+        "orange": "#8f7200",
+        "sky": "#1489b8",
+    }
+)
+"""Categorical colours by name, light theme; pass these to matplotlib.
+
+The hues are Okabe and Ito's, with lightness moved apart until every pair differs for readers with
+protanopia, deuteranopia and tritanopia too and each is legible on the page.
+"""
+
+DARK_COLORS = MappingProxyType(
+    {
+        "blue": "#5a97f5",
+        "vermillion": "#ff7430",
+        "green": "#4fe0ae",
+        "purple": "#d287bb",
+        "orange": "#f0c93c",
+        "sky": "#86d0f7",
+    }
+)
+"""What each of `COLORS` becomes in the dark theme."""
+
+FOREGROUND = "#000000"
+"""Text, spines, ticks: the page's text colour."""
+
+BACKGROUND = "#ffffff"
+"""The page's own background, e.g. behind the labels of a contour line."""
+
+MUTED = "#6b7177"
+"""Secondary lines and notes: less than the text, still legible."""
+
+GRID = "#dfe2e5"
+"""Grid lines; decoration, never the only carrier of information."""
+
+_DARK_MUTED = "#9aa3ab"
+_DARK_GRID = "#34393f"
+
+MARKERS = ("o", "s", "^", "D", "v", "P")
+"""Marker shapes, one for each of `COLORS`: no difference is carried by colour alone."""
+
+LINESTYLES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 1.6)),
+    (0, (1.2, 1.4)),
+    (0, (6, 1.5, 1.2, 1.5)),
+    (0, (2.6, 1.3)),
+    (0, (6, 1.4, 1.2, 1.4, 1.2, 1.4)),
+)
+"""Line styles, one for each of `COLORS`."""
+
+# At 5.6 inches, the default width, a point is 0.9 px on a phone of 390 px and 1.4 px on a desk.
+RC: MappingProxyType[str, Any] = MappingProxyType(
+    {
+        "axes.axisbelow": True,
+        "axes.edgecolor": FOREGROUND,
+        "axes.facecolor": "none",
+        "axes.formatter.use_mathtext": True,
+        "axes.formatter.limits": (-3, 4),
+        "axes.grid": True,
+        "axes.labelcolor": FOREGROUND,
+        "axes.labelpad": 5.0,
+        "axes.labelsize": 11.0,
+        "axes.linewidth": 0.8,
+        "axes.prop_cycle": (
+            cycler(color=list(COLORS.values()))
+            + cycler(linestyle=list(LINESTYLES))
+            + cycler(linewidth=[1.8] * len(COLORS))
+        ),
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlelocation": "left",
+        "axes.titlepad": 8.0,
+        "axes.titlesize": 11.5,
+        "axes.titleweight": "normal",
+        "axes.unicode_minus": True,
+        "contour.linewidth": 1.5,
+        "figure.constrained_layout.h_pad": 0.05,
+        "figure.constrained_layout.w_pad": 0.05,
+        "figure.dpi": 72.0,
+        "figure.facecolor": "none",
+        "figure.edgecolor": "none",
+        "font.family": ["sans-serif"],
+        "font.sans-serif": ["DejaVu Sans"],
+        "font.size": 11.0,
+        "grid.color": GRID,
+        "grid.linewidth": 0.7,
+        "image.cmap": "viridis",
+        "legend.borderaxespad": 0.4,
+        "legend.edgecolor": "none",
+        "legend.fontsize": 10.0,
+        "legend.frameon": False,
+        "legend.handlelength": 2.4,
+        "lines.linewidth": 1.8,
+        "lines.markersize": 6.0,
+        "lines.markeredgewidth": 1.2,
+        "mathtext.fontset": "dejavusans",
+        "patch.edgecolor": "none",
+        "patch.facecolor": COLORS["blue"],
+        "path.simplify": True,
+        "scatter.edgecolors": "face",
+        "svg.fonttype": "none",
+        "text.color": FOREGROUND,
+        "text.usetex": False,
+        "xtick.color": FOREGROUND,
+        "xtick.labelsize": 10.0,
+        "xtick.major.size": 4.0,
+        "xtick.minor.size": 2.0,
+        "ytick.color": FOREGROUND,
+        "ytick.labelsize": 10.0,
+        "ytick.major.size": 4.0,
+        "ytick.minor.size": 2.0,
+    }
+)
+"""The matplotlib settings of the book."""
+
+_STEPS = 101
+
+
+def _gradient(lightness: tuple[float, float]) -> tuple[str, ...]:
+    """Colours from orange over magenta to blue-violet, evenly spaced in OKLCH."""
+    colors = []
+    for t in np.linspace(0.0, 1.0, _STEPS):
+        hue = np.deg2rad(60.0 - 140.0 * t)
+        light = lightness[0] + (lightness[1] - lightness[0]) * t
+        chroma = 0.19
+        while True:
+            lab = np.array([light, chroma * np.cos(hue), chroma * np.sin(hue)])
+            rgb = _OKLAB_TO_RGB @ (_OKLAB_TO_LMS @ lab) ** 3
+            if rgb.min() >= 0.0 and rgb.max() <= 1.0:
+                break
+            chroma -= 0.002
+        curved = np.where(rgb <= 0.0031308, 12.92 * rgb, 1.055 * rgb ** (1 / 2.4) - 0.055)
+        colors.append("#" + "".join(f"{round(255 * channel):02x}" for channel in curved))
+    return tuple(colors)
+
+
+# Ottosson, "A perceptual color space for image processing" (2020).
+_OKLAB_TO_LMS = np.array(
+    [
+        [1.0, 0.3963377774, 0.2158037573],
+        [1.0, -0.1055613458, -0.0638541728],
+        [1.0, -0.0894841775, -1.2914855480],
+    ]
+)
+_OKLAB_TO_RGB = np.array(
+    [
+        [4.0767416621, -3.3077115913, 0.2309699292],
+        [-1.2684380046, 2.6097574011, -0.3413193965],
+        [-0.0041960863, -0.7034186147, 1.7076147010],
+    ]
+)
+# From faint to strong in both themes, so the order of a sequence means the same in both.
+_LIGHT_SEQUENCE = _gradient((0.66, 0.34))
+_DARK_SEQUENCE = _gradient((0.56, 0.86))
+
+THEME: MappingProxyType[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        **{COLORS[name]: (f"--ib-{name}", COLORS[name], DARK_COLORS[name]) for name in COLORS},
+        MUTED: ("--ib-muted", MUTED, _DARK_MUTED),
+        GRID: ("--ib-grid", GRID, _DARK_GRID),
+        **{
+            light: (f"--ib-sequence-{i}", light, dark)
+            for i, (light, dark) in enumerate(zip(_LIGHT_SEQUENCE, _DARK_SEQUENCE, strict=True))
+        },
+    }
+)
+"""Light value of every colour that follows the theme -> (CSS variable, light, dark)."""
+
+SEQUENCE = ListedColormap(_LIGHT_SEQUENCE, name="ib_sequence")
+"""The colours of :func:`sequence` as a matplotlib colormap, for lines and contour lines."""
+
+
+def sequence(n: int) -> list[str]:
+    """Return `n` colours in order, from faint orange to strong violet.
+
+    Lightness and hue both change steadily, so the order survives colour blindness and a
+    black-and-white print. Each has a contrast of at least 3 to the page in either theme.
+
+    Parameters
+    ----------
+    n
+        Number of colours, 1 to 101. More than about eight are hard to tell apart.
+
+    Returns
+    -------
+    list of str
+        Hexadecimal colours; in the dark theme they turn into their dark counterparts.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `n` is not an integer in 1 to 101.
+
+    Examples
+    --------
+    >>> len(sequence(5))
+    5
+    """
+    if isinstance(n, bool) or not isinstance(n, numbers.Integral):
+        raise TypeError(f"n must be an integer, got {n!r}")
+    if not 1 <= n <= _STEPS:
+        raise ValueError(f"n must be in 1 to {_STEPS}, got {n}")
+    if n == 1:
+        return [_LIGHT_SEQUENCE[-1]]
+    return [_LIGHT_SEQUENCE[round(i * (_STEPS - 1) / (int(n) - 1))] for i in range(int(n))]
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Apply the book's matplotlib settings inside a ``with`` block.
+
+    `explore` calls `draw` inside it. Use it yourself where a legend or a second axes is added to
+    a figure that goes to `picture`.
+
+    Examples
+    --------
+    >>> with house_style():
+    ...     fig, ax = figure()
+    ...     _ = ax.plot([0, 1], [0, 1], label="identity")
+    ...     _ = ax.legend()
+    """
+    with mpl.rc_context(dict(RC)):
+        yield
+
+
+def figure(
+    width: float = 5.6,
+    height: float = 3.6,
+    *,
+    nrows: int = 1,
+    ncols: int = 1,
+    **subplots: Any,
+) -> tuple[Figure, Any]:
+    """Make a figure with axes in the style of the book, outside pyplot's global state.
+
+    Widths: up to 5.6 inches every label is legible on a phone; up to 6.5 the figure shrinks to
+    the phone's width and its labels get small; anything wider scrolls sideways there, in a
+    container of its own. For several panels prefer ``nrows`` to ``ncols``, or accept the scroll.
+
+    Labels: write Greek letters and operators as Unicode ("scale α", "‖w‖₁") or as simple
+    mathtext (``r"$\\|w\\|_1$"``); both are shown in the page's font. Mathtext with fractions or
+    stretched delimiters is drawn as outlines.
+
+    Parameters
+    ----------
+    width, height
+        Size in inches, positive.
+    nrows, ncols
+        Numbers of rows and columns of axes, at least 1.
+    **subplots
+        Further arguments of :meth:`matplotlib.figure.Figure.subplots`, e.g. ``sharey=True``.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    axes : matplotlib.axes.Axes, or an array of them where there are several
+
+    Raises
+    ------
+    ValueError
+        If a size is not positive and finite.
+
+    Examples
+    --------
+    >>> fig, ax = figure()
+    >>> ax.plot([0, 1], [0, 1], color=COLORS["blue"])  # doctest: +ELLIPSIS
+    [<matplotlib.lines.Line2D ...>]
+    """
+    for name, value in (("width", width), ("height", height)):
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be a positive number of inches, got {value!r}")
+    with house_style():
+        fig = Figure(figsize=(width, height), layout="constrained")
+        axes = fig.subplots(nrows, ncols, **subplots)
+    return fig, axes
+
+
+def level_sets(
+    axes: Axes,
+    x: Float[np.ndarray, "columns"],
+    y: Float[np.ndarray, "rows"],
+    values: Float[np.ndarray, "rows columns"],
+    levels: Float[np.ndarray, "levels"] | list[float],
+    *,
+    linewidths: float = 1.4,
+) -> QuadContourSet:
+    """Draw level sets as lines in the colours of :func:`sequence`, in either theme.
+
+    Filled contours are left out on purpose: their patches would hide the page's background and
+    say nothing that lines with an order of colours do not.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    x, y
+        Coordinates of the columns and the rows of `values`.
+    values
+        The function on the grid. Values that are not finite leave a gap.
+    levels
+        The levels, strictly increasing, at least one.
+    linewidths
+        Width of the lines in points.
+
+    Returns
+    -------
+    matplotlib.contour.QuadContourSet
+
+    Raises
+    ------
+    ValueError
+        If the levels are empty, not finite or not strictly increasing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> fig, ax = figure()
+    >>> x = np.linspace(-1, 1, 30)
+    >>> drawn = level_sets(ax, x, x, x[:, None] ** 2 + x**2, [0.25, 0.5, 1.0])
+    >>> len(drawn.levels)
+    3
+    """
+    levels = np.asarray(levels, dtype=float)
+    if levels.size == 0 or not np.all(np.isfinite(levels)) or np.any(np.diff(levels) <= 0):
+        raise ValueError(
+            f"levels must be finite, strictly increasing and at least one, got {levels!r}"
+        )
+    return axes.contour(
+        x,
+        y,
+        np.ma.masked_invalid(values),
+        levels=levels,
+        colors=sequence(len(levels)),
+        linewidths=linewidths,
+        negative_linestyles="solid",
+    )

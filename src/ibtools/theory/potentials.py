@@ -1,0 +1,140 @@
+"""The potentials that gradient flow minimizes without being asked to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+from ibtools._validation import array, vector
+from ibtools.models import DiagonalNet
+
+
+@dataclass(frozen=True)
+class HypentropyPotential:
+    r"""The potential of the diagonal network, a sum of hyperbolic entropies.
+
+    .. math:: q(w) = \sum_i \tfrac12 \int_{w^0_i}^{w_i} \operatorname{arcsinh}
+        \frac{2z}{\sqrt{\kappa_i}} \, dz \;-\; \tfrac12 (w_i - w^0_i)
+        \operatorname{arcsinh}\frac{2 w^0_i}{\sqrt{\kappa_i}} + q_0
+
+    Its gradient vanishes at the start :math:`w^0`, so its constrained minimizer is the Bregman
+    projection of the start. The constant :math:`q_0` is the one of Azulay et al. (2021): the
+    entropies themselves are 0 at w = 0.
+
+    Parameters
+    ----------
+    sqrt_k
+        :math:`\sqrt{\kappa_i} > 0`, shape (d,): small ones make q an ℓ₁ norm, large ones a weighted
+        squared ℓ₂ norm.
+    start
+        :math:`w^0`, shape (d,).
+
+    Raises
+    ------
+    ValueError
+        If an entry of `sqrt_k` is not above 0, or the shapes differ.
+
+    Examples
+    --------
+    >>> q = HypentropyPotential(sqrt_k=[2.0, 2.0], start=[0.0, 0.0])
+    >>> q.gradient(np.array([np.sinh(1.0), 0.0]))
+    array([0.5, 0. ])
+    """
+
+    sqrt_k: Float[np.ndarray, " d"]
+    start: Float[np.ndarray, " d"]
+
+    def __init__(self, sqrt_k: ArrayLike, start: ArrayLike) -> None:
+        size = array("sqrt_k", sqrt_k, ndim=1).size
+        for name, value in (("sqrt_k", sqrt_k), ("start", start)):
+            entries = vector(name, value, size=size).copy()
+            entries.flags.writeable = False
+            object.__setattr__(self, name, entries)
+        flat = np.flatnonzero(self.sqrt_k <= 0)
+        if flat.size:
+            raise ValueError(
+                f"sqrt_k must be greater than 0, got {self.sqrt_k[flat[0]]:g} at index {flat[0]}; "
+                "a network has sqrt_k = 0 where one of its two halves is zero and the other "
+                "balanced: that coordinate can never change sign, and no potential on all of R "
+                "exists. Move the start a little"
+            )
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates d."""
+        return self.sqrt_k.size
+
+    @property
+    def offset(self) -> Float[np.ndarray, " d"]:
+        """Twice the mirror variable of the start, arcsinh(2w⁰/√κ), (d,)."""
+        return np.arcsinh(2 * self.start / self.sqrt_k)
+
+    def __call__(self, w: Float[np.ndarray, "*batch d"]) -> Float[np.ndarray, "*batch"] | float:
+        """Return q(w), shape (…), for w of shape (…, d)."""
+        # An entropy of z = 2w/√k is (√k/4)(1 − √(1+z²) + z asinh z); the first two terms cancel for
+        # small z, and z² overflows for large: −z²/(1 + √(1+z²)) written with hypot does neither.
+        z = 2 * np.asarray(w) / self.sqrt_k
+        entropy = z * (np.arcsinh(z) - z / (1 + np.hypot(1, z)))
+        value = np.sum(self.sqrt_k / 4 * entropy - np.asarray(w) * self.offset / 2, axis=-1)
+        return float(value) if value.ndim == 0 else value
+
+    def gradient(self, w: Float[np.ndarray, "*batch d"]) -> Float[np.ndarray, "*batch d"]:
+        """Return the mirror variable ∇q(w), shape (…, d): zero at the start."""
+        return (np.arcsinh(2 * np.asarray(w) / self.sqrt_k) - self.offset) / 2
+
+    def inverse_gradient(self, mirror: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+        """Return the w, (d,), whose mirror variable ∇q(w) is `mirror`, (d,)."""
+        # w − w⁰ by a product instead of sinh − sinh, which cancels where √κ is large.
+        return self.start + self.sqrt_k * np.sinh(mirror) * np.cosh(mirror + self.offset)
+
+    def curvature(self, w: Float[np.ndarray, "*batch d"]) -> Float[np.ndarray, "*batch d"]:
+        """Return the diagonal of the Hessian, 1/√(κ+4w²), shape (…, d)."""
+        return 1 / np.hypot(self.sqrt_k, 2 * np.asarray(w))
+
+    def hessian(self, w: Float[np.ndarray, " d"]) -> Float[np.ndarray, "d d"]:
+        """Return the Hessian ∇²q(w), (d, d); it is diagonal, see `curvature`."""
+        return np.diag(self.curvature(w))
+
+
+def implicit_potential(net: DiagonalNet) -> HypentropyPotential:
+    r"""Return the potential that gradient flow from `net` minimizes over the interpolators.
+
+    For the diagonal network (Azulay et al. 2021, Theorem 1 and Appendix A), elementwise:
+
+    .. math:: \sqrt\kappa = \sqrt{(u_+ - v_+)^2 + (u_- + v_-)^2}\,
+        \sqrt{(u_+ + v_+)^2 + (u_- - v_-)^2},
+
+    which for an unbiased start is :math:`2(u_0^2 + v_0^2) = 4\alpha(1+s^2)/(1-s^2)`.
+
+    Parameters
+    ----------
+    net
+        The network at initialization.
+
+    Returns
+    -------
+    HypentropyPotential
+        A callable ``q(w)`` with ``q.gradient(w)`` and ``q.hessian(w)``.
+
+    Raises
+    ------
+    TypeError
+        If no potential is known for this kind of network.
+    ValueError
+        If a coordinate starts with :math:`\kappa = 0`.
+
+    Examples
+    --------
+    >>> net = DiagonalNet.from_scale_shape(scale=0.01, shape=0.0, d=3)
+    >>> q = implicit_potential(net)
+    >>> q.sqrt_k
+    array([0.04, 0.04, 0.04])
+    """
+    if not isinstance(net, DiagonalNet):
+        raise TypeError(
+            f"no potential is known for a {type(net).__name__}; allowed: DiagonalNet"
+        )
+    falling = np.hypot(net.u_plus - net.v_plus, net.u_minus + net.v_minus)
+    rising = np.hypot(net.u_plus + net.v_plus, net.u_minus - net.v_minus)
+    return HypentropyPotential(sqrt_k=falling * rising, start=net.predictor)

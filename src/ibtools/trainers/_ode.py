@@ -1,0 +1,214 @@
+"""A flow as an autonomous ODE, and how to follow it to its limit or to asked times."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.integrate import DOP853, LSODA, OdeSolver
+from tqdm.auto import tqdm
+
+from ibtools._validation import quiet
+from ibtools.models import DualModel, RegressionModel
+from ibtools.trainers.history import RegressionRun, TrainingWarning
+
+State = Float[np.ndarray, " p"]
+
+# Local errors per step. The limit hardly depends on them (`gradient_flow` says why), the path does.
+_RELATIVE_ERROR = 1e-11
+_ABSOLUTE_ERROR = 1e-14
+# Nothing moves any more, yet the residual has not vanished: a flow with all its weights dead.
+_NEVER = 1e100
+
+
+@dataclass(frozen=True)
+class System:
+    """An autonomous ODE whose state determines a network."""
+
+    start: State
+    field: Callable[[float, State], State]
+    jacobian: Callable[[float, State], Float[np.ndarray, "p p"]] | None
+    restore: Callable[[State], RegressionModel]
+    predictor: Callable[[State], Float[np.ndarray, " d"]]
+    residual: Callable[[State], Float[np.ndarray, " n"]]
+    remaining: Callable[[State], float]
+
+    def solver(self, horizon: float) -> OdeSolver:
+        """Return a stepper from the start to `horizon`: implicit where the Jacobian is known."""
+        tolerances = {"rtol": _RELATIVE_ERROR, "atol": _ABSOLUTE_ERROR}
+        if self.jacobian is None:
+            return DOP853(self.field, 0.0, self.start, horizon, **tolerances)
+        return LSODA(self.field, 0.0, self.start, horizon, jac=self.jacobian, **tolerances)
+
+    def run(
+        self,
+        times: Float[np.ndarray, " t"],
+        states: Float[np.ndarray, "t p"],
+        *,
+        tolerance: float,
+        message: str,
+    ) -> RegressionRun:
+        """Return the run that these states make."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss = np.array([0.5 * np.sum(self.residual(state) ** 2) for state in states])
+            remaining = self.remaining(states[-1]) if np.isfinite(loss[-1]) else np.inf
+        return RegressionRun(
+            times=times,
+            w=np.stack([self.predictor(state) for state in states]),
+            loss=loss,
+            net=self.restore(states[-1]),
+            converged=bool(remaining <= tolerance),
+            remaining=remaining,
+            message=message,
+            _states=states,
+            _restore=self.restore,
+        )
+
+
+def dual_system(
+    net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]
+) -> System:
+    """Return the flow of ν = ∫ r dt, n numbers whatever the size of the network."""
+
+    def predictor(state: State) -> Float[np.ndarray, " d"]:
+        return net.predictor_after(state @ X)[0]
+
+    def residual(state: State) -> Float[np.ndarray, " n"]:
+        return y - X @ predictor(state)
+
+    def jacobian(_: float, state: State) -> Float[np.ndarray, "n n"]:
+        return -(X * net.predictor_after(state @ X)[1]) @ X.T
+
+    def remaining(state: State) -> float:
+        w, slope = net.predictor_after(state @ X)
+        return _relative(slope * (_tail((X * slope) @ X.T, y - X @ w) @ X), w)
+
+    return System(
+        start=np.zeros(len(y)),
+        field=lambda _, state: residual(state),
+        jacobian=jacobian,
+        restore=lambda state: net.after(state @ X),
+        predictor=predictor,
+        residual=residual,
+        remaining=remaining,
+    )
+
+
+def parameter_system(
+    net: RegressionModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]
+) -> System:
+    """Return the flow of all the weights, which assumes nothing of the network."""
+
+    def residual(state: State) -> Float[np.ndarray, " n"]:
+        return y - net.replace(state).predict(X)
+
+    def remaining(state: State) -> float:
+        current = net.replace(state)
+        tail = _tail(current.tangent_kernel(X), y - current.predict(X))
+        ahead = net.replace(state + current.velocity(X, tail))
+        return _relative(ahead.predictor - current.predictor, current.predictor)
+
+    return System(
+        start=net.parameters,
+        field=lambda _, state: net.replace(state).velocity(X, residual(state)),
+        jacobian=None,
+        restore=net.replace,
+        predictor=lambda state: net.replace(state).predictor,
+        residual=residual,
+        remaining=remaining,
+    )
+
+
+def follow(
+    system: System,
+    X: Float[np.ndarray, "n d"],
+    *,
+    asked: Float[np.ndarray, " t"] | None,
+    tolerance: float,
+    max_steps: int,
+) -> RegressionRun:
+    """Step through the asked times or, without them, to within `tolerance` of the limit."""
+    times, states = [0.0], [system.start]
+    settled = _Settled(system, X, tolerance)
+    failure, message = "", f"within a relative {tolerance:g} of the limit"
+    with tqdm(desc="gradient flow", unit=" steps", disable=quiet(), delay=1) as bar:
+        try:
+            solver = system.solver(np.inf if asked is None else asked[-1])
+            while not (settled(times[-1], states[-1]) if asked is None else times[-1] >= asked[-1]):
+                if bar.n == max_steps:
+                    failure = f"gave up after max_steps={max_steps} steps"
+                    break
+                with np.errstate(over="ignore", invalid="ignore"):
+                    complaint = solver.step()
+                bar.update()
+                if solver.status == "failed" or not np.isfinite(solver.y).all():
+                    failure = f"the solver failed: {complaint or 'the weights overflowed'}"
+                    break
+                if solver.t > _NEVER:
+                    failure = "nothing moves any more, as when all the weights of a column are 0"
+                    break
+                if asked is None:
+                    reached, path = np.array([solver.t]), solver.y[:, None].copy()
+                else:
+                    reached = asked[(asked > solver.t_old) & (asked <= solver.t)]
+                    path = solver.dense_output()(reached) if reached.size else np.empty((0, 0))
+                times += reached.tolist()
+                states += list(path.T)
+        except KeyboardInterrupt:
+            failure = "interrupted"
+    if asked is not None:
+        message = f"reached the last of {len(asked)} asked times"
+        if asked[0] > 0 and len(times) > 1:
+            del times[0], states[0]
+    run = system.run(
+        np.array(times), np.stack(states), tolerance=tolerance, message=failure or message
+    )
+    if failure:
+        warnings.warn(
+            f"flow: {failure}, at t={run.times[-1]:.6g} with loss {run.loss[-1]:.3g}; the estimated "
+            f"relative distance to the limit is {run.remaining:.1e}, asked for {tolerance:g}",
+            TrainingWarning,
+            stacklevel=3,
+        )
+    return run
+
+
+class _Settled:
+    """Whether the flow is within tolerance of its limit; asked after every step.
+
+    The tail is summed only once the residual is small enough for the tail to be linear, and then
+    again whenever the residual has halved: a kernel costs more than a step.
+    """
+
+    def __init__(self, system: System, X: Float[np.ndarray, "n d"], tolerance: float) -> None:
+        columns = np.linalg.svd(X, full_matrices=False)
+        floor = columns.S[0] * max(X.shape) * np.finfo(float).eps
+        self._reachable = columns.U[:, columns.S > floor]
+        self._system, self._tolerance = system, tolerance
+        self._below = 1e-3 * self._gap(system.start)
+
+    def _gap(self, state: State) -> float:
+        # The part of the residual that no w can fit stays, and says nothing of the flow.
+        return float(np.linalg.norm(self._system.residual(state) @ self._reachable))
+
+    def __call__(self, time: float, state: State) -> bool:
+        gap = self._gap(state)
+        if gap > self._below or (time == 0 and gap > 0):
+            return False
+        self._below = gap / 2
+        return self._system.remaining(state) <= self._tolerance
+
+
+def _tail(
+    kernel: Float[np.ndarray, "n n"], residual: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, " n"]:
+    """Return ∫ r dt over the linear tail r' = −K r, within the directions that K can move."""
+    if not (np.isfinite(kernel).all() and np.isfinite(residual).all()):
+        return np.full_like(residual, np.inf)
+    return np.linalg.lstsq(kernel, residual, rcond=None)[0]
+
+
+def _relative(difference: Float[np.ndarray, " d"], reference: Float[np.ndarray, " d"]) -> float:
+    distance, size = float(np.linalg.norm(difference)), float(np.linalg.norm(reference))
+    return distance / size if size > 0 else (0.0 if distance == 0 else np.inf)

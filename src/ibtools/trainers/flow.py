@@ -1,0 +1,287 @@
+"""Gradient flow on the squared loss, as an ordinary differential equation."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+from tqdm.auto import tqdm
+
+from ibtools._validation import count, increasing, one_of, positive, quiet, regression_problem, vector
+from ibtools.models import DualModel, RegressionModel
+from ibtools.trainers._ode import dual_system, follow, parameter_system
+from ibtools.trainers.history import RegressionRun, TrainingWarning
+
+Net = TypeVar("Net", bound=RegressionModel)
+
+
+class Mirror(Protocol):
+    """What mirror flow asks of a potential."""
+
+    def hessian(self, w: Float[np.ndarray, " d"]) -> Float[np.ndarray, "d d"]:
+        """Return the Hessian at `w`, (d, d), positive definite."""
+        ...
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A bare linear predictor that moves in the metric of a Hessian."""
+
+    predictor: Float[np.ndarray, " d"]
+    hessian: Callable[[Float[np.ndarray, " d"]], Float[np.ndarray, "d d"]]
+
+    @property
+    def parameters(self) -> Float[np.ndarray, " d"]:
+        """The predictor itself, (d,)."""
+        return self.predictor
+
+    def replace(self, parameters: Float[np.ndarray, " d"]) -> "Predictor":
+        """Return the predictor `parameters`, (d,), in the same metric."""
+        return Predictor(parameters, self.hessian)
+
+    def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        """Return the outputs on the rows of `X`, (n,)."""
+        return X @ self.predictor
+
+    def velocity(
+        self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
+    ) -> Float[np.ndarray, " d"]:
+        """Return H⁻¹Xᵀr, (d,)."""
+        return np.linalg.solve(self.hessian(self.predictor), X.T @ residual)
+
+    def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
+        """Return X H⁻¹ Xᵀ, (n, n)."""
+        return X @ np.linalg.solve(self.hessian(self.predictor), X.T)
+
+
+def gradient_flow(
+    net: Net,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    times: ArrayLike | None = None,
+    method: str = "auto",
+    tolerance: float = 1e-10,
+    max_steps: int = 100_000,
+) -> RegressionRun[Net]:
+    r"""Integrate gradient flow of :math:`L = \frac12\|Xw(\theta) - y\|^2` on the parameters.
+
+    Parameters
+    ----------
+    net
+        The network at t = 0. Flow moves its parameters: θ' = −∂L/∂θ.
+    X, y
+        The problem: (n, d) and (n,), finite.
+    times
+        Times at which to record the path, increasing, ≥ 0. Without them the flow is followed to its
+        limit and the solver's own steps are recorded.
+    method
+        ``"dual"``: integrate the n numbers :math:`\nu = \int r\,dt` by LSODA with their exact
+        Jacobian, and read the weights off :math:`P = X^\top\nu`; for networks whose weights are a
+        function of P (`DualModel`). ``"parameters"``: integrate all weights by DOP853, which
+        assumes nothing; slow where the network is large or its scale tiny. ``"auto"``: the first
+        where it exists.
+    tolerance
+        Distance to the limit, relative to the norm of the predictor, at which to stop. It is
+        estimated by summing the flow's linear tail, so it bounds the distance in w, not the loss.
+    max_steps
+        Steps after which to give up.
+
+    Returns
+    -------
+    RegressionRun
+        ``times``, ``w``, ``loss``, final ``net``, ``converged``, ``remaining``, ``message``. With
+        asked times, ``converged`` says whether the last of them is already within tolerance.
+
+    Raises
+    ------
+    ValueError
+        If the problem is not finite, its shapes do not fit the network, `times` do not increase
+        from 0 on, or `method` is unknown or not available for this network.
+
+    Warns
+    -----
+    TrainingWarning
+        If the run ends without what was asked: too many steps, a failing solver, or an
+        interruption (Ctrl-C). It returns what it has, with ``converged=False``.
+
+    Notes
+    -----
+    Where samples outnumber dimensions, or rows depend on each other, the loss need not reach 0;
+    "converged" then speaks of the part of the residual that the columns of X can reach.
+
+    The dual's limit is a zero of :math:`y - Xw(X^\top\nu)`: an error made early on the way changes
+    the path, not the limit. This is why the limit is more accurate than the path.
+
+    References
+    ----------
+    Azulay et al. (2021), equations (3) to (5) and Appendix A for the diagonal network.
+
+    Examples
+    --------
+    >>> from ibtools.models import DiagonalNet
+    >>> net = DiagonalNet.from_scale_shape(scale=0.01, shape=0.0, d=3)
+    >>> run = gradient_flow(net, [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5])
+    >>> run.converged, run.w[-1].round(6)
+    (True, array([ 0.037056,  0.484766, -0.013175]))
+    """
+    X, y = regression_problem(X, y, columns=net.predictor.size)
+    one_of("method", method, ("auto", "dual", "parameters"))
+    asked = None if times is None else increasing("times", times)
+    positive("tolerance", tolerance)
+    count("max_steps", max_steps)
+    if method == "dual" and not isinstance(net, DualModel):
+        raise ValueError(
+            f"method='dual' needs a network whose weights are a function of the accumulated "
+            f"gradient, and {type(net).__name__} is not one; use method='parameters'"
+        )
+    dual = method != "parameters" and isinstance(net, DualModel)
+    system = dual_system(net, X, y) if dual else parameter_system(net, X, y)
+    return follow(system, X, asked=asked, tolerance=tolerance, max_steps=max_steps)
+
+
+def mirror_flow(
+    potential: Mirror,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    start: ArrayLike,
+    times: ArrayLike | None = None,
+    tolerance: float = 1e-10,
+    max_steps: int = 100_000,
+) -> RegressionRun[Predictor]:
+    r"""Integrate mirror flow :math:`\frac{d}{dt}\nabla q(w) = X^\top(y - Xw)` of a potential.
+
+    Parameters
+    ----------
+    potential
+        Anything with ``hessian(w) -> (d, d)``, positive definite.
+    X, y
+        The problem: (n, d) and (n,), finite.
+    start
+        w at t = 0, (d,).
+    times, tolerance, max_steps
+        As in `gradient_flow`.
+
+    Returns
+    -------
+    RegressionRun
+        As `gradient_flow`; its ``net`` is the bare predictor.
+
+    Raises
+    ------
+    ValueError
+        As `gradient_flow`.
+
+    Notes
+    -----
+    One Hessian is factorized at each evaluation, so this is for small d.
+
+    References
+    ----------
+    Azulay et al. (2021), Section 2; Gunasekar, Woodworth and Srebro (2020).
+
+    Examples
+    --------
+    >>> class Euclidean:
+    ...     def hessian(self, w):
+    ...         return np.eye(w.size)
+    >>> run = mirror_flow(Euclidean(), [[3.0, 4.0]], [25.0], start=[0.0, 0.0])
+    >>> run.w[-1].round(8)
+    array([3., 4.])
+    """
+    X, y = regression_problem(X, y)
+    predictor = Predictor(vector("start", start, size=X.shape[1]).copy(), potential.hessian)
+    asked = None if times is None else increasing("times", times)
+    positive("tolerance", tolerance)
+    count("max_steps", max_steps)
+    system = parameter_system(predictor, X, y)
+    return follow(system, X, asked=asked, tolerance=tolerance, max_steps=max_steps)
+
+
+def gradient_descent(
+    net: Net,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    step_size: float,
+    steps: int,
+    record_every: int = 1,
+) -> RegressionRun[Net]:
+    r"""Run plain gradient descent, :math:`\theta \leftarrow \theta - \eta\,\partial L/\partial\theta`.
+
+    Gradient flow's discretization with a fixed step, for seeing how far it strays from the flow.
+
+    Parameters
+    ----------
+    net
+        The network at the start.
+    X, y
+        The problem: (n, d) and (n,), finite.
+    step_size
+        η > 0.
+    steps
+        Number of steps, at least 1.
+    record_every
+        Steps between records; the start and the last step are always recorded.
+
+    Returns
+    -------
+    RegressionRun
+        ``times`` are η × step. ``converged`` says whether the estimated distance to the limit is
+        below 1e-8 of the predictor's norm.
+
+    Raises
+    ------
+    ValueError
+        If the problem, `step_size`, `steps` or `record_every` is not acceptable.
+
+    Warns
+    -----
+    TrainingWarning
+        If the weights overflow; the run ends at the last finite step.
+
+    Examples
+    --------
+    >>> from ibtools.models import DiagonalNet
+    >>> net = DiagonalNet.from_scale_shape(scale=1.0, shape=0.0, d=2)
+    >>> run = gradient_descent(net, [[1.0, 2.0]], [1.0], step_size=0.01, steps=2000)
+    >>> run.converged, float(run.loss[-1]) < 1e-20
+    (True, True)
+    """
+    X, y = regression_problem(X, y, columns=net.predictor.size)
+    positive("step_size", step_size)
+    count("steps", steps)
+    count("record_every", record_every)
+    state = net.parameters
+    records, states = [0], [state]
+    message = f"took the {steps} steps asked for"
+    with (
+        tqdm(total=steps, desc="gradient descent", disable=quiet(), delay=1) as bar,
+        np.errstate(over="ignore", invalid="ignore"),
+    ):
+        try:
+            for step in range(1, steps + 1):
+                current = net.replace(state)
+                following = state + step_size * current.velocity(X, y - current.predict(X))
+                if not np.isfinite(following).all():
+                    message = (
+                        f"the weights overflowed at step {step} (t={step_size * step:.4g}): "
+                        f"step_size={step_size:g} is too large here, lower it"
+                    )
+                    warnings.warn(f"gradient descent: {message}", TrainingWarning, stacklevel=2)
+                    break
+                state = following
+                if step % record_every == 0 or step == steps:
+                    records.append(step)
+                    states.append(state)
+                bar.update()
+        except KeyboardInterrupt:
+            message = f"interrupted at step {step}"
+            warnings.warn(f"gradient descent: {message}", TrainingWarning, stacklevel=2)
+    return parameter_system(net, X, y).run(
+        step_size * np.array(records), np.stack(states), tolerance=1e-8, message=message
+    )
