@@ -195,7 +195,7 @@ class Translator:
     def link(self, text: str, target: str) -> str:
         if target.startswith("#") and target[1:] in self.book.labels:
             return self.pointer(self.label(target[1:]), text)
-        file, _, anchor = target.partition("#")
+        file = target.partition("#")[0]
         if file.endswith(".md") and "://" not in file:
             page = f"{self.page.rsplit('/', 1)[0]}/{file.removesuffix('.md')}"
             if page in self.book.titles:

@@ -1,0 +1,97 @@
+"""`make test`: every check of the project, the cheap ones first, one summary at the end.
+
+A failure among the cheap ones stops the run, since whatever follows would repeat it at length. The
+others all run, so that one run shows everything that is broken. Name steps to run only those:
+``python scripts/check.py style types``.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+PYTEST = (str(BIN / "pytest"), "--quiet", "--no-header")
+PARALLEL = ("-n", "2", "--dist", "worksteal")
+
+
+class Step(NamedTuple):
+    """One command, and what it checks."""
+
+    name: str
+    purpose: str
+    command: Sequence[str]
+    cheap: bool = False
+
+
+def steps() -> list[Step]:
+    """All checks in the order they run."""
+    notebooks = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "book").glob("*.ipynb"))
+    nbval = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", "--durations=10")
+    python = sys.executable
+    unit = ("tests", "--ignore=tests/site")
+    return [
+        Step(
+            "format", "the code has its standard form", (f"{BIN}/ruff", "format", "--check"), True
+        ),
+        Step("style", "names, imports, docstrings", (f"{BIN}/ruff", "check", "--quiet"), True),
+        Step("types", "annotations are consistent", (f"{BIN}/mypy",), True),
+        Step(
+            "sync", "notebooks agree with pages", (python, "scripts/notebooks.py", "--check"), True
+        ),
+        Step("browser", "there is a browser to test with", (python, "scripts/browser.py"), True),
+        Step(
+            "unit", "unit and property tests", (*PYTEST, *unit, *PARALLEL, "-m", "not slow"), True
+        ),
+        Step(
+            "examples", "docstrings' examples", (*PYTEST, "--doctest-modules", "src/ibtools"), True
+        ),
+        Step("slow", "tests over five seconds", (*PYTEST, *unit, *PARALLEL, "-m", "slow")),
+        Step(
+            "notebooks",
+            "every notebook runs as a reader would run it",
+            (*PYTEST, *nbval, "-n", "2", "--dist", "loadscope", *notebooks),
+        ),
+        Step(
+            "book",
+            "the book builds without a warning",
+            (python, "-m", "jupyter_book", "build", "-W", "-n", "--keep-going", "."),
+        ),
+        Step(
+            "site",
+            "the built site in a browser",
+            (*PYTEST, "tests/site", "-n", "2", "--dist", "loadscope"),
+        ),
+    ]
+
+
+def main(names: list[str]) -> int:
+    chosen = [step for step in steps() if not names or step.name in names]
+    if unknown := set(names) - {step.name for step in chosen}:
+        sys.exit(f"No such step: {', '.join(sorted(unknown))}.")
+    results: list[tuple[Step, str, float]] = []
+    for step in chosen:
+        if any(outcome == "FAILED" and done.cheap for done, outcome, _ in results):
+            results.append((step, "not run", 0.0))
+            continue
+        print(f"\n=== {step.name}: {step.purpose}", flush=True)
+        start = time.monotonic()
+        code = subprocess.run(step.command, cwd=ROOT).returncode
+        results.append((step, "FAILED" if code else "passed", time.monotonic() - start))
+    print("\n=== summary")
+    for step, outcome, seconds in results:
+        print(f"  {outcome:8} {step.name:10} {seconds:6.0f} s   {step.purpose}")
+    failed = [step.name for step, outcome, _ in results if outcome == "FAILED"]
+    if failed:
+        print(f"Failed: {', '.join(failed)}. Again, only those:")
+        print(f"  {sys.executable} scripts/check.py {' '.join(failed)}")
+        return 1
+    print("Everything passed. 'make book' builds the site, 'make serve' shows it.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
