@@ -1,1 +1,43 @@
-"""Placeholder."""
+"""Figures for the reader: one look, descriptions in words, and sliders that need no kernel."""
+
+from .explore import Exploration, Frame, explore
+from .grids import Grid, choices, geomspace, linspace
+from .picture import Picture, picture
+from .style import (
+    BACKGROUND,
+    COLORS,
+    FOREGROUND,
+    GRID,
+    LINESTYLES,
+    MARKERS,
+    MUTED,
+    SEQUENCE,
+    figure,
+    house_style,
+    level_sets,
+    sequence,
+)
+
+__all__ = [
+    "BACKGROUND",
+    "COLORS",
+    "FOREGROUND",
+    "GRID",
+    "LINESTYLES",
+    "MARKERS",
+    "MUTED",
+    "SEQUENCE",
+    "Exploration",
+    "Frame",
+    "Grid",
+    "Picture",
+    "choices",
+    "explore",
+    "figure",
+    "geomspace",
+    "house_style",
+    "level_sets",
+    "linspace",
+    "picture",
+    "sequence",
+]

@@ -1,4 +1,4 @@
-"""Grids: the values a reader can choose for a parameter, and how they are written beside a slider."""
+"""Grids: the values a reader can choose for a parameter, and how they are written."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ class Grid:
                 f"{self._name()} is geometric, so its values must have one sign and not be zero, "
                 f"got {values!r}"
             )
-        fields = [name for _, name, _, _ in string.Formatter().parse(self.format) if name is not None]
+        fields = [
+            name for _, name, _, _ in string.Formatter().parse(self.format) if name is not None
+        ]
         if len(fields) != 1:
             raise ValueError(
                 f"format must hold exactly one field such as '{{:.2f}}', got {self.format!r}"

@@ -26,12 +26,12 @@ from matplotlib.figure import Figure
 
 COLORS = MappingProxyType(
     {
-        "blue": "#0050b0",
-        "vermillion": "#b32d00",
-        "green": "#0f9d6c",
-        "purple": "#c065c4",
-        "orange": "#8f7200",
-        "sky": "#1489b8",
+        "blue": "#0046a8",
+        "vermillion": "#9f2700",
+        "green": "#14a06e",
+        "purple": "#c86bce",
+        "orange": "#8a6d00",
+        "sky": "#076f8d",
     }
 )
 """Categorical colours by name, light theme; pass these to matplotlib.
@@ -42,12 +42,12 @@ protanopia, deuteranopia and tritanopia too and each is legible on the page.
 
 DARK_COLORS = MappingProxyType(
     {
-        "blue": "#5a97f5",
-        "vermillion": "#ff7430",
-        "green": "#4fe0ae",
-        "purple": "#d287bb",
-        "orange": "#f0c93c",
-        "sky": "#86d0f7",
+        "blue": "#5a93f7",
+        "vermillion": "#f8701a",
+        "green": "#68ffd3",
+        "purple": "#cb82ae",
+        "orange": "#e8c028",
+        "sky": "#74c8f3",
     }
 )
 """What each of `COLORS` becomes in the dark theme."""
@@ -81,7 +81,7 @@ LINESTYLES: tuple[Any, ...] = (
 """Line styles, one for each of `COLORS`."""
 
 # At 5.6 inches, the default width, a point is 0.9 px on a phone of 390 px and 1.4 px on a desk.
-RC: MappingProxyType[str, Any] = MappingProxyType(
+RC: Any = MappingProxyType(
     {
         "axes.axisbelow": True,
         "axes.edgecolor": FOREGROUND,
@@ -183,7 +183,7 @@ _OKLAB_TO_RGB = np.array(
 )
 # From faint to strong in both themes, so the order of a sequence means the same in both.
 _LIGHT_SEQUENCE = _gradient((0.66, 0.34))
-_DARK_SEQUENCE = _gradient((0.56, 0.86))
+_DARK_SEQUENCE = _gradient((0.56, 0.80))
 
 THEME: MappingProxyType[str, tuple[str, str, str]] = MappingProxyType(
     {
@@ -263,14 +263,14 @@ def figure(
     ncols: int = 1,
     **subplots: Any,
 ) -> tuple[Figure, Any]:
-    """Make a figure with axes in the style of the book, outside pyplot's global state.
+    r"""Make a figure with axes in the style of the book, outside pyplot's global state.
 
     Widths: up to 5.6 inches every label is legible on a phone; up to 6.5 the figure shrinks to
     the phone's width and its labels get small; anything wider scrolls sideways there, in a
     container of its own. For several panels prefer ``nrows`` to ``ncols``, or accept the scroll.
 
     Labels: write Greek letters and operators as Unicode ("scale α", "‖w‖₁") or as simple
-    mathtext (``r"$\\|w\\|_1$"``); both are shown in the page's font. Mathtext with fractions or
+    mathtext (``r"$\|w\|_1$"``); both are shown in the page's font. Mathtext with fractions or
     stretched delimiters is drawn as outlines.
 
     Parameters

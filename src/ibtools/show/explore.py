@@ -1,0 +1,340 @@
+"""The interactive figure: one pure function of its parameters, shown with sliders."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from .block import Control, explore_block, picture_block
+from .grids import Grid, choices
+from .picture import checked_alt, static_figures
+from .style import house_style
+from .svg import render_svg
+
+MOST_FRAMES = 400
+"""The largest number of frames of one figure."""
+
+Draw = Callable[..., Figure]
+Alt = str | Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of an interactive figure.
+
+    Attributes
+    ----------
+    parameters
+        What `draw` was called with.
+    alt
+        What is to be seen, in words.
+    svg
+        The picture, an ``<svg>`` element.
+    """
+
+    parameters: Mapping[str, Any]
+    alt: str
+    svg: str
+
+
+class Exploration:
+    """An interactive figure; what :func:`explore` returns and a notebook shows.
+
+    While the book is built (environment variable ``IBTOOLS_STATIC_FIGURES=1``) it is shown as one
+    block of HTML that needs no kernel; otherwise as widgets that call `draw` again.
+
+    Attributes
+    ----------
+    grids
+        The grid of each parameter.
+    start
+        The parameters of the picture that is shown first.
+    """
+
+    def __init__(
+        self, draw: Draw, alt: Alt, grids: Mapping[str, Grid], start: Mapping[str, Any]
+    ) -> None:
+        self._draw = draw
+        self._alt = alt
+        self.grids: Mapping[str, Grid] = MappingProxyType(dict(grids))
+        self.start: Mapping[str, Any] = MappingProxyType(dict(start))
+
+    def __repr__(self) -> str:
+        """Show the parameters, not the drawing."""
+        sizes = ", ".join(f"{name}: {len(grid.values)} values" for name, grid in self.grids.items())
+        return f"Exploration({getattr(self._draw, '__name__', 'draw')}, {sizes})"
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return math.prod(len(grid.values) for grid in self.grids.values())
+
+    def draw(self, **parameters: Any) -> Figure:
+        """Call `draw` in the style of the book and check what it returns.
+
+        Raises
+        ------
+        TypeError
+            If `draw` does not return a matplotlib figure.
+        """
+        with house_style():
+            figure = self._draw(**parameters)
+        if not isinstance(figure, Figure):
+            hint = "; did it forget its return?" if figure is None else ""
+            raise TypeError(
+                f"draw must return a matplotlib Figure, got {type(figure).__name__} at "
+                f"{parameters!r}{hint}"
+            )
+        return figure
+
+    def alt(self, **parameters: Any) -> str:
+        """Return the alt text at these parameters.
+
+        An alt text that is the same for all frames is completed by the values of the parameters.
+        """
+        if callable(self._alt):
+            return checked_alt(self._alt(**parameters), where=f"alt at {parameters!r}")
+        values = ", ".join(
+            f"{grid.label} {grid.spoken(parameters[name])}" for name, grid in self.grids.items()
+        )
+        return f"{self._alt.rstrip('.')}. Here: {values}."
+
+    def combinations(self) -> Iterator[dict[str, Any]]:
+        """Iterate over the parameters of all frames, the last one running fastest."""
+        names = list(self.grids)
+        for values in itertools.product(*(grid.values for grid in self.grids.values())):
+            yield dict(zip(names, values, strict=True))
+
+    def corners(self) -> Iterator[dict[str, Any]]:
+        """Iterate over the corners of the grid: each parameter at its first or last value."""
+        names = list(self.grids)
+        ends = [dict.fromkeys((0, len(grid.values) - 1)) for grid in self.grids.values()]
+        for at in itertools.product(*ends):
+            yield {name: self.grids[name].values[i] for name, i in zip(names, at, strict=True)}
+
+    def frame(self, **parameters: Any) -> Frame:
+        """Draw one frame."""
+        figure = self.draw(**parameters)
+        try:
+            alt = self.alt(**parameters)
+            return Frame(MappingProxyType(dict(parameters)), alt, render_svg(figure, alt=alt))
+        finally:
+            _forget(figure)
+
+    @cached_property
+    def frames(self) -> tuple[Frame, ...]:
+        """All frames, the last parameter running fastest; drawn when first asked for.
+
+        Raises
+        ------
+        ValueError
+            If two frames that look different are described by the same alt text.
+        """
+        bar = tqdm(self.combinations(), total=len(self), desc="frames", disable=_quiet())
+        frames = tuple(self.frame(**parameters) for parameters in bar)
+        told: dict[str, Frame] = {}
+        for frame in frames:
+            other = told.setdefault(frame.alt, frame)
+            if other.svg != frame.svg:
+                raise ValueError(
+                    f"alt is the same at {dict(other.parameters)!r} and "
+                    f"{dict(frame.parameters)!r}, where the pictures differ: {frame.alt!r}; let "
+                    "alt say what changes, or name the parameters in it"
+                )
+        return frames
+
+    def html(self) -> str:
+        """Return the figure as one self-contained block of HTML with sliders, for any page."""
+        controls = []
+        for name, grid in self.grids.items():
+            controls.append(
+                Control(
+                    name,
+                    grid.label,
+                    tuple(grid.text(value) for value in grid.values),
+                    tuple(grid.spoken(value) for value in grid.values),
+                    grid.values.index(self.start[name]),
+                )
+            )
+        values = ", ".join(f"{c.label} {c.texts[c.start]}" for c in controls)
+        return explore_block(
+            [frame.svg for frame in self.frames],
+            controls,
+            label="Parameters of the figure: " + ", ".join(c.label for c in controls),
+            note=f"The figure below is drawn for {values}. Its sliders need JavaScript.",
+        )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        if static_figures():
+            return {"text/html": self.html()}
+        bundle: dict[str, Any] = self.widget()._repr_mimebundle_()
+        bundle["text/plain"] = repr(self)
+        return bundle
+
+    def widget(self) -> Any:
+        """Return the figure as ipywidgets: the same sliders, `draw` called on release.
+
+        Returns
+        -------
+        ipywidgets.VBox
+            The sliders, the picture, and a place where errors of `draw` are shown.
+
+        Raises
+        ------
+        ImportError
+            If ipywidgets is not installed.
+        """
+        from .live import explore_widget
+
+        return explore_widget(self)
+
+    def block(self, **parameters: Any) -> str:
+        """Return one frame as a self-contained block of HTML, without sliders."""
+        return picture_block(self.frame(**parameters).svg, label="figure")
+
+
+def _quiet() -> bool | None:
+    # None: tqdm shows its bar in a terminal only.
+    return True if static_figures() else None
+
+
+def _forget(figure: Figure) -> None:
+    """Close the figure in pyplot, if `draw` made it there: pyplot would keep every frame."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(figure)
+
+
+def explore(
+    draw: Draw,
+    /,
+    *,
+    alt: Alt,
+    start: Mapping[str, Any] | None = None,
+    **grids: Grid | Sequence[Any],
+) -> Exploration:
+    """Make an interactive figure of a function of its parameters.
+
+    Parameters
+    ----------
+    draw
+        ``draw(**parameters)`` returns a matplotlib figure, best made by
+        :func:`ibtools.show.figure`. It must be pure: what it shows depends on its parameters only.
+    alt
+        What is to be seen, in words: a function of the parameters, or one string, which is then
+        completed by the values of the parameters. Frames that differ need texts that differ.
+    start
+        Values shown first, by name of parameter; where one is not given, the grid's first.
+    **grids
+        For every parameter of `draw` that has no default its values: :func:`linspace`,
+        :func:`geomspace`, :func:`choices`, or a plain sequence. The product of their lengths is
+        the number of frames, at most 400; about 100 is a good size.
+
+    Returns
+    -------
+    Exploration
+
+    Raises
+    ------
+    TypeError
+        If `draw` is not callable, or `alt` neither a string nor callable.
+    ValueError
+        If the grids do not fit the parameters of `draw` or of `alt`, one is empty or holds values
+        that are not finite, there are more than 400 frames, a value of `start` is not in its
+        grid, or `alt` is too short.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ibtools.show import figure, linspace
+    >>> def draw(slope):
+    ...     fig, ax = figure()
+    ...     ax.plot([-1, 1], [-slope, slope])
+    ...     ax.set(xlim=(-1, 1), ylim=(-1, 1))
+    ...     return fig
+    >>> explore(
+    ...     draw,
+    ...     alt=lambda slope: f"A line through the origin with slope {slope:.2f}.",
+    ...     slope=linspace(-1, 1, 9, label="slope"),
+    ... )
+    Exploration(draw, slope: 9 values)
+    """
+    if not callable(draw):
+        raise TypeError(f"draw must be a function that returns a Figure, got {draw!r}")
+    if not grids:
+        raise ValueError(
+            "explore needs at least one grid, e.g. scale=geomspace(1e-3, 1, 7, label='scale α'); "
+            "a figure that does not move is shown by picture(figure, alt=...)"
+        )
+    labelled = {name: _grid(name, grid) for name, grid in grids.items()}
+    _check_signature(draw, "draw", labelled)
+    if callable(alt):
+        _check_signature(alt, "alt", labelled)
+    else:
+        checked_alt(alt)
+    count = math.prod(len(grid.values) for grid in labelled.values())
+    if count > MOST_FRAMES:
+        sizes = " x ".join(str(len(grid.values)) for grid in labelled.values())
+        raise ValueError(
+            f"the grids make {sizes} = {count} frames, at most {MOST_FRAMES} are allowed: every "
+            "frame is part of the page; take fewer values, or make a parameter a default of draw"
+        )
+    return Exploration(draw, alt, labelled, _start(labelled, start))
+
+
+def _grid(name: str, values: Grid | Sequence[Any]) -> Grid:
+    if isinstance(values, Grid):
+        return values if values.label else Grid(values.values, values.spacing, name, values.format)
+    if isinstance(values, str) or not isinstance(values, (Sequence, np.ndarray, range)):
+        raise TypeError(
+            f"{name} must be a grid (linspace, geomspace, choices) or a sequence of values, got "
+            f"{values!r}"
+        )
+    return choices(list(values), label=name)
+
+
+def _check_signature(function: Callable[..., Any], role: str, grids: Mapping[str, Grid]) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return  # a function without a signature to ask, e.g. one of NumPy's
+    try:
+        signature.bind(**dict.fromkeys(grids))
+    except TypeError as error:
+        raise ValueError(
+            f"the grids {list(grids)} do not fit {role}{signature}: {error}; every parameter of "
+            f"{role} without a default needs a grid of its own name, and no other"
+        ) from error
+
+
+def _start(grids: Mapping[str, Grid], start: Mapping[str, Any] | None) -> dict[str, Any]:
+    given = dict(start or {})
+    unknown = [name for name in given if name not in grids]
+    if unknown:
+        raise ValueError(f"start names {unknown}, but the parameters are {list(grids)}")
+    out = {}
+    for name, grid in grids.items():
+        if name not in given:
+            out[name] = grid.values[0]
+            continue
+        for value in grid.values:
+            same = value == given[name]
+            close = grid.spacing != "choice" and math.isclose(value, given[name], rel_tol=1e-9)
+            if same or close:
+                out[name] = value
+                break
+        else:
+            raise ValueError(
+                f"start[{name!r}] is {given[name]!r}, which is not in its grid {grid.values!r}"
+            )
+    return out
