@@ -30,7 +30,9 @@ def array(name: str, value: ArrayLike, *, ndim: int) -> Float[np.ndarray, "..."]
             "reshape it (a column of shape (n, 1) is not a vector of shape (n,))"
         )
     if result.size == 0:
-        raise ValueError(f"{name} is empty (shape {result.shape}); give at least one row and column")
+        raise ValueError(
+            f"{name} is empty (shape {result.shape}); give at least one row and column"
+        )
     finite = np.isfinite(result)
     if not finite.all():
         where = tuple(int(i) for i in np.argwhere(~finite)[0])

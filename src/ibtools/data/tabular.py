@@ -22,7 +22,7 @@ class DiabetesInteractions(NamedTuple):
 
 
 def diabetes_interactions(*, n: int = 50, seed: int | np.random.Generator) -> DiabetesInteractions:
-    """Split the diabetes data, with all its quadratic features, so that rows are fewer than columns.
+    """Split the diabetes data, with quadratic features, into few training rows and the rest.
 
     442 patients, ten measurements at the start and the disease progression a year later (Efron,
     Hastie, Johnstone and Tibshirani 2004), as shipped with scikit-learn: nothing is downloaded.

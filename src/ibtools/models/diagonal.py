@@ -1,7 +1,6 @@
 """The diagonal linear network, from any initialization."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float
@@ -62,7 +61,7 @@ class DiagonalNet:
             object.__setattr__(self, name, weights)
 
     @classmethod
-    def from_scale_shape(cls, *, scale: float, shape: float, d: int) -> Self:
+    def from_scale_shape(cls, *, scale: float, shape: float, d: int) -> "DiagonalNet":
         r"""Build the unbiased network (w = 0) of a given scale and shape.
 
         All coordinates start alike with :math:`u_\pm = u_0`, :math:`v_\pm = v_0`, where the scale
@@ -110,12 +109,12 @@ class DiagonalNet:
         """All weights as one vector of shape (4d,), in the order u₊, v₊, u₋, v₋."""
         return np.concatenate([self.u_plus, self.v_plus, self.u_minus, self.v_minus])
 
-    def replace(self, parameters: Float[np.ndarray, " p"]) -> Self:
+    def replace(self, parameters: Float[np.ndarray, " p"]) -> "DiagonalNet":
         """Return the network with these `parameters` (4d,), ordered as in `parameters`.
 
         An integrator calls this at every step, so the entries are neither checked nor copied.
         """
-        net = object.__new__(type(self))
+        net = object.__new__(DiagonalNet)
         for name, weights in zip(
             ("u_plus", "v_plus", "u_minus", "v_minus"), np.split(parameters, 4), strict=True
         ):
@@ -176,7 +175,7 @@ class DiagonalNet:
             ]
         )
 
-    def after(self, accumulated: Float[np.ndarray, " d"]) -> Self:
+    def after(self, accumulated: Float[np.ndarray, " d"]) -> "DiagonalNet":
         r"""Return the network after gradient flow has accumulated :math:`P = \int X^\top r\,dt`.
 
         In P the flow is linear: :math:`u_\pm + v_\pm` and :math:`u_\pm - v_\pm` grow or shrink
@@ -189,10 +188,13 @@ class DiagonalNet:
             P, shape (d,).
         """
         grow, shrink = np.exp(accumulated), np.exp(-accumulated)
-        plus_sum, plus_gap = (self.u_plus + self.v_plus) * grow, (self.u_plus - self.v_plus) * shrink
+        plus_sum, plus_gap = (
+            (self.u_plus + self.v_plus) * grow,
+            (self.u_plus - self.v_plus) * shrink,
+        )
         minus_sum = (self.u_minus + self.v_minus) * shrink
         minus_gap = (self.u_minus - self.v_minus) * grow
-        return type(self)(
+        return DiagonalNet(
             (plus_sum + plus_gap) / 2,
             (plus_sum - plus_gap) / 2,
             (minus_sum + minus_gap) / 2,

@@ -1,6 +1,6 @@
 """What a trainer asks of a regression model."""
 
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -20,7 +20,7 @@ class RegressionModel(Protocol):
         """The linear predictor w, (d,)."""
         ...
 
-    def replace(self, parameters: Float[np.ndarray, " p"]) -> Self:
+    def replace(self, parameters: Float[np.ndarray, " p"]) -> "RegressionModel":
         """Return the same architecture with other `parameters`, (p,)."""
         ...
 
@@ -43,7 +43,7 @@ class RegressionModel(Protocol):
 class DualModel(RegressionModel, Protocol):
     """A model whose weights are an exact function of the accumulated gradient P = ∫ Xᵀr dt."""
 
-    def after(self, accumulated: Float[np.ndarray, " d"]) -> Self:
+    def after(self, accumulated: Float[np.ndarray, " d"]) -> "DualModel":
         """Return the model after gradient flow has accumulated P, (d,)."""
         ...
 

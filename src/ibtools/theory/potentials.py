@@ -14,13 +14,12 @@ from ibtools.models import DiagonalNet
 class HypentropyPotential:
     r"""The potential of the diagonal network, a sum of hyperbolic entropies.
 
-    .. math:: q(w) = \sum_i \tfrac12 \int_{w^0_i}^{w_i} \operatorname{arcsinh}
-        \frac{2z}{\sqrt{\kappa_i}} \, dz \;-\; \tfrac12 (w_i - w^0_i)
-        \operatorname{arcsinh}\frac{2 w^0_i}{\sqrt{\kappa_i}} + q_0
+    .. math:: q(w) = \sum_i \left[ \tfrac12 \int_0^{w_i}
+        \operatorname{arcsinh}\frac{2z}{\sqrt{\kappa_i}} \, dz - \tfrac12 w_i
+        \operatorname{arcsinh}\frac{2 w^0_i}{\sqrt{\kappa_i}} \right]
 
     Its gradient vanishes at the start :math:`w^0`, so its constrained minimizer is the Bregman
-    projection of the start. The constant :math:`q_0` is the one of Azulay et al. (2021): the
-    entropies themselves are 0 at w = 0.
+    projection of the start; q(0) = 0 (Azulay et al. 2021, Theorem 1 and Appendix A).
 
     Parameters
     ----------
@@ -132,9 +131,7 @@ def implicit_potential(net: DiagonalNet) -> HypentropyPotential:
     array([0.04, 0.04, 0.04])
     """
     if not isinstance(net, DiagonalNet):
-        raise TypeError(
-            f"no potential is known for a {type(net).__name__}; allowed: DiagonalNet"
-        )
+        raise TypeError(f"no potential is known for a {type(net).__name__}; allowed: DiagonalNet")
     falling = np.hypot(net.u_plus - net.v_plus, net.u_minus + net.v_minus)
     rising = np.hypot(net.u_plus + net.v_plus, net.u_minus - net.v_minus)
     return HypentropyPotential(sqrt_k=falling * rising, start=net.predictor)

@@ -1,6 +1,12 @@
 """Trainers: what happens to a model when it is trained, and the record of it."""
 
-from ibtools.trainers.flow import Predictor, gradient_descent, gradient_flow, mirror_flow
+from ibtools.trainers.flow import (
+    Predictor,
+    gradient_descent,
+    gradient_flow,
+    metric_flow,
+    mirror_flow,
+)
 from ibtools.trainers.history import RegressionRun, TrainingWarning
 
 __all__ = [
@@ -9,5 +15,6 @@ __all__ = [
     "TrainingWarning",
     "gradient_descent",
     "gradient_flow",
+    "metric_flow",
     "mirror_flow",
 ]

@@ -66,9 +66,7 @@ class System:
         )
 
 
-def dual_system(
-    net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]
-) -> System:
+def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]) -> System:
     """Return the flow of ν = ∫ r dt, n numbers whatever the size of the network."""
 
     def predictor(state: State) -> Float[np.ndarray, " d"]:
@@ -166,8 +164,8 @@ def follow(
     )
     if failure:
         warnings.warn(
-            f"flow: {failure}, at t={run.times[-1]:.6g} with loss {run.loss[-1]:.3g}; the estimated "
-            f"relative distance to the limit is {run.remaining:.1e}, asked for {tolerance:g}",
+            f"flow: {failure}, at t={run.times[-1]:.6g} with loss {run.loss[-1]:.3g}; estimated "
+            f"relative distance to the limit {run.remaining:.1e}, asked for {tolerance:g}",
             TrainingWarning,
             stacklevel=3,
         )
@@ -183,8 +181,8 @@ class _Settled:
 
     def __init__(self, system: System, X: Float[np.ndarray, "n d"], tolerance: float) -> None:
         columns = np.linalg.svd(X, full_matrices=False)
-        floor = columns.S[0] * max(X.shape) * np.finfo(float).eps
-        self._reachable = columns.U[:, columns.S > floor]
+        relative = columns.S / columns.S[0]
+        self._reachable = columns.U[:, relative > max(X.shape) * np.finfo(float).eps]
         self._system, self._tolerance = system, tolerance
         self._below = 1e-3 * self._gap(system.start)
 

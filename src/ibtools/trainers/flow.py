@@ -3,21 +3,30 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
-from ibtools._validation import count, increasing, one_of, positive, quiet, regression_problem, vector
+from ibtools._validation import (
+    count,
+    increasing,
+    one_of,
+    positive,
+    quiet,
+    regression_problem,
+    vector,
+)
 from ibtools.models import DualModel, RegressionModel
-from ibtools.trainers._ode import dual_system, follow, parameter_system
+from ibtools.trainers._ode import System, dual_system, follow, parameter_system
 from ibtools.trainers.history import RegressionRun, TrainingWarning
 
 Net = TypeVar("Net", bound=RegressionModel)
 
 
+@runtime_checkable
 class Mirror(Protocol):
     """What mirror flow asks of a potential."""
 
@@ -28,10 +37,10 @@ class Mirror(Protocol):
 
 @dataclass(frozen=True)
 class Predictor:
-    """A bare linear predictor that moves in the metric of a Hessian."""
+    """A bare linear predictor that moves in a metric: w' = H(w)⁻¹Xᵀr."""
 
     predictor: Float[np.ndarray, " d"]
-    hessian: Callable[[Float[np.ndarray, " d"]], Float[np.ndarray, "d d"]]
+    metric: Callable[[Float[np.ndarray, " d"]], Float[np.ndarray, "d d"]]
 
     @property
     def parameters(self) -> Float[np.ndarray, " d"]:
@@ -40,7 +49,7 @@ class Predictor:
 
     def replace(self, parameters: Float[np.ndarray, " d"]) -> "Predictor":
         """Return the predictor `parameters`, (d,), in the same metric."""
-        return Predictor(parameters, self.hessian)
+        return Predictor(parameters, self.metric)
 
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         """Return the outputs on the rows of `X`, (n,)."""
@@ -50,11 +59,11 @@ class Predictor:
         self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, " d"]:
         """Return H⁻¹Xᵀr, (d,)."""
-        return np.linalg.solve(self.hessian(self.predictor), X.T @ residual)
+        return np.linalg.solve(self.metric(self.predictor), X.T @ residual)
 
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
         """Return X H⁻¹ Xᵀ, (n, n)."""
-        return X @ np.linalg.solve(self.hessian(self.predictor), X.T)
+        return X @ np.linalg.solve(self.metric(self.predictor), X.T)
 
 
 def gradient_flow(
@@ -133,18 +142,21 @@ def gradient_flow(
     asked = None if times is None else increasing("times", times)
     positive("tolerance", tolerance)
     count("max_steps", max_steps)
-    if method == "dual" and not isinstance(net, DualModel):
+    system: System
+    if method != "parameters" and isinstance(net, DualModel):
+        system = dual_system(net, X, y)
+    elif method != "dual":
+        system = parameter_system(net, X, y)
+    else:
         raise ValueError(
             f"method='dual' needs a network whose weights are a function of the accumulated "
             f"gradient, and {type(net).__name__} is not one; use method='parameters'"
         )
-    dual = method != "parameters" and isinstance(net, DualModel)
-    system = dual_system(net, X, y) if dual else parameter_system(net, X, y)
     return follow(system, X, asked=asked, tolerance=tolerance, max_steps=max_steps)
 
 
-def mirror_flow(
-    potential: Mirror,
+def metric_flow(
+    metric: Callable[[Float[np.ndarray, " d"]], Float[np.ndarray, "d d"]],
     X: ArrayLike,
     y: ArrayLike,
     *,
@@ -153,12 +165,12 @@ def mirror_flow(
     tolerance: float = 1e-10,
     max_steps: int = 100_000,
 ) -> RegressionRun[Predictor]:
-    r"""Integrate mirror flow :math:`\frac{d}{dt}\nabla q(w) = X^\top(y - Xw)` of a potential.
+    r"""Integrate :math:`\dot w = H(w)^{-1} X^\top(y - Xw)` for any metric tensor H.
 
     Parameters
     ----------
-    potential
-        Anything with ``hessian(w) -> (d, d)``, positive definite.
+    metric
+        H as a function of w: (d,) → (d, d), positive definite. It need not be a Hessian.
     X, y
         The problem: (n, d) and (n,), finite.
     start
@@ -178,28 +190,76 @@ def mirror_flow(
 
     Notes
     -----
-    One Hessian is factorized at each evaluation, so this is for small d.
+    One linear system in d unknowns is solved at each evaluation, so this is for small d.
 
     References
     ----------
-    Azulay et al. (2021), Section 2; Gunasekar, Woodworth and Srebro (2020).
+    Azulay et al. (2021), equation (5); Gunasekar, Woodworth and Srebro (2020).
 
     Examples
     --------
-    >>> class Euclidean:
-    ...     def hessian(self, w):
-    ...         return np.eye(w.size)
-    >>> run = mirror_flow(Euclidean(), [[3.0, 4.0]], [25.0], start=[0.0, 0.0])
+    >>> run = metric_flow(lambda w: np.eye(2), [[3.0, 4.0]], [25.0], start=[0.0, 0.0])
     >>> run.w[-1].round(8)
     array([3., 4.])
     """
     X, y = regression_problem(X, y)
-    predictor = Predictor(vector("start", start, size=X.shape[1]).copy(), potential.hessian)
+    predictor = Predictor(vector("start", start, size=X.shape[1]).copy(), metric)
     asked = None if times is None else increasing("times", times)
     positive("tolerance", tolerance)
     count("max_steps", max_steps)
     system = parameter_system(predictor, X, y)
     return follow(system, X, asked=asked, tolerance=tolerance, max_steps=max_steps)
+
+
+def mirror_flow(
+    potential: Mirror,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    start: ArrayLike,
+    times: ArrayLike | None = None,
+    tolerance: float = 1e-10,
+    max_steps: int = 100_000,
+) -> RegressionRun[Predictor]:
+    r"""Integrate mirror flow :math:`\frac{d}{dt}\nabla q(w) = X^\top(y - Xw)` of a potential q.
+
+    It is `metric_flow` in the metric that is the potential's Hessian; all else is as there.
+
+    Parameters
+    ----------
+    potential
+        Anything with ``hessian(w) -> (d, d)``, positive definite.
+    X, y, start, times, tolerance, max_steps
+        As in `metric_flow`.
+
+    Returns
+    -------
+    RegressionRun
+        As in `metric_flow`.
+
+    Raises
+    ------
+    ValueError
+        As `metric_flow`.
+
+    Examples
+    --------
+    >>> class Entropy:
+    ...     def hessian(self, w):
+    ...         return np.diag(1 / w)
+    >>> run = mirror_flow(Entropy(), [[1.0, 1.0]], [3.0], start=[0.1, 0.2])
+    >>> run.w[-1].round(8)
+    array([1., 2.])
+    """
+    return metric_flow(
+        potential.hessian,
+        X,
+        y,
+        start=start,
+        times=times,
+        tolerance=tolerance,
+        max_steps=max_steps,
+    )
 
 
 def gradient_descent(
@@ -211,7 +271,7 @@ def gradient_descent(
     steps: int,
     record_every: int = 1,
 ) -> RegressionRun[Net]:
-    r"""Run plain gradient descent, :math:`\theta \leftarrow \theta - \eta\,\partial L/\partial\theta`.
+    r"""Run gradient descent, :math:`\theta \leftarrow \theta - \eta\,\partial L/\partial\theta`.
 
     Gradient flow's discretization with a fixed step, for seeing how far it strays from the flow.
 

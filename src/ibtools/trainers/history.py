@@ -10,7 +10,6 @@ from jaxtyping import Float
 from ibtools.models import RegressionModel
 
 
-
 class TrainingWarning(UserWarning):
     """A run ended before it reached what was asked of it; it returns what it has."""
 
@@ -62,6 +61,7 @@ class RegressionRun(Generic[Net]):
         return self._restore(self._states[index])
 
     def __repr__(self) -> str:
+        """Say how far the run came and why it ended."""
         return (
             f"{type(self).__name__}({len(self.times)} records to t={self.times[-1]:.6g}, "
             f"loss={self.loss[-1]:.3g}, converged={self.converged}: {self.message})"

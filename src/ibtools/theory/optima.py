@@ -1,0 +1,379 @@
+"""Where theorems say that training ends: constrained minimizers, found without training."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+from scipy.optimize import linprog
+
+from ibtools._validation import regression_problem, vector
+from ibtools.models import DiagonalNet
+from ibtools.theory.potentials import HypentropyPotential, implicit_potential
+
+# The relative error in w that is promised; a solution that misses it says so.
+_PROMISED = 1e-8
+# No Newton step moves an exponent 2P by more than this: a hyperbolic sine is then known, within a
+# factor of e³, over the whole step, which is what makes Newton's quadratic model useful.
+_LARGEST_MOVE = 3.0
+_MAX_ITERATIONS = 500
+
+
+class AccuracyWarning(UserWarning):
+    """A solution misses its promised accuracy; it is returned all the same."""
+
+
+@dataclass(frozen=True)
+class Interpolator:
+    """A minimizer over the interpolators {w : Xw = y}, with what certifies it.
+
+    Attributes
+    ----------
+    w
+        The minimizer, (d,).
+    multipliers
+        ν of the constraints, (n,): the gradient of the minimized function at `w` is Xᵀν.
+    error_estimate
+        Estimated relative error of `w`: the next Newton step, or what the conditioning of X allows.
+    iterations
+        Newton steps taken.
+    converged
+        Whether `error_estimate` is at most 1e-8.
+    """
+
+    w: Float[np.ndarray, " d"]
+    multipliers: Float[np.ndarray, " n"]
+    error_estimate: float
+    iterations: int
+    converged: bool
+
+
+def implicit_limit(net: DiagonalNet, X: ArrayLike, y: ArrayLike) -> Float[np.ndarray, " d"]:
+    r"""Return where gradient flow from `net` ends, without simulating it.
+
+    The minimizer of ``implicit_potential(net)`` over the interpolators :math:`\{w : Xw = y\}`
+    (Azulay et al. 2021, Theorem 1 and Appendix A).
+
+    Parameters
+    ----------
+    net
+        The network at initialization.
+    X, y
+        The problem: X (n, d) of full row rank with n < d, y (n,).
+
+    Returns
+    -------
+    Float[np.ndarray, " d"]
+        w(∞), to a relative 1e-8 or with a warning.
+
+    Raises
+    ------
+    ValueError
+        If the problem is not finite, does not fit the network, has n ≥ d, or rows that depend on
+        each other.
+
+    Warns
+    -----
+    AccuracyWarning
+        If the estimated relative error exceeds 1e-8.
+
+    Examples
+    --------
+    >>> net = DiagonalNet.from_scale_shape(scale=0.01, shape=0.0, d=3)
+    >>> implicit_limit(net, [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5]).round(6)
+    array([ 0.037056,  0.484766, -0.013175])
+    """
+    X, y = regression_problem(X, y, columns=net.predictor.size)
+    return bregman_projection(implicit_potential(net), X, y).w
+
+
+def bregman_projection(potential: HypentropyPotential, X: ArrayLike, y: ArrayLike) -> Interpolator:
+    r"""Minimize a diagonal network's potential over the interpolators.
+
+    Damped Newton on the n-dimensional dual :math:`\min_\nu q^*(X^\top\nu) - y^\top\nu`, reached by
+    continuation: at √κ far above w the problem is a least-norm problem, and from there log √κ and
+    the start are moved to their values along the tangent of the solution.
+
+    Parameters
+    ----------
+    potential
+        The potential, of dimension d.
+    X, y
+        The problem: X (n, d) of full row rank with n < d, y (n,).
+
+    Returns
+    -------
+    Interpolator
+        The minimizer with its multipliers and error estimate.
+
+    Raises
+    ------
+    ValueError
+        If the problem is not finite, does not fit the potential, has n ≥ d, or rows that depend on
+        each other.
+
+    Warns
+    -----
+    AccuracyWarning
+        If the estimated relative error exceeds 1e-8.
+
+    Examples
+    --------
+    >>> from ibtools.theory.potentials import HypentropyPotential
+    >>> q = HypentropyPotential(sqrt_k=[1e-9, 1e-9], start=[0.0, 0.0])
+    >>> bregman_projection(q, [[1.0, 2.0]], [1.0]).w.round(4)
+    array([0. , 0.5])
+    """
+    X, y = regression_problem(X, y, columns=potential.dim)
+    factor, rows, conditioning = _interpolation_problem(X)
+    target = scipy.linalg.solve_triangular(factor, y, lower=True)
+    start = _continue(potential, rows, target)
+    w, dual, error, iterations = _newton(potential, rows, target, start)
+    error = max(error, conditioning * np.finfo(float).eps)
+    if not error <= _PROMISED:
+        warnings.warn(
+            f"the minimizer's estimated relative error is {error:.1e}, above the promised "
+            f"{_PROMISED:g}, after {iterations} Newton steps; the condition number of X is "
+            f"{conditioning:.1e} and sqrt_k spans {potential.sqrt_k.min():.1e} to "
+            f"{potential.sqrt_k.max():.1e}",
+            AccuracyWarning,
+            stacklevel=2,
+        )
+    multipliers = scipy.linalg.solve_triangular(factor, dual, lower=True, trans="T")
+    return Interpolator(w, multipliers, error, iterations, bool(error <= _PROMISED))
+
+
+def minimum_norm_interpolator(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    anchor: ArrayLike | None = None,
+) -> Float[np.ndarray, " d"]:
+    r"""Return the interpolator that minimizes :math:`\sum_i c_i (w_i - w^0_i)^2`.
+
+    With unit weights and anchor 0 it is :math:`X^+ y`. With weights 1/√k it has the least norm in
+    the RKHS of the diagonal network's tangent kernel :math:`X \operatorname{diag}(\sqrt k)X^\top`.
+
+    Parameters
+    ----------
+    X, y
+        The problem: X (n, d) of full row rank with n < d, y (n,).
+    weights
+        c > 0, (d,); default ones.
+    anchor
+        w⁰, (d,); default zeros.
+
+    Raises
+    ------
+    ValueError
+        If the problem is not one of interpolation, or a weight is not above 0.
+
+    Examples
+    --------
+    >>> minimum_norm_interpolator([[3.0, 4.0]], [25.0]).round(12)
+    array([3., 4.])
+    """
+    X, y = regression_problem(X, y)
+    _interpolation_problem(X)
+    root = np.sqrt(_weights(weights, X.shape[1]))
+    anchor = np.zeros(X.shape[1]) if anchor is None else vector("anchor", anchor, size=X.shape[1])
+    # lstsq returns the least-norm solution of an underdetermined system.
+    return anchor + np.linalg.lstsq(X / root, y - X @ anchor, rcond=None)[0] / root
+
+
+def minimum_l1_interpolator(
+    X: ArrayLike, y: ArrayLike, *, weights: ArrayLike | None = None
+) -> Float[np.ndarray, " d"]:
+    r"""Return an interpolator that minimizes :math:`\sum_i c_i |w_i|` (basis pursuit).
+
+    Solved as a linear program by HiGHS, in the split w = w₊ − w₋ with w₊, w₋ ≥ 0. The minimizer is
+    unique for data in general position.
+
+    Parameters
+    ----------
+    X, y
+        The problem: X (n, d) of full row rank with n < d, y (n,).
+    weights
+        c > 0, (d,); default ones.
+
+    Raises
+    ------
+    ValueError
+        If the problem is not one of interpolation, or a weight is not above 0.
+    RuntimeError
+        If the solver reports that it failed.
+
+    Examples
+    --------
+    >>> minimum_l1_interpolator([[3.0, 4.0]], [20.0]) + 0.0
+    array([0., 5.])
+    """
+    X, y = regression_problem(X, y)
+    _interpolation_problem(X)
+    cost = _weights(weights, X.shape[1])
+    answer = linprog(np.concatenate([cost, cost]), A_eq=np.hstack([X, -X]), b_eq=y, method="highs")
+    if answer.x is None:
+        raise RuntimeError(f"the linear program was not solved: {answer.message}")
+    positive, negative = np.split(answer.x, 2)
+    support = np.flatnonzero(positive - negative)
+    w = np.zeros(X.shape[1])
+    # A vertex is known by its support; solving for it again removes the solver's 1e-7 tolerance.
+    w[support] = np.linalg.lstsq(X[:, support], y, rcond=None)[0]
+    return w
+
+
+def _weights(weights: ArrayLike | None, size: int) -> Float[np.ndarray, " d"]:
+    result = np.ones(size) if weights is None else vector("weights", weights, size=size)
+    if np.any(result <= 0):
+        raise ValueError(
+            f"weights must be greater than 0, got {result.min():g}; a column of weight 0 could "
+            "grow for nothing"
+        )
+    return result
+
+
+def _interpolation_problem(
+    X: Float[np.ndarray, "n d"],
+) -> tuple[Float[np.ndarray, "n n"], Float[np.ndarray, "n d"], float]:
+    """Return X = LQ with orthonormal rows Q, and the condition number; refuse if not full rank.
+
+    All that is solved here depends on X only through its row space and y only through L⁻¹y, so an
+    ill-conditioned X costs accuracy once, at the triangular solve, and not in every Newton step.
+    """
+    n, d = X.shape
+    if n >= d:
+        raise ValueError(
+            f"X must have fewer rows than columns, got {n} rows and {d} columns; the theorem says "
+            "which interpolator is found among many, and here there is one at most: drop samples, "
+            "add features, or use least squares"
+        )
+    columns, triangle = scipy.linalg.qr(X.T, mode="economic", check_finite=False)
+    singular = scipy.linalg.svdvals(triangle, check_finite=False)
+    if singular[-1] <= singular[0] * d * np.finfo(float).eps:
+        raise ValueError(
+            f"X must have full row rank, got rank "
+            f"{int(np.sum(singular > singular[0] * d * np.finfo(float).eps))} for {n} rows; the "
+            "theorem speaks of interpolation, and dependent rows allow it for special y only: "
+            "remove duplicate or dependent rows"
+        )
+    return triangle.T, columns.T, float(singular[0] / singular[-1])
+
+
+def _continue(
+    potential: HypentropyPotential, rows: Float[np.ndarray, "n d"], target: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, " n"]:
+    """Follow the dual solution from the least-norm problem to `potential`, by Euler and Newton.
+
+    Along 0 ≤ τ ≤ 1, log √κ and the offset c move linearly, from a common large √κ and c = 0.
+    """
+    least_norm = target @ rows
+    largest = max(10 * float(np.abs(least_norm).max()), float(potential.sqrt_k.max()))
+    speed, offset = np.log(potential.sqrt_k / largest), potential.offset
+    dual, tau = target / largest, 0.0
+    while tau < 1:
+        w, slope = _scaled_sinh(largest, tau * speed, 2 * (dual @ rows) + tau * offset)
+        solve = _solver(slope, rows)
+        # A corrector, then the tangent K dν = −Q(∂w/∂τ) dτ, as long as exponents move little.
+        correction = solve(target - rows @ w)
+        tangent = solve(-(rows @ (w * speed + slope * offset / 2)))
+        reach = float(np.abs(2 * (tangent @ rows) + offset).max())
+        step = min(1 - tau, _LARGEST_MOVE / reach) if reach > 0 else 1 - tau
+        dual = dual + _capped(correction, rows) + step * tangent
+        tau += step
+    return dual
+
+
+def _newton(
+    potential: HypentropyPotential,
+    rows: Float[np.ndarray, "n d"],
+    target: Float[np.ndarray, " n"],
+    dual: Float[np.ndarray, " n"],
+) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " n"], float, int]:
+    """Solve Q w(Qᵀν) = target by damped Newton; return w, ν, the next step's size, the count."""
+    w, residual = _state(potential, rows, target, dual)
+    best = (w, dual, np.inf)
+    stalled = iterations = 0
+    while iterations < _MAX_ITERATIONS:
+        slope = 1 / potential.curvature(w)
+        full = _solver(slope, rows)(residual)
+        move = float(np.linalg.norm(slope * (full @ rows)))
+        size = float(np.linalg.norm(w))
+        error = move / size if size > 0 else (0.0 if move == 0 else np.inf)
+        if error < best[2]:
+            best, stalled = (w, dual, error), 0
+        else:
+            stalled += 1
+        # Once steps no longer shrink, further ones only stir rounding errors.
+        if error <= 1e-13 or (error <= 1e-6 and stalled) or stalled >= 20:
+            break
+        iterations += 1
+        step = _capped(full, rows)
+        descent = residual @ step
+        # The dual is convex: past its minimum along the line the slope turns and grows.
+        for _ in range(60):
+            w, residual = _state(potential, rows, target, dual + step)
+            if np.isfinite(residual).all() and -(residual @ step) <= 0.5 * descent:
+                break
+            step, descent = step / 2, descent / 2
+        dual = dual + step
+    return *best, iterations
+
+
+def _state(
+    potential: HypentropyPotential,
+    rows: Float[np.ndarray, "n d"],
+    target: Float[np.ndarray, " n"],
+    dual: Float[np.ndarray, " n"],
+) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " n"]]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        w = potential.inverse_gradient(dual @ rows)
+        return w, target - rows @ w
+
+
+def _scaled_sinh(
+    largest: float, log_scale: Float[np.ndarray, " d"], angle: Float[np.ndarray, " d"]
+) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
+    """Return w = (√κ/2) sinh(angle) and dw/dP = √κ cosh(angle) for √κ = largest·exp(log_scale)."""
+    rise = np.exp(np.clip(log_scale + angle, None, 600.0))
+    fall = np.exp(np.clip(log_scale - angle, None, 600.0))
+    return largest * (rise - fall) / 4, largest * (rise + fall) / 2
+
+
+def _capped(
+    step: Float[np.ndarray, " n"], rows: Float[np.ndarray, "n d"]
+) -> Float[np.ndarray, " n"]:
+    move = float(np.abs(2 * (step @ rows)).max())
+    return step if move <= _LARGEST_MOVE else step * (_LARGEST_MOVE / move)
+
+
+def _solver(
+    slope: Float[np.ndarray, " d"], rows: Float[np.ndarray, "n d"]
+) -> Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, " n"]]:
+    """Return a solver of K x = b for K = Q diag(slope) Qᵀ.
+
+    By Cholesky, or, where K is too ill-conditioned for that, by a QR factorization of √slope Qᵀ,
+    which never forms K and so keeps twice as many digits.
+    """
+    kernel = (rows * slope) @ rows.T
+    try:
+        factor = scipy.linalg.cho_factor(kernel, check_finite=False)
+        diagonal = np.abs(np.diag(factor[0]))
+        if diagonal.min() > 1e-6 * diagonal.max():
+            return lambda b: scipy.linalg.cho_solve(factor, b, check_finite=False)
+    except np.linalg.LinAlgError:
+        pass
+    # Householder QR is row-wise stable when the rows come in decreasing size.
+    order = np.argsort(-slope)
+    triangle = scipy.linalg.qr(
+        np.sqrt(slope[order])[:, None] * rows.T[order], mode="r", check_finite=False
+    )[0][: len(rows)]
+
+    def solve(b: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        half = scipy.linalg.solve_triangular(triangle, b, trans="T", check_finite=False)
+        return scipy.linalg.solve_triangular(triangle, half, check_finite=False)
+
+    return solve
