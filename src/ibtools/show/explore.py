@@ -20,7 +20,7 @@ from .block import Control, explore_block, picture_block
 from .grids import Grid, choices
 from .picture import checked_alt, static_figures
 from .style import house_style
-from .svg import render_svg
+from .svg import Boxes, axes_boxes, common_boxes, render_svg
 
 MOST_FRAMES = 400
 """The largest number of frames of one figure."""
@@ -123,13 +123,28 @@ class Exploration:
             yield {name: self.grids[name].values[i] for name, i in zip(names, at, strict=True)}
 
     def frame(self, **parameters: Any) -> Frame:
-        """Draw one frame."""
+        """Draw one frame, with the layout all frames share."""
+        return self._frame(parameters, self._boxes)
+
+    def _frame(self, parameters: Mapping[str, Any], boxes: Boxes | None) -> Frame:
         figure = self.draw(**parameters)
         try:
             alt = self.alt(**parameters)
-            return Frame(MappingProxyType(dict(parameters)), alt, render_svg(figure, alt=alt))
+            svg = render_svg(figure, alt=alt, boxes=boxes)
         finally:
             _forget(figure)
+        return Frame(MappingProxyType(dict(parameters)), alt, svg)
+
+    @cached_property
+    def _boxes(self) -> Boxes | None:
+        layouts = []
+        for parameters in self.corners():
+            figure = self.draw(**parameters)
+            try:
+                layouts.append(axes_boxes(figure))
+            finally:
+                _forget(figure)
+        return common_boxes(layouts)
 
     @cached_property
     def frames(self) -> tuple[Frame, ...]:
@@ -200,7 +215,7 @@ class Exploration:
 
     def block(self, **parameters: Any) -> str:
         """Return one frame as a self-contained block of HTML, without sliders."""
-        return picture_block(self.frame(**parameters).svg, label="figure")
+        return picture_block(self._frame(parameters, None).svg, label="figure")
 
 
 def _quiet() -> bool | None:

@@ -199,7 +199,7 @@ def _count(num: int) -> int:
     return int(num)
 
 
-def _ends(start: float, stop: float, num: int) -> tuple[float, float]:
+def _ends(start: float | int, stop: float | int, num: int) -> tuple[float, float]:
     for name, value in (("start", start), ("stop", stop)):
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise TypeError(f"{name} must be a real number, got {value!r}")
@@ -210,7 +210,14 @@ def _ends(start: float, stop: float, num: int) -> tuple[float, float]:
     return float(start), float(stop)
 
 
-def linspace(start: float, stop: float, num: int, *, label: str, format: str = "{:.2f}") -> Grid:  # noqa: A002
+def linspace(
+    start: float | int,
+    stop: float | int,
+    num: int,
+    *,
+    label: str,
+    format: str = "{:.2f}",  # noqa: A002
+) -> Grid:
     """Make a grid of `num` evenly spaced values, both ends among them.
 
     Parameters
@@ -241,7 +248,14 @@ def linspace(start: float, stop: float, num: int, *, label: str, format: str = "
     return Grid(tuple(values), "linear", label, format)
 
 
-def geomspace(start: float, stop: float, num: int, *, label: str, format: str = "{:.1e}") -> Grid:  # noqa: A002
+def geomspace(
+    start: float | int,
+    stop: float | int,
+    num: int,
+    *,
+    label: str,
+    format: str = "{:.1e}",  # noqa: A002
+) -> Grid:
     """Make a grid of `num` values with a constant ratio, both ends among them.
 
     Parameters

@@ -11,13 +11,14 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+_GREEK = """
+    alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi
+    rho sigma tau upsilon phi varphi chi psi omega
+"""
 _SYMBOLS = {
     **dict(
         zip(
-            (
-                "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa "
-                "lambda mu nu xi pi rho sigma tau upsilon phi varphi chi psi omega"
-            ).split(),
+            _GREEK.split(),
             "αβγδεεζηθϑικλμνξπρστυϕφχψω",
             strict=True,
         )

@@ -256,8 +256,8 @@ def house_style() -> Iterator[None]:
 
 
 def figure(
-    width: float = 5.6,
-    height: float = 3.6,
+    width: float | int = 5.6,
+    height: float | int = 3.6,
     *,
     nrows: int = 1,
     ncols: int = 1,
@@ -303,8 +303,24 @@ def figure(
             raise ValueError(f"{name} must be a positive number of inches, got {value!r}")
     with house_style():
         fig = Figure(figsize=(width, height), layout="constrained")
-        axes = fig.subplots(nrows, ncols, **subplots)
+        subplot_kw = dict(subplots.pop("subplot_kw", None) or {})
+        if "projection" not in subplot_kw and "polar" not in subplot_kw:
+            subplot_kw.setdefault("axes_class", _BookAxes)
+        axes = fig.subplots(nrows, ncols, subplot_kw=subplot_kw, **subplots)
     return fig, axes
+
+
+class _BookAxes(Axes):
+    """Axes whose lines are solid where a colour is given, and cycle their style where not.
+
+    Matplotlib goes through line styles also for lines whose colour the author chose.
+    """
+
+    def plot(self, *args: Any, **kwargs: Any) -> list[Any]:
+        colored = "color" in kwargs or "c" in kwargs
+        if colored and not any(isinstance(arg, str) for arg in args) and "ls" not in kwargs:
+            kwargs.setdefault("linestyle", "-")
+        return super().plot(*args, **kwargs)
 
 
 def level_sets(
@@ -314,7 +330,7 @@ def level_sets(
     values: Float[np.ndarray, "rows columns"],
     levels: Float[np.ndarray, "levels"] | list[float],
     *,
-    linewidths: float = 1.4,
+    linewidths: float | int = 1.4,
 ) -> QuadContourSet:
     """Draw level sets as lines in the colours of :func:`sequence`, in either theme.
 
