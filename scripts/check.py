@@ -58,7 +58,7 @@ def steps() -> list[Step]:
         Step(
             "book",
             "the book builds without a warning",
-            (python, "-m", "jupyter_book", "build", "-W", "-n", "--keep-going", "."),
+            (f"{BIN}/jupyter-book", "build", "-W", "-n", "--keep-going", "."),
         ),
         Step(
             "site",

@@ -1,0 +1,14 @@
+"""What the tests of the site agree on."""
+
+import sys
+from pathlib import Path
+
+import yaml
+from labels import reading_order
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [page for page, _ in reading_order(yaml.safe_load((ROOT / "_toc.yml").read_text()))]
+GENERATED = ["genindex", "search"]
+PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
+JUPYTER_BOOK = str(Path(sys.executable).parent / "jupyter-book")
+BUILD = [JUPYTER_BOOK, "build", "-W", "-n", "--keep-going"]  # as `make book` does

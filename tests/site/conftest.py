@@ -1,0 +1,137 @@
+"""The built site, a server for it, and a browser."""
+
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from book_site import BUILD, PAGES, ROOT
+from browser import FLAGS, find_chromium
+from filelock import FileLock
+from playwright.sync_api import Browser, Page, sync_playwright
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for `page_name` on every page of the table of contents."""
+    if "page_name" in metafunc.fixturenames:
+        metafunc.parametrize("page_name", PAGES)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Build the book, warnings as errors, once in a session whatever the number of workers."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared if worker_id == "master" else shared.parent
+    outcome = shared / "book-build"
+    with FileLock(shared / "book.lock"):
+        if not outcome.exists():
+            answer = subprocess.run([*BUILD, str(ROOT)], capture_output=True, text=True)
+            outcome.write_text("" if answer.returncode == 0 else answer.stderr[-4000:])
+    if failure := outcome.read_text():
+        pytest.fail(f"the book does not build:\n{failure}", pytrace=False)
+    return ROOT / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def bare_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build one page of plain prose, code and mathematics in the theme as it comes."""
+    source = tmp_path_factory.mktemp("bare")
+    (source / "conf.py").write_text(
+        textwrap.dedent("""\
+        project = "Bare"
+        html_theme = "sphinx_book_theme"
+        extensions = ["myst_nb"]
+        html_theme_options = {"repository_url": "https://github.com/a/b",
+                              "use_repository_button": True, "use_issues_button": True}
+        """)
+    )
+    body = "Prose with `code`, $x$ and a [link](second.md).\n\n```python\nx = 1\n```\n"
+    (source / "index.md").write_text(f"# Bare\n\n{body}\n```{{toctree}}\nsecond\n```\n")
+    (source / "second.md").write_text(f"# Second\n\n{body}\n## Section\n\n{body}")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", str(source), str(source / "html")]
+    subprocess.run(command, check=True)
+    return source / "html"
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[Path], str]]:
+    """Serve folders on localhost; gives the address of each."""
+    servers: dict[Path, ThreadingHTTPServer] = {}
+
+    def start(folder: Path) -> str:
+        if folder not in servers:
+            handler = partial(QuietHandler, directory=str(folder))
+            servers[folder] = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            threading.Thread(target=servers[folder].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[folder].server_port}"
+
+    yield start
+    for server in servers.values():
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def address(site: Path, serve: Callable[[Path], str]) -> str:
+    """Address of the book's site."""
+    return serve(site)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start Chromium; without one the tests fail, they do not skip."""
+    path = find_chromium()
+    if path is None:
+        pytest.fail("no Chromium found; `python scripts/browser.py` installs one")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Visit:
+    """One page in the browser, and what it asked for and complained about."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Open an address in a fresh browser context and wait until its formulas are set."""
+    contexts = []
+
+    def open_page(url: str, **options: object) -> Visit:
+        context = browser.new_context(reduced_motion="reduce", **options)
+        contexts.append(context)
+        visit = Visit(context.new_page())
+        visit.page.on("request", lambda request: visit.requests.append(request.url))
+        visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
+        visit.page.on("requestfailed", lambda request: visit.errors.append(request.url))
+        visit.page.on(
+            "console",
+            lambda message: visit.errors.append(message.text) if message.type == "error" else None,
+        )
+        visit.page.goto(url, wait_until="load")
+        visit.page.wait_for_load_state("networkidle")
+        if options.get("java_script_enabled", True):
+            visit.page.evaluate("window.MathJax?.startup?.promise")
+            visit.page.wait_for_load_state("networkidle")
+        return visit
+
+    yield open_page
+    for context in contexts:
+        context.close()

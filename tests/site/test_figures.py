@@ -1,0 +1,163 @@
+"""Every slider of every page moves its picture: by keyboard, by mouse, by touch."""
+
+import re
+
+import pytest
+from book_site import PHONE, ROOT
+
+SLIDERS = ".ib-figure input[type=range]"
+
+
+def figure_of(slider):
+    return slider.locator("xpath=ancestor::figure[contains(@class, 'ib-figure')]")
+
+
+def look(slider):
+    """What the reader sees of the figure: its markup, its pixels, the value beside the slider."""
+    figure = figure_of(slider)
+    picture = figure.locator(".ib-picture")
+    output = slider.locator("xpath=following-sibling::output")
+    label = picture.locator("svg").first.get_attribute("aria-label")
+    assert label, "the frame has lost its alt text"
+    return picture.inner_html(), picture.screenshot(), output.inner_text()
+
+
+def assert_moved(slider, before):
+    after = look(slider)
+    assert after[0] != before[0], "the drawing did not change"
+    assert after[1] != before[1], "the drawing changed, but nothing of it can be seen"
+    assert after[2] != before[2], "the shown value did not change"
+
+
+def sliders(page):
+    """The page's sliders, each after a check that there is one to move."""
+    found = page.locator(SLIDERS)
+    for index in range(found.count()):
+        slider = found.nth(index)
+        slider.scroll_into_view_if_needed()
+        assert slider.is_visible()
+        yield slider
+
+
+def grab(slider):
+    """The centre of the slider's thumb, and the ends of its travel."""
+    box = slider.bounding_box()
+    low, high, value = (
+        float(slider.evaluate(f"e => e.{name}")) for name in ("min", "max", "value")
+    )
+    left, right = box["x"] + 8, box["x"] + box["width"] - 8
+    middle = box["y"] + box["height"] / 2
+    return left + (right - left) * (value - low) / (high - low), middle, left, right
+
+
+def other_end(slider):
+    x, middle, left, right = grab(slider)
+    return (left if x > (left + right) / 2 else right), middle
+
+
+def test_page_has_the_figures_its_source_asks_for(page_name, address, visit):
+    source = (ROOT / f"{page_name}.md").read_text(encoding="utf-8")
+    cells = "\n".join(re.findall(r"```\{code-cell\}.*?```", source, re.S))
+    page = visit(f"{address}/{page_name}.html").page
+    assert page.locator(f".ib-figure:has({SLIDERS.split()[1]})").count() >= len(
+        re.findall(r"^explore\(", cells, re.M)
+    )
+
+
+def test_sliders_move_by_keyboard(page_name, address, visit):
+    page = visit(f"{address}/{page_name}.html").page
+    for slider in sliders(page):
+        assert slider.evaluate("e => e.tabIndex") == 0
+        before = look(slider)
+        value, high = slider.input_value(), slider.get_attribute("max")
+        slider.focus()
+        page.keyboard.press("ArrowLeft" if value == high else "ArrowRight")
+        assert slider.input_value() != value
+        assert_moved(slider, before)
+
+
+def test_sliders_move_by_mouse(page_name, address, visit):
+    page = visit(f"{address}/{page_name}.html").page
+    for slider in sliders(page):
+        before = look(slider)
+        x, middle, *_ = grab(slider)
+        end, _ = other_end(slider)
+        page.mouse.move(x, middle)
+        page.mouse.down()
+        page.mouse.move(end, middle, steps=5)
+        page.mouse.up()
+        assert slider.input_value() in (slider.get_attribute("min"), slider.get_attribute("max"))
+        assert_moved(slider, before)
+
+
+def test_sliders_move_by_touch(page_name, address, visit):
+    page = visit(f"{address}/{page_name}.html", **PHONE, has_touch=True, is_mobile=True).page
+    for slider in sliders(page):
+        before = look(slider)
+        page.touchscreen.tap(*other_end(slider))
+        assert_moved(slider, before)
+
+
+def test_frames_differ_along_each_slider(page_name, address, visit):
+    """Each step of each slider shows a drawing of its own, with an alt text."""
+    page = visit(f"{address}/{page_name}.html").page
+    for slider in sliders(page):
+        picture = figure_of(slider).locator(".ib-picture")
+        seen = []
+        slider.focus()
+        page.keyboard.press("Home")
+        for _ in range(int(slider.get_attribute("max")) + 1):
+            seen.append(picture.inner_html())
+            assert len(picture.locator("svg").first.get_attribute("aria-label").split()) >= 5
+            page.keyboard.press("ArrowRight")
+        same = [i for i in range(1, len(seen)) if seen[i] == seen[i - 1]]
+        assert same == [], "these steps of the slider show the same picture as the one before"
+
+
+def test_first_frame_is_there_without_scripts(page_name, address, visit):
+    with_scripts = visit(f"{address}/{page_name}.html").page.locator(".ib-figure").count()
+    page = visit(f"{address}/{page_name}.html", java_script_enabled=False).page
+    figures = page.locator(".ib-figure")
+    assert figures.count() == with_scripts
+    for index in range(figures.count()):
+        drawing = figures.nth(index).locator(".ib-picture svg").first
+        drawing.scroll_into_view_if_needed()
+        box = drawing.bounding_box()
+        assert box["width"] > 150
+        assert box["height"] > 80
+        assert drawing.locator("path, text, use").count() > 5
+        assert figures.nth(index).locator("input:visible").count() == 0, "a dead slider is shown"
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_text_in_figures_can_be_read(page_name, color_scheme, address, visit):
+    """axe-core does not look into drawings: labels need the contrast of any other text."""
+    page = visit(f"{address}/{page_name}.html", color_scheme=color_scheme).page
+    pale = page.evaluate(CONTRAST)
+    assert pale == []
+
+
+CONTRAST = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = colour => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = element => {
+    for (let e = element.closest('svg').parentElement; e; e = e.parentElement) {
+      const colour = rgba(getComputedStyle(e).backgroundColor);
+      if (colour[3] > 250) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const pale = [];
+  for (const text of document.querySelectorAll('.ib-figure svg text')) {
+    const [a, b] = [light(rgba(getComputedStyle(text).fill)), light(behind(text))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) pale.push(`${text.textContent.trim()}: ${ratio.toFixed(2)}`);
+  }
+  return pale;
+}"""
