@@ -143,35 +143,26 @@ def _plain(value: Any) -> Any:
 
 
 def _typeset(written: str) -> str:
-    out = []
-    for word in written.split(" "):
-        mantissa, e, exponent = word.partition("e")
-        try:
-            power = int(exponent) if e else None
-            float(mantissa)
-        except ValueError:
-            is_negative_number = word[:1] == "-" and word[1:2].isdigit()
-            out.append(_MINUS + word[1:] if is_negative_number else word)
-            continue
-        if mantissa.startswith("-"):
-            sign, mantissa = _MINUS, mantissa[1:]
-        else:
-            sign = ""
-        if float(mantissa) == 0.0:
-            sign = ""
-        if power is None or float(mantissa) == 0.0:
-            out.append(sign + mantissa)
-            continue
-        if "." in mantissa:
-            mantissa = mantissa.rstrip("0").rstrip(".")
-        raised = "10" + str(power).translate(_SUPERSCRIPTS)
-        if power == 0:
-            out.append(sign + mantissa)
-        elif mantissa == "1":
-            out.append(sign + raised)
-        else:
-            out.append(f"{sign}{mantissa}·{raised}")
-    return " ".join(out)
+    return " ".join(_typeset_word(word) for word in written.split(" "))
+
+
+def _typeset_word(word: str) -> str:
+    mantissa, e, exponent = word.partition("e")
+    try:
+        power = int(exponent) if e else 0
+        number = float(mantissa)
+    except ValueError:  # not a number alone: a unit follows without a space, or it is a word
+        return _MINUS + word[1:] if word[:1] == "-" and word[1:2].isdigit() else word
+    sign = _MINUS if mantissa.startswith("-") and number != 0.0 else ""
+    mantissa = mantissa.removeprefix("-")
+    if not e:
+        return sign + mantissa
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    if number == 0.0 or power == 0:
+        return sign + mantissa
+    raised = "10" + str(power).translate(_SUPERSCRIPTS)
+    return sign + raised if mantissa == "1" else f"{sign}{mantissa}·{raised}"
 
 
 def _speak(text: str) -> str:

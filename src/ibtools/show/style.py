@@ -26,12 +26,12 @@ from matplotlib.figure import Figure
 
 COLORS = MappingProxyType(
     {
-        "blue": "#0046a8",
-        "vermillion": "#9f2700",
+        "blue": "#003c9c",
+        "vermillion": "#951f00",
         "green": "#14a06e",
         "purple": "#c86bce",
-        "orange": "#8a6d00",
-        "sky": "#076f8d",
+        "orange": "#8f7200",
+        "sky": "#0b7c9f",
     }
 )
 """Categorical colours by name, light theme; pass these to matplotlib.
@@ -149,12 +149,12 @@ _STEPS = 101
 
 
 def _gradient(lightness: tuple[float, float]) -> tuple[str, ...]:
-    """Colours from orange over magenta to blue-violet, evenly spaced in OKLCH."""
+    """Colours from orange over magenta to violet, evenly spaced in OKLCH."""
     colors = []
     for t in np.linspace(0.0, 1.0, _STEPS):
-        hue = np.deg2rad(60.0 - 140.0 * t)
+        hue = np.deg2rad(60.0 - 120.0 * t)
         light = lightness[0] + (lightness[1] - lightness[0]) * t
-        chroma = 0.19
+        chroma = 0.13
         while True:
             lab = np.array([light, chroma * np.cos(hue), chroma * np.sin(hue)])
             rgb = _OKLAB_TO_RGB @ (_OKLAB_TO_LMS @ lab) ** 3
@@ -182,8 +182,8 @@ _OKLAB_TO_RGB = np.array(
     ]
 )
 # From faint to strong in both themes, so the order of a sequence means the same in both.
-_LIGHT_SEQUENCE = _gradient((0.66, 0.34))
-_DARK_SEQUENCE = _gradient((0.56, 0.80))
+_LIGHT_SEQUENCE = _gradient((0.67, 0.25))
+_DARK_SEQUENCE = _gradient((0.53, 0.88))
 
 THEME: MappingProxyType[str, tuple[str, str, str]] = MappingProxyType(
     {
