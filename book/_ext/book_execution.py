@@ -1,4 +1,4 @@
-"""How the notebooks are run: the kernels' environment, and when a stored run is no longer valid.
+"""How the book is run: the kernels' environment, and when what is stored is no longer valid.
 
 The execution cache of MyST-NB compares a page's cells only, so it would serve yesterday's numbers
 after a change in the package. Here the cache lives in a folder named by a digest of everything else
@@ -65,6 +65,16 @@ def choose_cache(app: Sphinx, config: Config) -> None:
     config.nb_execution_cache_path = str(cache)
 
 
+def forget_faulty_build(app: Sphinx, exception: Exception | None) -> None:
+    """After a warning, read every page again next time.
+
+    Sphinx keeps what it read, so the next build would pass over the faulty page in silence.
+    """
+    if exception or app._warncount:
+        (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", choose_cache)
+    app.connect("build-finished", forget_faulty_build)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,6 +15,7 @@ MODES = {
 def serious_faults(page):
     """What axe-core finds, as pairs of a rule and the element that breaks it."""
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    page.evaluate("Promise.all(document.getAnimations().map(a => a.finished))")
     page.evaluate(AXE_SCRIPT)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     assert len(found["passes"]) > 5, "axe-core did not look at the page"
@@ -46,4 +47,5 @@ def theme_faults(browser, serve, bare_site):
 def test_nothing_serious_beyond_the_bare_theme(name, mode, address, visit, theme_faults):
     found = serious_faults(visit(f"{address}/{name}.html", **MODES[mode]).page)
     ours = {fault: why for fault, why in found.items() if fault not in theme_faults[mode]}
-    assert ours == {}
+    report = "\n".join(f"{rule} at {target}: {why}" for (rule, target), why in ours.items())
+    assert not ours, report
