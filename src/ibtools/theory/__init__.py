@@ -1,9 +1,8 @@
 """Theory: potentials and constrained minimizers. Nothing here trains anything."""
 
+from ibtools.theory.interpolation import AccuracyWarning, Interpolator
 from ibtools.theory.metric import hessian_map_defect
 from ibtools.theory.optima import (
-    AccuracyWarning,
-    Interpolator,
     bregman_projection,
     implicit_limit,
     minimum_l1_interpolator,

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
@@ -12,43 +11,18 @@ from scipy.optimize import linprog
 
 from ibtools._validation import regression_problem, vector
 from ibtools.models import DiagonalNet
+from ibtools.theory.interpolation import (
+    PROMISED,
+    AccuracyWarning,
+    Interpolator,
+    interpolation_problem,
+)
 from ibtools.theory.potentials import HypentropyPotential, implicit_potential
 
-# The relative error in w that is promised; a solution that misses it says so.
-_PROMISED = 1e-8
 # No Newton step moves an exponent 2P by more than this: a hyperbolic sine is then known, within a
 # factor of e³, over the whole step, which is what makes Newton's quadratic model useful.
 _LARGEST_MOVE = 3.0
 _MAX_ITERATIONS = 500
-
-
-class AccuracyWarning(UserWarning):
-    """A solution misses its promised accuracy; it is returned all the same."""
-
-
-@dataclass(frozen=True)
-class Interpolator:
-    """A minimizer over the interpolators {w : Xw = y}, with what certifies it.
-
-    Attributes
-    ----------
-    w
-        The minimizer, (d,).
-    multipliers
-        ν of the constraints, (n,): the gradient of the minimized function at `w` is Xᵀν.
-    error_estimate
-        Estimated relative error of `w`: the next Newton step, or what the conditioning of X allows.
-    iterations
-        Newton steps taken.
-    converged
-        Whether `error_estimate` is at most 1e-8.
-    """
-
-    w: Float[np.ndarray, " d"]
-    multipliers: Float[np.ndarray, " n"]
-    error_estimate: float
-    iterations: int
-    converged: bool
 
 
 def implicit_limit(net: DiagonalNet, X: ArrayLike, y: ArrayLike) -> Float[np.ndarray, " d"]:
@@ -128,22 +102,22 @@ def bregman_projection(potential: HypentropyPotential, X: ArrayLike, y: ArrayLik
     array([0. , 0.5])
     """
     X, y = regression_problem(X, y, columns=potential.dim)
-    factor, rows, conditioning = _interpolation_problem(X)
+    factor, rows, conditioning = interpolation_problem(X)
     target = scipy.linalg.solve_triangular(factor, y, lower=True)
     start = _continue(potential, rows, target)
     w, dual, error, iterations = _newton(potential, rows, target, start)
     error = max(error, conditioning * np.finfo(float).eps)
-    if not error <= _PROMISED:
+    if not error <= PROMISED:
         warnings.warn(
             f"the minimizer's estimated relative error is {error:.1e}, above the promised "
-            f"{_PROMISED:g}, after {iterations} Newton steps; the condition number of X is "
+            f"{PROMISED:g}, after {iterations} Newton steps; the condition number of X is "
             f"{conditioning:.1e} and sqrt_k spans {potential.sqrt_k.min():.1e} to "
             f"{potential.sqrt_k.max():.1e}",
             AccuracyWarning,
             stacklevel=2,
         )
     multipliers = scipy.linalg.solve_triangular(factor, dual, lower=True, trans="T")
-    return Interpolator(w, multipliers, error, iterations, bool(error <= _PROMISED))
+    return Interpolator(w, multipliers, error, iterations, bool(error <= PROMISED))
 
 
 def minimum_norm_interpolator(
@@ -178,7 +152,7 @@ def minimum_norm_interpolator(
     array([3., 4.])
     """
     X, y = regression_problem(X, y)
-    _interpolation_problem(X)
+    interpolation_problem(X)
     root = np.sqrt(_weights(weights, X.shape[1]))
     anchor = np.zeros(X.shape[1]) if anchor is None else vector("anchor", anchor, size=X.shape[1])
     # lstsq returns the least-norm solution of an underdetermined system.
@@ -213,7 +187,7 @@ def minimum_l1_interpolator(
     array([0., 5.])
     """
     X, y = regression_problem(X, y)
-    _interpolation_problem(X)
+    interpolation_problem(X)
     cost = _weights(weights, X.shape[1])
     answer = linprog(np.concatenate([cost, cost]), A_eq=np.hstack([X, -X]), b_eq=y, method="highs")
     if answer.x is None:
@@ -234,33 +208,6 @@ def _weights(weights: ArrayLike | None, size: int) -> Float[np.ndarray, " d"]:
             "grow for nothing"
         )
     return result
-
-
-def _interpolation_problem(
-    X: Float[np.ndarray, "n d"],
-) -> tuple[Float[np.ndarray, "n n"], Float[np.ndarray, "n d"], float]:
-    """Return X = LQ with orthonormal rows Q, and the condition number; refuse if not full rank.
-
-    All that is solved here depends on X only through its row space and y only through L⁻¹y, so an
-    ill-conditioned X costs accuracy once, at the triangular solve, and not in every Newton step.
-    """
-    n, d = X.shape
-    if n >= d:
-        raise ValueError(
-            f"X must have fewer rows than columns, got {n} rows and {d} columns; the theorem says "
-            "which interpolator is found among many, and here there is one at most: drop samples, "
-            "add features, or use least squares"
-        )
-    columns, triangle = scipy.linalg.qr(X.T, mode="economic", check_finite=False)
-    singular = scipy.linalg.svdvals(triangle, check_finite=False)
-    if singular[-1] <= singular[0] * d * np.finfo(float).eps:
-        raise ValueError(
-            f"X must have full row rank, got rank "
-            f"{int(np.sum(singular > singular[0] * d * np.finfo(float).eps))} for {n} rows; the "
-            "theorem speaks of interpolation, and dependent rows allow it for special y only: "
-            "remove duplicate or dependent rows"
-        )
-    return triangle.T, columns.T, float(singular[0] / singular[-1])
 
 
 def _continue(
