@@ -1,6 +1,7 @@
 """What a trainer asks of a regression model."""
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -51,4 +52,21 @@ class DualModel(RegressionModel, Protocol):
         self, accumulated: Float[np.ndarray, " d"]
     ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
         """Return the predictor after P and its (diagonal) derivative in P, each (d,)."""
+        ...
+
+
+@runtime_checkable
+class RowSpaceModel(RegressionModel, Protocol):
+    """A model whose input weights move within the row space of the data only."""
+
+    def compressed(
+        self, rows: Float[np.ndarray, "k d"]
+    ) -> tuple["RowSpaceModel", Callable[[Any], "RowSpaceModel"]]:
+        """Return the model on coordinates along orthonormal `rows`, and the way back from it."""
+        ...
+
+    def velocity_jacobian(
+        self, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]
+    ) -> Float[np.ndarray, "p p"]:
+        """Return the derivative of the velocity, at r = y − prediction, in the parameters."""
         ...
