@@ -31,22 +31,20 @@ class Control:
     start: int
 
 
-def picture_block(svg: str, *, label: str) -> str:
+def picture_block(svg: str) -> str:
     """Return the block of a picture that does not move.
 
     Examples
     --------
-    >>> block = picture_block('<svg viewBox="0 0 9 9"></svg>', label="a square")
+    >>> block = picture_block('<svg viewBox="0 0 9 9"></svg>')
     >>> block.startswith('<figure class="ib-figure')
     True
     """
     prefix = _prefix([svg])
-    return _block(prefix, svg, _picture(svg, label))
+    return _block(prefix, svg, _picture(svg))
 
 
-def explore_block(
-    frames: Sequence[str], controls: Sequence[Control], *, label: str, note: str
-) -> str:
+def explore_block(frames: Sequence[str], controls: Sequence[Control], *, note: str) -> str:
     """Return the block of an interactive figure.
 
     Parameters
@@ -55,8 +53,6 @@ def explore_block(
         One ``<svg>`` for every combination of values, the last control's running fastest.
     controls
         The sliders.
-    label
-        A short name of the figure.
     note
         What a reader without scripts is told in place of the sliders.
 
@@ -85,9 +81,9 @@ def explore_block(
     rows = "".join(_control(prefix, control) for control in controls)
     inside = (
         f'<p class="ib-note">{html.escape(note)}</p>\n'
-        f'<div class="ib-controls" role="group" aria-label="{html.escape(label)}" hidden>\n'
+        f'<div class="ib-controls" role="group" aria-label="Sliders of the figure" hidden>\n'
         f"{rows}</div>\n"
-        f"{_picture(frames[start], label)}"
+        f"{_picture(frames[start])}"
         '<p class="ib-live" aria-live="polite"></p>\n'
         # Inside a script element only "</" and "<!" could end or change the text.
         f'<script type="application/json">{data.replace("<", chr(92) + "u003c")}</script>\n'
@@ -159,11 +155,12 @@ def _control(prefix: str, control: Control) -> str:
     )
 
 
-def _picture(svg: str, label: str) -> str:
+def _picture(svg: str) -> str:
     width = _width(svg)
     scrolls = ""
     if width > WIDE:
-        scrolls = f' tabindex="0" role="region" aria-label="{html.escape(label)}"'
+        # A group and not a region: a page of figures would be a page of landmarks.
+        scrolls = ' tabindex="0" role="group" aria-label="Picture, scrolls sideways"'
     return f'<div class="ib-picture"{scrolls}>\n{svg}\n</div>\n'
 
 

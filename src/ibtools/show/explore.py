@@ -185,7 +185,6 @@ class Exploration:
         return explore_block(
             [frame.svg for frame in self.frames],
             controls,
-            label="Parameters of the figure: " + ", ".join(c.label for c in controls),
             note=f"The figure below is drawn for {values}. Its sliders need JavaScript.",
         )
 
@@ -215,7 +214,7 @@ class Exploration:
 
     def block(self, **parameters: Any) -> str:
         """Return one frame as a self-contained block of HTML, without sliders."""
-        return picture_block(self._frame(parameters, None).svg, label="figure")
+        return picture_block(self._frame(parameters, None).svg)
 
 
 def _quiet() -> bool | None:
@@ -236,7 +235,7 @@ def explore(
     *,
     alt: Alt,
     start: Mapping[str, Any] | None = None,
-    **grids: Grid | Sequence[Any],
+    **grids: Grid | Sequence[Any] | np.ndarray,
 ) -> Exploration:
     """Make an interactive figure of a function of its parameters.
 
@@ -307,7 +306,7 @@ def explore(
     return Exploration(draw, alt, labelled, _start(labelled, start))
 
 
-def _grid(name: str, values: Grid | Sequence[Any]) -> Grid:
+def _grid(name: str, values: Grid | Sequence[Any] | np.ndarray) -> Grid:
     if isinstance(values, Grid):
         return values if values.label else Grid(values.values, values.spacing, name, values.format)
     if isinstance(values, str) or not isinstance(values, (Sequence, np.ndarray, range)):

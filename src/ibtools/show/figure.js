@@ -1,10 +1,20 @@
 (function () {
   "use strict";
+  function unique(figure) {
+    // The same figure twice on a page: give the later one ids of its own.
+    var name = figure.id, other = name, k = 1;
+    if (document.getElementById(name) === figure) return;
+    while (document.getElementById(other)) other = name + "x" + ++k;
+    figure.id = other;
+    figure.innerHTML = figure.innerHTML.split(name).join(other);
+  }
   function start(figure) {
+    if (figure.dataset.ibReady) return;
+    unique(figure);
     var store = figure.querySelector("script[type='application/json']");
     var picture = figure.querySelector(".ib-picture");
     var controls = figure.querySelector(".ib-controls");
-    if (figure.dataset.ibReady || !store || !picture || !controls) return;
+    if (!store || !picture || !controls) return;
     figure.dataset.ibReady = "yes";
     var data = JSON.parse(store.textContent);
     var live = figure.querySelector(".ib-live");

@@ -74,7 +74,7 @@ class Picture:
 
     def html(self) -> str:
         """Return the figure as one self-contained block of HTML."""
-        return picture_block(self.svg, label="figure")
+        return picture_block(self.svg)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         bundle = {"text/html": self.html()}

@@ -154,7 +154,7 @@ def _gradient(lightness: tuple[float, float]) -> tuple[str, ...]:
     for t in np.linspace(0.0, 1.0, _STEPS):
         hue = np.deg2rad(60.0 - 120.0 * t)
         light = lightness[0] + (lightness[1] - lightness[0]) * t
-        chroma = 0.13
+        chroma = 0.12
         while True:
             lab = np.array([light, chroma * np.cos(hue), chroma * np.sin(hue)])
             rgb = _OKLAB_TO_RGB @ (_OKLAB_TO_LMS @ lab) ** 3

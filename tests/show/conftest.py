@@ -1,0 +1,108 @@
+"""A browser for the figure's block on a page of its own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import FLAGS, find_chromium
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from ibtools.show import COLORS, Exploration, explore, figure, level_sets, linspace
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Start Chromium; a browser test that cannot run is a failure."""
+    path = find_chromium()
+    if path is None:
+        pytest.fail("no Chromium found; `python scripts/browser.py` installs one")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def narrow() -> Exploration:
+    """Two sliders over one panel."""
+
+    def draw(power, size):
+        fig, ax = figure()
+        x = np.linspace(-1, 1, 101)
+        ax.plot(x, size * np.abs(x) ** power, color=COLORS["blue"])
+        ax.set(xlabel=r"$w_1$", ylabel="q(w)", ylim=(0, 3))
+        return fig
+
+    return explore(
+        draw,
+        alt=lambda power, size: (
+            f"A valley of power {power:.2f} that rises to {size:.1f} at the ends."
+        ),
+        start={"size": 2.0},
+        power=linspace(1, 2, 5, label="power p"),
+        size=linspace(1, 3, 3, label="size <s>", format="{:.1f}"),
+    )
+
+
+@pytest.fixture(scope="session")
+def wide() -> Exploration:
+    """One slider over two panels side by side."""
+
+    def draw(power):
+        fig, (left, right) = figure(9, 3.4, ncols=2)
+        x = np.linspace(-1, 1, 60)
+        surface = np.abs(x) ** power + np.abs(x[:, None]) ** power
+        level_sets(left, x, x, surface, [0.25, 0.5, 1.0])
+        right.plot(x, np.abs(x) ** power)
+        return fig
+
+    return explore(
+        draw,
+        alt=lambda power: f"Level sets and profile of a valley of power {power:.2f}.",
+        power=linspace(1, 2, 3, label="power p"),
+    )
+
+
+PAGE = """<!doctype html>
+<html lang="en" {attributes}><head><meta charset="utf-8"><title>Figures</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+:root {{color-scheme: light dark; background: Canvas; color: CanvasText}}
+[data-theme=light] {{color-scheme: light; background: #fff; color: #222832}}
+[data-theme=dark] {{color-scheme: dark; background: #121212; color: #ced6dd}}
+body {{font-family: -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif;
+  max-width: 45rem; margin: 1rem auto; padding: 0 1rem}}
+</style></head>
+<body><main><h1>Figures</h1>
+{body}
+</main></body></html>"""
+
+
+@pytest.fixture
+def show(
+    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Page]]:
+    """Open a page with figures, as a file; errors on the page fail the test."""
+    contexts = []
+    errors: list[str] = []
+
+    def open_page(*blocks: str, attributes: str = "", **options: object) -> Page:
+        file = tmp_path / f"page{len(contexts)}.html"
+        body = "\n".join(blocks)
+        file.write_text(PAGE.format(attributes=attributes, body=body), encoding="utf-8")
+        context = chromium.new_context(**{"viewport": {"width": 900, "height": 900}} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on(
+            "console",
+            lambda message: errors.append(message.text) if message.type == "error" else None,
+        )
+        page.goto(file.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []

@@ -1,0 +1,244 @@
+"""The figure's block in a real browser, on a page of its own."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from ibtools.show import COLORS, picture
+from ibtools.show.style import DARK_COLORS
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def shown(page, figure=0):
+    return (
+        page.locator(".ib-figure")
+        .nth(figure)
+        .locator(".ib-picture svg")
+        .get_attribute("aria-label")
+    )
+
+
+def rgb(color):
+    return "rgb({}, {}, {})".format(*(int(color[i : i + 2], 16) for i in (1, 3, 5)))
+
+
+def test_starts_at_its_start(show, narrow):
+    page = show(narrow.html())
+    assert shown(page) == "A valley of power 1.00 that rises to 2.0 at the ends."
+    assert page.locator("svg").count() == 1
+    assert page.get_by_text("needs JavaScript").count() == 0
+    slider = page.get_by_label("size <s>")
+    assert slider.input_value() == "1"
+    assert page.locator("output").all_inner_texts() == ["1.00", "2.0"]
+
+
+def test_keyboard_moves_the_picture(show, narrow):
+    page = show(narrow.html())
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.name") == "power"
+    before = page.locator(".ib-picture").screenshot()
+    for key, power in (
+        ("ArrowRight", "1.25"),
+        ("ArrowUp", "1.50"),
+        ("ArrowLeft", "1.25"),
+        ("End", "2.00"),
+        ("Home", "1.00"),
+        ("PageUp", "1.25"),
+        ("PageDown", "1.00"),
+        ("End", "2.00"),
+    ):
+        page.keyboard.press(key)
+        assert f"power {power} " in shown(page), key
+        assert page.locator("output").first.inner_text() == power
+    assert page.get_by_label("power p").get_attribute("aria-valuetext") == "2.00"
+    page.keyboard.press("Tab")
+    page.keyboard.press("End")
+    assert shown(page) == "A valley of power 2.00 that rises to 3.0 at the ends."
+    assert page.locator("svg").count() == 1
+    assert page.locator(".ib-picture").screenshot() != before
+
+
+def test_every_frame_can_be_reached(show, narrow):
+    page = show(narrow.html())
+    seen = []
+    for power in range(5):
+        page.get_by_label("power p").fill(str(power))
+        for size in range(3):
+            page.get_by_label("size <s>").fill(str(size))
+            seen.append(shown(page))
+    assert seen == [frame.alt for frame in narrow.frames]
+
+
+def test_mouse_moves_the_picture(show, narrow):
+    page = show(narrow.html())
+    box = page.get_by_label("power p").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 8, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, middle, steps=5)
+    assert "power 1.50 " in shown(page)  # already while the button is down
+    page.mouse.move(box["x"] + box["width"] - 2, middle, steps=5)
+    page.mouse.up()
+    assert "power 2.00 " in shown(page)
+
+
+def test_touch_moves_the_picture(show, narrow):
+    page = show(narrow.html(), **PHONE)
+    box = page.get_by_label("power p").bounding_box()
+    assert box["height"] >= 44
+    page.touchscreen.tap(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2)
+    assert "power 2.00 " in shown(page)
+
+
+def test_without_scripts_the_first_picture_is_there_and_no_dead_control(show, narrow):
+    page = show(narrow.html(), java_script_enabled=False)
+    assert page.locator(".ib-picture svg").is_visible()
+    assert shown(page) == "A valley of power 1.00 that rises to 2.0 at the ends."
+    assert not page.locator("input").first.is_visible()
+    assert page.locator(".ib-note").inner_text() == (
+        "The figure below is drawn for power p 1.00, size <s> 2.0. Its sliders need JavaScript."
+    )
+
+
+def test_two_figures_do_not_interfere(show, narrow, wide):
+    page = show(narrow.html(), wide.html(), narrow.html())
+    page.get_by_label("power p").nth(1).focus()
+    page.keyboard.press("End")
+    start = "A valley of power 1.00 that rises to 2.0 at the ends."
+    assert [shown(page, i) for i in range(3)] == [
+        start,
+        "Level sets and profile of a valley of power 2.00.",
+        start,
+    ]
+    page.locator(".ib-figure").nth(2).locator("label").first.click()
+    page.keyboard.press("End")
+    assert shown(page, 0) == start
+    assert "power 2.00" in shown(page, 2)
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(ids) == len(set(ids))
+
+
+def test_a_script_that_runs_before_its_figure_waits_for_it(show, narrow):
+    html = narrow.html()
+    code = re.search(r"<script>.*?</script>", html, re.S)[0]
+    page = show(code + html.replace(code, ""))
+    page.get_by_label("power p").focus()
+    page.keyboard.press("End")
+    assert "power 2.00" in shown(page)
+
+
+def test_a_screen_reader_hears_the_last_picture_once(show, narrow):
+    page = show(narrow.html())
+    live = page.locator("[aria-live=polite]")
+    page.evaluate(
+        """() => {
+        window.heard = [];
+        const live = document.querySelector("[aria-live=polite]");
+        new MutationObserver(() => heard.push(live.textContent)).observe(live, {childList: true});
+        }"""
+    )
+    assert live.inner_text() == ""
+    page.get_by_label("power p").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("heard.length > 0")
+    page.wait_for_timeout(900)
+    assert page.evaluate("heard") == ["A valley of power 1.75 that rises to 2.0 at the ends."]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "scheme", "dark"),
+    [
+        ("data-theme=light", "dark", False),
+        ("data-theme=dark", "light", True),
+        ("", "light", False),
+        ("", "dark", True),
+        ("data-theme=auto", "dark", True),
+        ("style='color-scheme:light;background:#fff'", "dark", False),
+    ],
+)
+def test_colours_follow_the_theme(show, narrow, attributes, scheme, dark):
+    page = show(narrow.html(), attributes=attributes, color_scheme=scheme)
+    for _ in range(2):  # also in a frame that the script puts in
+        curve = page.locator("path[style*='--ib-blue']").first
+        stroke = curve.evaluate("e => getComputedStyle(e).stroke")
+        assert stroke == rgb((DARK_COLORS if dark else COLORS)["blue"])
+        text = page.locator("svg text").first.evaluate("e => getComputedStyle(e).fill")
+        assert text == page.evaluate("getComputedStyle(document.querySelector('main')).color")
+        page.get_by_label("power p").fill("3")
+
+
+def test_labels_are_set_in_the_font_of_the_page(show, narrow):
+    page = show(narrow.html())
+    font = page.locator("svg text").first.evaluate("e => getComputedStyle(e).fontFamily")
+    assert font == page.evaluate("getComputedStyle(document.body).fontFamily")
+
+
+def test_a_phone_shows_everything_without_moving_the_page(show, narrow, wide):
+    page = show(narrow.html(), wide.html(), **PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    first = page.locator(".ib-picture").first
+    assert first.evaluate("e => e.scrollWidth <= e.clientWidth")
+    least = page.evaluate(
+        """Math.min(...[...document.querySelectorAll("svg > text")].map(e =>
+            parseFloat(getComputedStyle(e).fontSize) *
+            Math.hypot(e.getScreenCTM().a, e.getScreenCTM().b)))"""
+    )
+    assert least >= 8.5  # pixels
+    second = page.locator(".ib-picture").nth(1)
+    assert second.evaluate("e => e.scrollWidth > e.clientWidth")
+    assert second.get_attribute("tabindex") == "0"
+    second.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelectorAll('.ib-picture')[1].scrollLeft > 0")
+
+
+def test_labels_do_not_collide_and_stay_in_the_picture(show, narrow, wide):
+    for options in ({}, PHONE):
+        page = show(narrow.html(), wide.html(), **options)
+        for figure in page.locator(".ib-picture svg").all():
+            boxes = figure.evaluate(
+                """svg => { const all = svg.getBoundingClientRect();
+                return [...svg.querySelectorAll("text")].map(e => {
+                  const b = e.getBoundingClientRect();
+                  return [b.left - all.left, b.top - all.top, b.right - all.left,
+                          b.bottom - all.top, all.width, all.height]; }) }"""
+            )
+            assert len(boxes) > 5
+            for i, (left, top, right, bottom, width, height) in enumerate(boxes):
+                assert min(left, top) >= -1
+                assert right <= width + 1
+                assert bottom <= height + 1
+                for l2, t2, r2, b2, *_ in boxes[:i]:
+                    # line boxes are taller than their letters
+                    apart = right <= l2 or r2 <= left or bottom - 4 <= t2 or b2 - 4 <= top
+                    assert apart
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desk", "phone"])
+def test_axe_finds_nothing(show, narrow, wide, theme, options):
+    still = picture(narrow.draw(power=1.0, size=1.0), alt="A valley of power one and size one.")
+    page = show(
+        narrow.html(), wide.html(), still.html(), attributes=f"data-theme={theme}", **options
+    )
+    found = Axe().run(page).response["violations"]
+    assert [(rule["id"], [node["html"][:200] for node in rule["nodes"]]) for rule in found] == []
+
+
+def test_focus_can_be_seen(show, narrow):
+    page = show(narrow.html())
+    page.keyboard.press("Tab")
+    outline = page.get_by_label("power p").evaluate(
+        "e => [getComputedStyle(e).outlineStyle, getComputedStyle(e).outlineWidth]"
+    )
+    assert outline == ["solid", "2px"]
+
+
+def test_prints_the_picture_and_no_sliders(show, narrow):
+    page = show(narrow.html())
+    page.emulate_media(media="print")
+    assert page.locator(".ib-picture svg").is_visible()
+    assert not page.get_by_label("power p").is_visible()
