@@ -35,7 +35,7 @@ def list_works(bibliography: BibliographyData, keys: set[str]) -> list[str]:
     style = find_plugin("pybtex.style.formatting", "plain")()
     backend = find_plugin("pybtex.backends", "markdown")()
     works = style.format_bibliography(bibliography, [k for k in bibliography.entries if k in keys])
-    return sorted(f"- {work.text.render(backend)}" for work in works)
+    return sorted("- " + " ".join(work.text.render(backend).split()) for work in works)
 
 
 def address(entry) -> str | None:

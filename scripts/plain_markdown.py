@@ -217,7 +217,8 @@ class Translator:
 
 
 def display_math(tex: str, number: str | None) -> list[str]:
-    tex = re.sub(r"\n\s*\n", "\n", tex)
+    tex = re.sub(r"(?<!\\)%.*", "", tex)  # a comment would swallow what comes onto its line
+    tex = re.sub(r"\s*\n\s*", "\n", tex).strip()
     if r"\\" in tex and not tex.startswith(r"\begin"):
         tex = rf"\begin{{split}}{tex}\end{{split}}"  # as Sphinx does
     tag = [rf"\tag{{{number}}}"] if number else []

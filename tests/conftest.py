@@ -1,9 +1,17 @@
 """Fixtures every test may use."""
 
+import os
 from collections.abc import Iterator
 
 import jaxtyping
 import pytest
+from hypothesis import settings
+
+os.environ["TQDM_DISABLE"] = "1"  # progress bars would litter the report
+
+# A law holds or it does not; how long a loaded machine takes to see it is another matter.
+settings.register_profile("book", deadline=None)
+settings.load_profile("book")
 
 
 @pytest.fixture
