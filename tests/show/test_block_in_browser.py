@@ -1,8 +1,11 @@
 """The figure's block in a real browser, on a page of its own."""
 
 import re
+from pathlib import Path
 
+import pydata_sphinx_theme
 import pytest
+import sphinx_book_theme
 from axe_playwright_python.sync_playwright import Axe
 
 from ibtools.show import COLORS, picture
@@ -168,6 +171,38 @@ def test_colours_follow_the_theme(show, narrow, attributes, scheme, dark):
         text = page.locator("svg text").first.evaluate("e => getComputedStyle(e).fill")
         assert text == page.evaluate("getComputedStyle(document.querySelector('main')).color")
         page.get_by_label("power p").fill("3")
+
+
+def test_the_theme_of_the_book_does_not_put_a_light_panel_behind_it(show, narrow):
+    themes = Path(pydata_sphinx_theme.__file__).parent, Path(sphinx_book_theme.__file__).parent
+    sheets = "".join(
+        file.read_text(encoding="utf-8") for theme in themes for file in theme.rglob("*-theme.css")
+    )
+    cell = (
+        '<div class="bd-content"><div class="cell_output"><div class="output text_html">{}</div>'
+        "</div></div>"
+    )
+    styles = f"<style>{sheets}</style>"
+    page = show(
+        styles, cell.format(narrow.html()), cell.format("<p>text</p>"), attributes="data-theme=dark"
+    )
+    ours, other = (
+        page.locator(".text_html")
+        .nth(i)
+        .evaluate("e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]")
+        for i in range(2)
+    )
+    assert other[0] != "rgba(0, 0, 0, 0)"  # what the theme does to other HTML
+    assert ours == [
+        "rgba(0, 0, 0, 0)",
+        page.evaluate("getComputedStyle(document.querySelector('main')).color"),
+    ]
+
+
+def test_colours_follow_jupyterlab(show, narrow):
+    page = show(f'<div data-jp-theme-light="false">{narrow.html()}</div>', color_scheme="light")
+    curve = page.locator("path[style*='--ib-blue']").first
+    assert curve.evaluate("e => getComputedStyle(e).stroke") == rgb(DARK_COLORS["blue"])
 
 
 def test_labels_are_set_in_the_font_of_the_page(show, narrow):

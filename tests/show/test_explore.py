@@ -171,6 +171,7 @@ def test_mimebundles(static, monkeypatch):
     assert set(shown._repr_mimebundle_()) == {"text/html", "text/plain"}
 
 
+@pytest.mark.slow
 def test_a_hundred_frames_weigh_little(static):
     html = example(
         scale=geomspace(1e-4, 1e1, 12, label="α"), shape=linspace(0, 0.9, 8, label="s")

@@ -161,6 +161,8 @@ def _typeset_word(word: str) -> str:
         mantissa = mantissa.rstrip("0").rstrip(".")
     if number == 0.0 or power == 0:
         return sign + mantissa
+    if power == 1 and mantissa == "1":
+        return sign + "10"
     raised = "10" + str(power).translate(_SUPERSCRIPTS)
     return sign + raised if mantissa == "1" else f"{sign}{mantissa}·{raised}"
 
