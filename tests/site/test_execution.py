@@ -1,0 +1,127 @@
+"""When the book is run again, and when it is not: seen on a book of one page."""
+
+import shutil
+import subprocess
+import time
+
+import pytest
+from book_site import BUILD, ROOT
+
+pytestmark = pytest.mark.slow
+
+PAGE = """\
+---
+jupytext:
+  text_representation: {extension: .md, format_name: myst}
+kernelspec: {display_name: Python 3, name: python3}
+---
+# Page
+
+```{code-cell}
+import os, sys, time
+sys.path.insert(0, "../src")
+from ibtools import VALUE
+print("value", VALUE, "static", os.environ["IBTOOLS_STATIC_FIGURES"])
+print("run at", time.time_ns())
+```
+"""
+CONFIG = """\
+title: Small
+only_build_toc_files: true
+execute: {execute_notebooks: cache, raise_on_error: true, stderr_output: warn}
+sphinx:
+  local_extensions: {book_execution: book/_ext}
+"""
+
+
+class SmallBook:
+    """A book of one page, and a package that the page shows a value of."""
+
+    def __init__(self, root):
+        self.root = root
+        self.page, self.package = root / "book/page.md", root / "src/ibtools/__init__.py"
+        for folder in ("book/_ext", "src/ibtools"):
+            (root / folder).mkdir(parents=True)
+        shutil.copy(ROOT / "book/_ext/book_execution.py", root / "book/_ext")
+        (root / "requirements.txt").write_text("numpy==1\n")
+        (root / "_config.yml").write_text(CONFIG)
+        (root / "_toc.yml").write_text("format: jb-book\nroot: book/page\n")
+        self.page.write_text(PAGE)
+        self.package.write_text("VALUE = 1\n")
+
+    def build(self):
+        """Build as `make book` does, or as a bare ``jupyter-book build .`` does."""
+        return subprocess.run([*BUILD, "."], cwd=self.root, capture_output=True, text=True)
+
+    def shown(self):
+        """What the built page says: the value, and when it was computed."""
+        answer = self.build()
+        assert answer.returncode == 0, answer.stderr[-3000:]
+        html = (self.root / "_build/html/book/page.html").read_text()
+        value = html.split("value ")[1].split(" static 1")[0]
+        return value.strip(), html.split("run at ")[1].split("\n")[0]
+
+    def caches(self):
+        return sorted(path.name for path in (self.root / "_build/.jupyter_cache").iterdir())
+
+
+@pytest.fixture
+def book(tmp_path):
+    return SmallBook(tmp_path)
+
+
+def test_nothing_changed_nothing_runs(book):
+    first = book.shown()
+    start = time.monotonic()
+    assert book.shown() == first
+    assert time.monotonic() - start < 15
+
+
+def test_a_change_in_the_package_or_the_pins_runs_the_pages_again(book):
+    value, first_run = book.shown()
+    assert value == "1"
+    book.package.write_text("VALUE = 2\n")
+    value, second_run = book.shown()
+    assert value == "2"
+    (book.root / "requirements.txt").write_text("numpy==2\n")
+    assert book.shown()[1] not in (first_run, second_run)
+
+
+def test_going_back_takes_the_stored_run_and_old_ones_are_removed(book):
+    first = book.shown()
+    for value in (2, 3):
+        book.package.write_text(f"VALUE = {value}\n")
+        book.shown()
+    book.package.write_text("VALUE = 1\n")
+    assert book.shown() == first
+    before = book.caches()
+    assert len(before) == 3
+    book.package.write_text("VALUE = 4\n")
+    book.shown()
+    assert len(book.caches()) == 3
+    assert len(set(before) & set(book.caches())) == 2
+
+
+def test_a_change_of_prose_alone_runs_nothing(book):
+    first = book.shown()
+    book.page.write_text(PAGE + "\nMore prose.\n")
+    assert book.shown() == first
+    assert "More prose" in (book.root / "_build/html/book/page.html").read_text()
+
+
+def test_a_cell_that_fails_or_complains_fails_the_build(book):
+    assert book.build().returncode == 0
+    book.page.write_text(PAGE.replace('print("run', '1 / 0; print("run'))
+    assert book.build().returncode != 0
+    book.page.write_text(PAGE.replace('print("run', 'print("oh", file=sys.stderr); print("run'))
+    assert book.build().returncode != 0
+
+
+def test_a_warning_does_not_fade_with_the_second_build(book):
+    book.page.write_text(PAGE + "\n{doc}`nowhere`\n")
+    for _ in range(2):
+        answer = book.build()
+        assert answer.returncode != 0
+        assert "nowhere" in answer.stderr
+    book.page.write_text(PAGE)
+    assert book.build().returncode == 0
