@@ -18,6 +18,11 @@ State = Float[np.ndarray, " p"]
 # Local errors per step. The limit hardly depends on them (`gradient_flow` says why), the path does.
 _RELATIVE_ERROR = 1e-11
 _ABSOLUTE_ERROR = 1e-14
+# Below this many unknowns a Jacobian by differences is cheap, and an implicit solver, which needs
+# it, is both faster and quieter near the limit than an explicit one at the edge of stability.
+_SMALL = 500
+# The loss falls at every step of a flow; when it has not for so many, rounding is all that is left.
+_PATIENCE = 200
 # Nothing moves any more, yet the residual has not vanished: a flow with all its weights dead.
 _NEVER = 1e100
 
@@ -35,9 +40,9 @@ class System:
     remaining: Callable[[State], float]
 
     def solver(self, horizon: float) -> OdeSolver:
-        """Return a stepper from the start to `horizon`: implicit where the Jacobian is known."""
+        """Return a stepper from the start to `horizon`: implicit where a Jacobian can be had."""
         tolerances = {"rtol": _RELATIVE_ERROR, "atol": _ABSOLUTE_ERROR}
-        if self.jacobian is None:
+        if self.jacobian is None and self.start.size > _SMALL:
             return DOP853(self.field, 0.0, self.start, horizon, **tolerances)
         return LSODA(self.field, 0.0, self.start, horizon, jac=self.jacobian, **tolerances)
 
@@ -143,6 +148,9 @@ def follow(
                 if solver.status == "failed" or not np.isfinite(solver.y).all():
                     failure = f"the solver failed: {complaint or 'the weights overflowed'}"
                     break
+                if asked is None and settled.stalled:
+                    failure = "the loss falls no further: the accuracy of the solver is reached"
+                    break
                 if solver.t > _NEVER:
                     failure = "nothing moves any more, as when all the weights of a column are 0"
                     break
@@ -185,6 +193,12 @@ class _Settled:
         self._reachable = columns.U[:, relative > max(X.shape) * np.finfo(float).eps]
         self._system, self._tolerance = system, tolerance
         self._below = 1e-3 * self._gap(system.start)
+        self._least, self._steps_since_least = np.inf, 0
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the residual has stopped falling."""
+        return self._steps_since_least > _PATIENCE
 
     def _gap(self, state: State) -> float:
         # The part of the residual that no w can fit stays, and says nothing of the flow.
@@ -192,6 +206,10 @@ class _Settled:
 
     def __call__(self, time: float, state: State) -> bool:
         gap = self._gap(state)
+        if gap < self._least:
+            self._least, self._steps_since_least = gap, 0
+        else:
+            self._steps_since_least += 1
         if gap > self._below or (time == 0 and gap > 0):
             return False
         self._below = gap / 2
