@@ -1,7 +1,7 @@
 """`make test`: every check of the project, the cheap ones first, one summary at the end.
 
-A failure among the cheap ones stops the run, since whatever follows would repeat it at length. The
-others all run, so that one run shows everything that is broken. Name steps to run only those:
+After a failure among the cheap ones the others do not run, since they would repeat it at length.
+Otherwise all run, so that one run shows everything that is broken. Name steps to run only those:
 ``python scripts/check.py style types``.
 """
 
@@ -47,7 +47,10 @@ def steps() -> list[Step]:
             "unit", "unit and property tests", (*PYTEST, *unit, *PARALLEL, "-m", "not slow"), True
         ),
         Step(
-            "examples", "docstrings' examples", (*PYTEST, "--doctest-modules", "src/ibtools"), True
+            "examples",
+            "docstrings' examples",
+            (*PYTEST, *PARALLEL, "--doctest-modules", "src/ibtools"),
+            True,
         ),
         Step("slow", "tests over five seconds", (*PYTEST, *unit, *PARALLEL, "-m", "slow")),
         Step(
@@ -74,7 +77,9 @@ def main(names: list[str]) -> int:
         sys.exit(f"No such step: {', '.join(sorted(unknown))}.")
     results: list[tuple[Step, str, float]] = []
     for step in chosen:
-        if any(outcome == "FAILED" and done.cheap for done, outcome, _ in results):
+        failed = [done for done, outcome, _ in results if outcome == "FAILED"]
+        cheap_failed = any(done.cheap for done in failed) and not step.cheap
+        if cheap_failed or (step.name == "site" and any(done.name == "book" for done in failed)):
             results.append((step, "not run", 0.0))
             continue
         print(f"\n=== {step.name}: {step.purpose}", flush=True)

@@ -1,0 +1,30 @@
+"""What the README shows is true."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_example_runs_and_the_two_sides_agree():
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    names: dict = {}
+    exec(example, names)
+    assert names["run"].converged
+    reached, predicted = names["run"].w[-1], names["w"]
+    assert np.linalg.norm(reached - predicted) <= 1e-6 * np.linalg.norm(predicted)
+    assert np.isfinite(names["q"](predicted))
+
+
+def test_every_command_and_file_it_names_exists():
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
+    commands = re.findall(r"make ([a-z]+)", README)
+    assert len(commands) > 5
+    assert set(commands) <= set(targets)
+    for file in re.findall(r"\]\(([A-Z][\w.-]+)\)", README):
+        assert (ROOT / file).exists(), file
