@@ -38,10 +38,12 @@ class System:
     predictor: Callable[[State], Float[np.ndarray, " d"]]
     residual: Callable[[State], Float[np.ndarray, " n"]]
     remaining: Callable[[State], float]
+    # The size below which differences of states do not matter at all, in the state's own unit.
+    unit: float = 1.0
 
     def solver(self, horizon: float) -> OdeSolver:
         """Return a stepper from the start to `horizon`: implicit where a Jacobian can be had."""
-        tolerances = {"rtol": _RELATIVE_ERROR, "atol": _ABSOLUTE_ERROR}
+        tolerances = {"rtol": _RELATIVE_ERROR, "atol": _ABSOLUTE_ERROR * self.unit}
         if self.jacobian is None and self.start.size > _SMALL:
             return DOP853(self.field, 0.0, self.start, horizon, **tolerances)
         return LSODA(self.field, 0.0, self.start, horizon, jac=self.jacobian, **tolerances)
@@ -72,29 +74,49 @@ class System:
 
 
 def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]) -> System:
-    """Return the flow of ν = ∫ r dt, n numbers whatever the size of the network."""
+    """Return the flow of P = ∫ Xᵀr dt in an orthonormal basis of the row space.
+
+    That is at most n numbers, whatever the size of the network. Their unit is that of the exponents
+    of the weights, so rows of very different sizes, or nearly dependent ones, make the flow stiff
+    but leave every number of the state as accurate as its own size.
+    """
+    left, singular, rows = np.linalg.svd(X, full_matrices=False)
+    kept = singular > singular[0] * max(X.shape) * np.finfo(float).eps
+    left, singular, rows = left[:, kept], singular[kept], rows[kept]
+    # The predictor's coordinates in the row space once the loss is least.
+    target = (y @ left) / singular
 
     def predictor(state: State) -> Float[np.ndarray, " d"]:
-        return net.predictor_after(state @ X)[0]
+        return net.predictor_after(state @ rows)[0]
 
-    def residual(state: State) -> Float[np.ndarray, " n"]:
-        return y - X @ predictor(state)
+    def velocity(state: State) -> State:
+        return singular**2 * (target - rows @ predictor(state))
 
-    def jacobian(_: float, state: State) -> Float[np.ndarray, "n n"]:
-        return -(X * net.predictor_after(state @ X)[1]) @ X.T
+    def jacobian(_: float, state: State) -> Float[np.ndarray, "p p"]:
+        kernel = (rows * net.predictor_after(state @ rows)[1]) @ rows.T
+        return -(singular[:, None] ** 2) * kernel
+
+    def ahead(state: State) -> tuple[State, Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
+        w, slope = net.predictor_after(state @ rows)
+        return _tail((rows * slope) @ rows.T, target - rows @ w), w, slope
 
     def remaining(state: State) -> float:
-        w, slope = net.predictor_after(state @ X)
-        return _relative(slope * (_tail((X * slope) @ X.T, y - X @ w) @ X), w)
+        tail, w, slope = ahead(state)
+        return _relative(slope * (tail @ rows), w)
 
+    start = np.zeros(len(target))
+    # Exponents matter on the scale of 1, or of where they end, if that is less: in the kernel
+    # regime, where the first linear prediction is right, they may end at 1e-100.
+    reach = float(np.abs(ahead(start)[0]).max(initial=0.0))
     return System(
-        start=np.zeros(len(y)),
-        field=lambda _, state: residual(state),
+        start=start,
+        field=lambda _, state: velocity(state),
         jacobian=jacobian,
-        restore=lambda state: net.after(state @ X),
+        restore=lambda state: net.after(state @ rows),
         predictor=predictor,
-        residual=residual,
+        residual=lambda state: y - X @ predictor(state),
         remaining=remaining,
+        unit=min(1.0, reach) if 0 < reach < np.inf else 1.0,
     )
 
 
@@ -134,16 +156,17 @@ def follow(
     """Step through the asked times or, without them, to within `tolerance` of the limit."""
     times, states = [0.0], [system.start]
     settled = _Settled(system, X, tolerance)
-    failure, message = "", f"within a relative {tolerance:g} of the limit"
+    steps, failure, message = 0, "", f"within a relative {tolerance:g} of the limit"
     with tqdm(desc="gradient flow", unit=" steps", disable=quiet(), delay=1) as bar:
         try:
             solver = system.solver(np.inf if asked is None else asked[-1])
             while not (settled(times[-1], states[-1]) if asked is None else times[-1] >= asked[-1]):
-                if bar.n == max_steps:
+                if steps == max_steps:
                     failure = f"gave up after max_steps={max_steps} steps"
                     break
                 with np.errstate(over="ignore", invalid="ignore"):
                     complaint = solver.step()
+                steps += 1  # and not bar.n, which stands still where the bar is not shown
                 bar.update()
                 if solver.status == "failed" or not np.isfinite(solver.y).all():
                     failure = f"the solver failed: {complaint or 'the weights overflowed'}"
@@ -152,7 +175,10 @@ def follow(
                     failure = "the loss falls no further: the accuracy of the solver is reached"
                     break
                 if solver.t > _NEVER:
-                    failure = "nothing moves any more, as when all the weights of a column are 0"
+                    failure = (
+                        "nothing moves any more, as when all the weights of a column are 0 or "
+                        "rounding errors hide what is left"
+                    )
                     break
                 if asked is None:
                     reached, path = np.array([solver.t]), solver.y[:, None].copy()
@@ -184,7 +210,8 @@ class _Settled:
     """Whether the flow is within tolerance of its limit; asked after every step.
 
     The tail is summed only once the residual is small enough for the tail to be linear, and then
-    again whenever the residual has halved: a kernel costs more than a step.
+    again whenever the residual has halved, since a kernel costs more than a step; or whenever the
+    time has doubled, since at the level of rounding errors residuals halve no more.
     """
 
     def __init__(self, system: System, X: Float[np.ndarray, "n d"], tolerance: float) -> None:
@@ -193,6 +220,7 @@ class _Settled:
         self._reachable = columns.U[:, relative > max(X.shape) * np.finfo(float).eps]
         self._system, self._tolerance = system, tolerance
         self._below = 1e-3 * self._gap(system.start)
+        self._again = np.inf
         self._least, self._steps_since_least = np.inf, 0
 
     @property
@@ -210,9 +238,10 @@ class _Settled:
             self._least, self._steps_since_least = gap, 0
         else:
             self._steps_since_least += 1
-        if gap > self._below or (time == 0 and gap > 0):
+        early = gap > self._below and time < self._again and not self.stalled
+        if early or (time == 0 and gap > 0):
             return False
-        self._below = gap / 2
+        self._below, self._again = gap / 2, 2 * time
         return self._system.remaining(state) <= self._tolerance
 
 
