@@ -208,9 +208,9 @@ class LinearNeuron:
         --------
         >>> from ibtools.theory import hessian_map_defect
         >>> neuron = LinearNeuron(a=1.0, w=[0.6, 0.8])
-        >>> hessian_map_defect(neuron.metric_at(), neuron.predictor)[0].round(12)
-        array([[ 0. ,  0.4],
-               [-0.4,  0. ]])
+        >>> hessian_map_defect(neuron.metric_at(), neuron.predictor)[0].round(12) + 0.0
+        array([[ 0. , -0.4],
+               [ 0.4,  0. ]])
         """
         delta = self.balancedness
 

@@ -10,14 +10,16 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
 from ibtools._validation import regression_problem, vector
-from ibtools.models import DiagonalNet
+from ibtools.models import DiagonalNet, LinearNet, LinearNeuron
 from ibtools.theory.interpolation import (
     PROMISED,
     AccuracyWarning,
     Interpolator,
     interpolation_problem,
 )
+from ibtools.theory.neuron_limits import explicit_limit
 from ibtools.theory.potentials import HypentropyPotential, implicit_potential
+from ibtools.theory.warping import single_neuron
 
 # No Newton step moves an exponent 2P by more than this: a hyperbolic sine is then known, within a
 # factor of e³, over the whole step, which is what makes Newton's quadratic model useful.
@@ -25,11 +27,14 @@ _LARGEST_MOVE = 3.0
 _MAX_ITERATIONS = 500
 
 
-def implicit_limit(net: DiagonalNet, X: ArrayLike, y: ArrayLike) -> Float[np.ndarray, " d"]:
+def implicit_limit(
+    net: DiagonalNet | LinearNeuron | LinearNet, X: ArrayLike, y: ArrayLike
+) -> Float[np.ndarray, " d"]:
     r"""Return where gradient flow from `net` ends, without simulating it.
 
     The minimizer of ``implicit_potential(net)`` over the interpolators :math:`\{w : Xw = y\}`
-    (Azulay et al. 2021, Theorem 1 and Appendix A).
+    (Azulay et al. 2021, Theorem 1 and Appendix A). For a neuron, linear or leaky, it is
+    `explicit_limit` (Theorems 2 and 4), which also covers an output weight that changes its sign.
 
     Parameters
     ----------
@@ -47,7 +52,8 @@ def implicit_limit(net: DiagonalNet, X: ArrayLike, y: ArrayLike) -> Float[np.nda
     ------
     ValueError
         If the problem is not finite, does not fit the network, has n ≥ d, or rows that depend on
-        each other.
+        each other; if the final sign of a neuron's output weight cannot be decided; or if a fully
+        connected network has no potential.
 
     Warns
     -----
@@ -61,6 +67,10 @@ def implicit_limit(net: DiagonalNet, X: ArrayLike, y: ArrayLike) -> Float[np.nda
     array([ 0.037056,  0.484766, -0.013175])
     """
     X, y = regression_problem(X, y, columns=net.predictor.size)
+    if isinstance(net, LinearNet):
+        net = single_neuron(net)
+    if isinstance(net, LinearNeuron):
+        return explicit_limit(net, X, y).w
     return bregman_projection(implicit_potential(net), X, y).w
 
 
@@ -68,7 +78,7 @@ def bregman_projection(potential: HypentropyPotential, X: ArrayLike, y: ArrayLik
     r"""Minimize a diagonal network's potential over the interpolators.
 
     Damped Newton on the n-dimensional dual :math:`\min_\nu q^*(X^\top\nu) - y^\top\nu`, reached by
-    continuation: at √κ far above w the problem is a least-norm problem, and from there log √κ and
+    continuation: at √k far above w the problem is a least-norm problem, and from there log √k and
     the start are moved to their values along the tangent of the solution.
 
     Parameters
@@ -215,7 +225,7 @@ def _continue(
 ) -> Float[np.ndarray, " n"]:
     """Follow the dual solution from the least-norm problem to `potential`, by Euler and Newton.
 
-    Along 0 ≤ τ ≤ 1, log √κ and the offset c move linearly, from a common large √κ and c = 0.
+    Along 0 ≤ τ ≤ 1, log √k and the offset c move linearly, from a common large √k and c = 0.
     """
     least_norm = target @ rows
     largest = max(10 * float(np.abs(least_norm).max()), float(potential.sqrt_k.max()))
@@ -284,7 +294,7 @@ def _state(
 def _scaled_sinh(
     largest: float, log_scale: Float[np.ndarray, " d"], angle: Float[np.ndarray, " d"]
 ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
-    """Return w = (√κ/2) sinh(angle) and dw/dP = √κ cosh(angle) for √κ = largest·exp(log_scale)."""
+    """Return w = (√k/2) sinh(angle) and dw/dP = √k cosh(angle) for √k = largest·exp(log_scale)."""
     rise = np.exp(np.clip(log_scale + angle, None, 600.0))
     fall = np.exp(np.clip(log_scale - angle, None, 600.0))
     return largest * (rise - fall) / 4, largest * (rise + fall) / 2

@@ -1,13 +1,15 @@
 """The potentials that gradient flow minimizes without being asked to."""
 
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from ibtools._validation import array, vector
-from ibtools.models import DiagonalNet
+from ibtools.models import DiagonalNet, LinearNet, LinearNeuron
+from ibtools.theory.warping import WarpedPotential, single_neuron
 
 
 @dataclass(frozen=True)
@@ -15,8 +17,8 @@ class HypentropyPotential:
     r"""The potential of the diagonal network, a sum of hyperbolic entropies.
 
     .. math:: q(w) = \sum_i \left[ \tfrac12 \int_0^{w_i}
-        \operatorname{arcsinh}\frac{2z}{\sqrt{\kappa_i}} \, dz - \tfrac12 w_i
-        \operatorname{arcsinh}\frac{2 w^0_i}{\sqrt{\kappa_i}} \right]
+        \operatorname{arcsinh}\frac{2z}{\sqrt{k_i}} \, dz - \tfrac12 w_i
+        \operatorname{arcsinh}\frac{2 w^0_i}{\sqrt{k_i}} \right]
 
     Its gradient vanishes at the start :math:`w^0`, so its constrained minimizer is the Bregman
     projection of the start; q(0) = 0 (Azulay et al. 2021, Theorem 1 and Appendix A).
@@ -24,7 +26,7 @@ class HypentropyPotential:
     Parameters
     ----------
     sqrt_k
-        :math:`\sqrt{\kappa_i} > 0`, shape (d,): small ones make q an ℓ₁ norm, large ones a weighted
+        :math:`\sqrt{k_i} > 0`, shape (d,): small ones make q an ℓ₁ norm, large ones a weighted
         squared ℓ₂ norm.
     start
         :math:`w^0`, shape (d,).
@@ -66,7 +68,7 @@ class HypentropyPotential:
 
     @property
     def offset(self) -> Float[np.ndarray, " d"]:
-        """Twice the mirror variable of the start, arcsinh(2w⁰/√κ), (d,)."""
+        """Twice the mirror variable of the start, arcsinh(2w⁰/√k), (d,)."""
         return np.arcsinh(2 * self.start / self.sqrt_k)
 
     def __call__(self, w: Float[np.ndarray, "*batch d"]) -> Float[np.ndarray, "*batch"] | float:
@@ -84,11 +86,11 @@ class HypentropyPotential:
 
     def inverse_gradient(self, mirror: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
         """Return the w, (d,), whose mirror variable ∇q(w) is `mirror`, (d,)."""
-        # w − w⁰ by a product instead of sinh − sinh, which cancels where √κ is large.
+        # w − w⁰ by a product instead of sinh − sinh, which cancels where √k is large.
         return self.start + self.sqrt_k * np.sinh(mirror) * np.cosh(mirror + self.offset)
 
     def curvature(self, w: Float[np.ndarray, "*batch d"]) -> Float[np.ndarray, "*batch d"]:
-        """Return the diagonal of the Hessian, 1/√(κ+4w²), shape (…, d)."""
+        """Return the diagonal of the Hessian, 1/√(k+4w²), shape (…, d)."""
         return 1 / np.hypot(self.sqrt_k, 2 * np.asarray(w))
 
     def hessian(self, w: Float[np.ndarray, " d"]) -> Float[np.ndarray, "d d"]:
@@ -96,15 +98,29 @@ class HypentropyPotential:
         return np.diag(self.curvature(w))
 
 
-def implicit_potential(net: DiagonalNet) -> HypentropyPotential:
+@overload
+def implicit_potential(net: DiagonalNet) -> HypentropyPotential: ...
+
+
+@overload
+def implicit_potential(net: LinearNeuron | LinearNet) -> WarpedPotential: ...
+
+
+def implicit_potential(
+    net: DiagonalNet | LinearNeuron | LinearNet,
+) -> HypentropyPotential | WarpedPotential:
     r"""Return the potential that gradient flow from `net` minimizes over the interpolators.
 
     For the diagonal network (Azulay et al. 2021, Theorem 1 and Appendix A), elementwise:
 
-    .. math:: \sqrt\kappa = \sqrt{(u_+ - v_+)^2 + (u_- + v_-)^2}\,
+    .. math:: \sqrt{k} = \sqrt{(u_+ - v_+)^2 + (u_- + v_-)^2}\,
         \sqrt{(u_+ + v_+)^2 + (u_- - v_-)^2},
 
     which for an unbiased start is :math:`2(u_0^2 + v_0^2) = 4\alpha(1+s^2)/(1-s^2)`.
+
+    For one neuron, linear or leaky, in the warped clock: `WarpedPotential` (Theorems 2 and 4). A
+    fully connected network has one where it is a single neuron in disguise, as every strictly
+    balanced start is (Proposition 1).
 
     Parameters
     ----------
@@ -113,7 +129,7 @@ def implicit_potential(net: DiagonalNet) -> HypentropyPotential:
 
     Returns
     -------
-    HypentropyPotential
+    HypentropyPotential or WarpedPotential
         A callable ``q(w)`` with ``q.gradient(w)`` and ``q.hessian(w)``.
 
     Raises
@@ -121,7 +137,8 @@ def implicit_potential(net: DiagonalNet) -> HypentropyPotential:
     TypeError
         If no potential is known for this kind of network.
     ValueError
-        If a coordinate starts with :math:`\kappa = 0`.
+        If a coordinate starts with :math:`k = 0`; a neuron with a = 0; or a fully connected
+        network from a start that has no potential.
 
     Examples
     --------
@@ -130,8 +147,15 @@ def implicit_potential(net: DiagonalNet) -> HypentropyPotential:
     >>> q.sqrt_k
     array([0.04, 0.04, 0.04])
     """
+    if isinstance(net, LinearNet):
+        net = single_neuron(net)
+    if isinstance(net, LinearNeuron):
+        return WarpedPotential(delta=net.balancedness, start=net.predictor)
     if not isinstance(net, DiagonalNet):
-        raise TypeError(f"no potential is known for a {type(net).__name__}; allowed: DiagonalNet")
+        raise TypeError(
+            f"no potential is known for a {type(net).__name__}; allowed: DiagonalNet, "
+            "LinearNeuron, LinearNet"
+        )
     falling = np.hypot(net.u_plus - net.v_plus, net.u_minus + net.v_minus)
     rising = np.hypot(net.u_plus + net.v_plus, net.u_minus - net.v_minus)
     return HypentropyPotential(sqrt_k=falling * rising, start=net.predictor)
