@@ -102,7 +102,7 @@ def general_start() -> Comparison:
 @claim(
     "imd.row-space",
     title="The mirror variable stays in the row space",
-    source=f"{_AZULAY}, Section 2",
+    source=_AZULAY,
     statement="Along the whole path of the raw weights, ∇q(w(t)) is a combination of rows of X.",
 )
 def row_space() -> Comparison:
@@ -184,7 +184,7 @@ def woodworth() -> Comparison:
 @claim(
     "imd.hessian-map",
     title="The network's metric is a Hessian",
-    source=f"{_AZULAY}, Section 3",
+    source=_AZULAY,
     statement="Along the path of the raw weights, the metric tensor of the network equals ∇²q(w).",
 )
 def hessian_map() -> Comparison:
@@ -290,7 +290,7 @@ def reweighting_matters() -> Comparison:
 @claim(
     "imd.innocent-warped",
     title="No Hessian, and yet a potential: a change of clock",
-    source="this book; after Azulay et al. 2021, Section 5",
+    source="this book; after Azulay et al. 2021",
     statement="I + wwᵀ times exp(‖w‖²/2) is the Hessian of exp(‖w‖²/2), so flow in the metric "
     "I + wwᵀ still ends at the Bregman projection of its start in that potential.",
 )
@@ -356,7 +356,7 @@ def collapse() -> Comparison:
 @claim(
     "imd.rich-limit",
     title="Rich limit: least ℓ₁ norm",
-    source=f"{_AZULAY}, Section 4.1; Woodworth et al. 2020",
+    source=f"{_AZULAY}; Woodworth et al. 2020",
     statement="As √k → 0 the limit of gradient flow is the least-ℓ₁ interpolator.",
 )
 def rich_limit() -> Comparison:
@@ -424,7 +424,7 @@ def _clear_cut_problem() -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " 
 @claim(
     "imd.kernel-limit",
     title="Kernel limit: least norm in the RKHS of the tangent kernel",
-    source=f"{_AZULAY}, Section 4.1",
+    source=_AZULAY,
     statement="As √k → ∞ the limit is argmin Σ wᵢ²/√kᵢ over the interpolators, also where √k "
     "differs from coordinate to coordinate.",
 )
@@ -475,7 +475,7 @@ def kernel_rate() -> Comparison:
 @claim(
     "imd.joint-limit",
     title="Small scale, yet not rich: the joint limit",
-    source=f"{_AZULAY}, Section 4.1",
+    source=_AZULAY,
     statement="As α → 0 and s → 1 with α/(1−s²) → μ, the limit is the one of √k = 8μ: a tiny scale "
     "alone does not make the bias rich.",
 )

@@ -26,7 +26,7 @@ def sparse_regression(
 ) -> SparseRegression:
     r"""Draw a sparse linear regression problem.
 
-    The law of Azulay et al. (2021), Section 7: rows :math:`x_n \sim N(0, I_d)`; the truth
+    The law of Azulay et al. (2021), Figure 7.1: rows :math:`x_n \sim N(0, I_d)`; the truth
     :math:`\beta^*` has `sparsity` entries equal to :math:`1/\sqrt{\text{sparsity}}`, so that
     :math:`\|\beta^*\| = 1`, and zeros elsewhere; :math:`y = X\beta^* + \epsilon` with
     :math:`\epsilon_n \sim N(0, \text{noise\_std}^2)`. The non-zeros are the first entries, which

@@ -11,7 +11,7 @@ def population_error(w: ArrayLike, truth: ArrayLike) -> float:
     r"""Return :math:`\|w - \beta^*\|^2`.
 
     For inputs x ~ N(0, I) it is the expected squared error of wᵀx beyond the label noise (Azulay et
-    al. 2021, Section 7).
+    al. 2021).
 
     Parameters
     ----------

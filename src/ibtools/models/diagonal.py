@@ -18,7 +18,7 @@ class DiagonalNet:
     r"""A two-layer diagonal linear network with untied weights.
 
     The predictor is :math:`w = u_+ \circ v_+ - u_- \circ v_-` and the output on ``x`` is
-    :math:`w^\top x` (Azulay et al. 2021, Section 3).
+    :math:`w^\top x` (Azulay et al. 2021).
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class DiagonalNet:
         All coordinates start alike with :math:`u_\pm = u_0`, :math:`v_\pm = v_0`, where the scale
         is :math:`\alpha = u_0 v_0` and the shape :math:`s = (u_0 - v_0)/(u_0 + v_0)`; hence
         :math:`u_0 = \sqrt{\alpha(1+s)/(1-s)}` and :math:`v_0 = \sqrt{\alpha(1-s)/(1+s)}`
-        (Azulay et al. 2021, Section 4.1).
+        (Azulay et al. 2021).
 
         Parameters
         ----------

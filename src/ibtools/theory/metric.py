@@ -20,8 +20,7 @@ def hessian_map_defect(
     .. math:: T_{ijk} = \partial_k H_{ij} - \partial_j H_{ik}
 
     A metric H(w) on an open convex set is the Hessian of some potential if and only if it is
-    symmetric and T vanishes everywhere (Gunasekar, Woodworth and Srebro 2020; the integrability
-    condition of Azulay et al. 2021, Section 2).
+    symmetric and T vanishes everywhere (Gunasekar, Woodworth and Srebro 2021).
 
     The derivatives are exact to rounding: the imaginary part of H at a complex point
     (:math:`w + ihe_k`, with h so small that h² underflows) is h times the derivative along k.

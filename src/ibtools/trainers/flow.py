@@ -127,7 +127,7 @@ def gradient_flow(
 
     References
     ----------
-    Azulay et al. (2021), equations (3) to (5) and Appendix A for the diagonal network.
+    Azulay et al. (2021), Appendix A, for the diagonal network.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def metric_flow(
 
     References
     ----------
-    Azulay et al. (2021), equation (5); Gunasekar, Woodworth and Srebro (2020).
+    Gunasekar, Woodworth and Srebro (2021).
 
     Examples
     --------
