@@ -96,9 +96,13 @@ def real(name: str, value: float) -> float:
     """Return `value` as a finite float."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {type(value).__name__}; give a float")
-    if not np.isfinite(value):
-        raise ValueError(f"{name} must be finite, got {value}; give a finite number")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = np.inf
+    if not np.isfinite(number):
+        raise ValueError(f"{name} must be finite, got {number}; give a finite number")
+    return number
 
 
 def count(name: str, value: int, *, least: int = 1) -> int:

@@ -187,7 +187,9 @@ class DiagonalNet:
         accumulated
             P, shape (d,).
         """
-        grow, shrink = np.exp(accumulated), np.exp(-accumulated)
+        # Only dead weights are pulled on without end; clipping keeps their 0·∞ at 0.
+        exponent = np.clip(accumulated, -_LARGEST_EXPONENT, _LARGEST_EXPONENT)
+        grow, shrink = np.exp(exponent), np.exp(-exponent)
         plus_sum, plus_gap = (
             (self.u_plus + self.v_plus) * grow,
             (self.u_plus - self.v_plus) * shrink,

@@ -189,7 +189,7 @@ def minimum_l1_interpolator(
     ValueError
         If the problem is not one of interpolation, or a weight is not above 0.
     RuntimeError
-        If the solver reports that it failed.
+        If the solver reports that it failed, or its answer does not interpolate.
 
     Examples
     --------
@@ -199,15 +199,31 @@ def minimum_l1_interpolator(
     X, y = regression_problem(X, y)
     interpolation_problem(X)
     cost = _weights(weights, X.shape[1])
-    answer = linprog(np.concatenate([cost, cost]), A_eq=np.hstack([X, -X]), b_eq=y, method="highs")
+    # HiGHS's tolerances are absolute: it gets orthonormal rows and a target of size 1, whatever the
+    # units of X, y and the weights; y = 1e-9 would otherwise be as good as 0 to it.
+    columns, triangle = scipy.linalg.qr((X / cost).T, mode="economic", check_finite=False)
+    target = scipy.linalg.solve_triangular(triangle, y, trans="T")
+    unit = float(np.abs(target).max())
+    if unit == 0:
+        return np.zeros(X.shape[1])
+    rows, target = columns.T, target / unit
+    answer = linprog(
+        np.ones(2 * cost.size), A_eq=np.hstack([rows, -rows]), b_eq=target, method="highs"
+    )
     if answer.x is None:
         raise RuntimeError(f"the linear program was not solved: {answer.message}")
     positive, negative = np.split(answer.x, 2)
     support = np.flatnonzero(positive - negative)
     w = np.zeros(X.shape[1])
     # A vertex is known by its support; solving for it again removes the solver's 1e-7 tolerance.
-    w[support] = np.linalg.lstsq(X[:, support], y, rcond=None)[0]
-    return w
+    w[support] = np.linalg.lstsq(rows[:, support], target, rcond=None)[0]
+    missed = float(np.linalg.norm(rows @ w - target) / np.linalg.norm(target))
+    if missed > PROMISED:
+        raise RuntimeError(
+            f"the linear program's vertex misses Xw = y by a relative {missed:.1e}; X or the "
+            "weights are too badly scaled for it: rescale their columns"
+        )
+    return w * unit / cost
 
 
 def _weights(weights: ArrayLike | None, size: int) -> Float[np.ndarray, " d"]:

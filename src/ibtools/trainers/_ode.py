@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -23,8 +23,11 @@ _ABSOLUTE_ERROR = 1e-14
 _SMALL = 500
 # The loss falls at every step of a flow; when it has not for so many, rounding is all that is left.
 _PATIENCE = 200
-# Nothing moves any more, yet the residual has not vanished: a flow with all its weights dead.
+# Nothing moves any more, yet the residual has not vanished: a flow with dead weights.
 _NEVER = 1e100
+# An exponent of a weight that moves is below 1000, or the weight would overflow; one that is far
+# beyond belongs to dead weights, and its rounding errors would soon drown the others.
+_LARGEST_EXPONENT = 1e5
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class System:
     remaining: Callable[[State], float]
     # The size below which differences of states do not matter at all, in the state's own unit.
     unit: float = 1.0
+    # States beyond it no longer move the predictor.
+    largest: float = np.inf
 
     def solver(self, horizon: float) -> OdeSolver:
         """Return a stepper from the start to `horizon`: implicit where a Jacobian can be had."""
@@ -117,6 +122,7 @@ def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray
         residual=lambda state: y - X @ predictor(state),
         remaining=remaining,
         unit=min(1.0, reach) if 0 < reach < np.inf else 1.0,
+        largest=_LARGEST_EXPONENT,
     )
 
 
@@ -159,7 +165,7 @@ def follow(
     steps, failure, message = 0, "", f"within a relative {tolerance:g} of the limit"
     with tqdm(desc="gradient flow", unit=" steps", disable=quiet(), delay=1) as bar:
         try:
-            solver = system.solver(np.inf if asked is None else asked[-1])
+            solver = system.solver(10 * _NEVER if asked is None else asked[-1])
             while not (settled(times[-1], states[-1]) if asked is None else times[-1] >= asked[-1]):
                 if steps == max_steps:
                     failure = f"gave up after max_steps={max_steps} steps"
@@ -174,7 +180,9 @@ def follow(
                 if asked is None and settled.stalled:
                     failure = "the loss falls no further: the accuracy of the solver is reached"
                     break
-                if solver.t > _NEVER:
+                if asked is None and (
+                    solver.t > _NEVER or np.abs(solver.y).max(initial=0.0) > system.largest
+                ):
                     failure = (
                         "nothing moves any more, as when all the weights of a column are 0 or "
                         "rounding errors hide what is left"
@@ -197,6 +205,7 @@ def follow(
         np.array(times), np.stack(states), tolerance=tolerance, message=failure or message
     )
     if failure:
+        run = replace(run, converged=False)
         warnings.warn(
             f"flow: {failure}, at t={run.times[-1]:.6g} with loss {run.loss[-1]:.3g}; estimated "
             f"relative distance to the limit {run.remaining:.1e}, asked for {tolerance:g}",
@@ -216,8 +225,8 @@ class _Settled:
 
     def __init__(self, system: System, X: Float[np.ndarray, "n d"], tolerance: float) -> None:
         columns = np.linalg.svd(X, full_matrices=False)
-        relative = columns.S / columns.S[0]
-        self._reachable = columns.U[:, relative > max(X.shape) * np.finfo(float).eps]
+        kept = columns.S[0] * max(X.shape) * np.finfo(float).eps < columns.S
+        self._reachable = columns.U[:, kept]
         self._system, self._tolerance = system, tolerance
         self._below = 1e-3 * self._gap(system.start)
         self._again = np.inf
