@@ -45,9 +45,9 @@ class LinearNeuron:
 
     Examples
     --------
-    >>> neuron = LinearNeuron(a=0.5, w=[1.0, -2.0])
+    >>> neuron = LinearNeuron(a=1.0, w=[3.0, -4.0])
     >>> neuron.predictor, neuron.balancedness
-    (array([ 0.5, -1. ]), -4.75)
+    (array([ 3., -4.]), -24.0)
     >>> LinearNeuron(a=0.5, w=[1.0, -2.0], slope=0.1).predict(np.array([[1.0, 1.0]]))
     array([-0.05])
     """

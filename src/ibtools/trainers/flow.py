@@ -19,9 +19,11 @@ from ibtools._validation import (
     regression_problem,
     vector,
 )
-from ibtools.models import DualModel, RegressionModel
+from ibtools.models import DualModel, LinearNeuron, RegressionModel, RowSpaceModel
 from ibtools.trainers._ode import System, dual_system, follow, parameter_system
 from ibtools.trainers.history import RegressionRun, TrainingWarning
+from ibtools.trainers.layers import with_layers
+from ibtools.trainers.row_space import row_space_system
 
 Net = TypeVar("Net", bound=RegressionModel)
 
@@ -90,9 +92,11 @@ def gradient_flow(
     method
         ``"dual"``: integrate the n numbers :math:`\nu = \int r\,dt` by LSODA with their exact
         Jacobian, and read the weights off :math:`P = X^\top\nu`; for networks whose weights are a
-        function of P (`DualModel`). ``"parameters"``: integrate all weights by DOP853, which
-        assumes nothing; slow where the network is large or its scale tiny. ``"auto"``: the first
-        where it exists.
+        function of P (`DualModel`). ``"reduced"``: integrate the weights' coordinates in the row
+        space of X, for neurons and fully connected networks, whose weights move nowhere else
+        (`RowSpaceModel`). ``"parameters"``: integrate all weights, which assumes nothing; slow
+        where the network is large or its scale tiny. ``"auto"``: the first that exists. A leaky
+        neuron is stopped at each of its kinks and started anew, whatever the method.
     tolerance
         Distance to the limit, relative to the norm of the predictor, at which to stop. It is
         estimated by summing the flow's linear tail, so it bounds the distance in w, not the loss.
@@ -103,7 +107,9 @@ def gradient_flow(
     -------
     RegressionRun
         ``times``, ``w``, ``loss``, final ``net``, ``converged``, ``remaining``, ``message``. With
-        asked times, ``converged`` says whether the last of them is already within tolerance.
+        asked times, ``converged`` says whether the last of them is already within tolerance. For
+        one neuron it is a `NeuronRun`, with ``a``, ``w_layer`` and ``kinks``; for a fully connected
+        network a `LinearNetRun`, with ``a`` and ``w_layer``.
 
     Raises
     ------
@@ -138,21 +144,30 @@ def gradient_flow(
     (True, array([ 0.037056,  0.484766, -0.013175]))
     """
     X, y = regression_problem(X, y, columns=net.predictor.size)
-    one_of("method", method, ("auto", "dual", "parameters"))
+    one_of("method", method, ("auto", "dual", "reduced", "parameters"))
     asked = None if times is None else increasing("times", times)
     positive("tolerance", tolerance)
     count("max_steps", max_steps)
     system: System
-    if method != "parameters" and isinstance(net, DualModel):
+    if method in ("auto", "dual") and isinstance(net, DualModel):
         system = dual_system(net, X, y)
-    elif method != "dual":
+    elif method in ("auto", "reduced") and isinstance(net, RowSpaceModel):
+        system = row_space_system(net, X, y)
+    elif method == "parameters" and isinstance(net, LinearNeuron) and net.slope < 1:
+        system = row_space_system(net, X, y, reduced=False)
+    elif method in ("auto", "parameters"):
         system = parameter_system(net, X, y)
     else:
+        needed = {
+            "dual": "a network whose weights are a function of the accumulated gradient",
+            "reduced": "a network whose input weights move in the row space of X only",
+        }
         raise ValueError(
-            f"method='dual' needs a network whose weights are a function of the accumulated "
-            f"gradient, and {type(net).__name__} is not one; use method='parameters'"
+            f"method={method!r} needs {needed[method]}, and {type(net).__name__} is not one; use "
+            "method='auto' or method='parameters'"
         )
-    return follow(system, X, asked=asked, tolerance=tolerance, max_steps=max_steps)
+    run = follow(system, X, asked=asked, tolerance=tolerance, max_steps=max_steps)
+    return with_layers(run)
 
 
 def metric_flow(
@@ -342,6 +357,7 @@ def gradient_descent(
         except KeyboardInterrupt:
             message = f"interrupted at step {step}"
             warnings.warn(f"gradient descent: {message}", TrainingWarning, stacklevel=2)
-    return parameter_system(net, X, y).run(
+    run = parameter_system(net, X, y).run(
         step_size * np.array(records), np.stack(states), tolerance=1e-8, message=message
     )
+    return with_layers(run)
