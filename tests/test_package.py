@@ -1,0 +1,164 @@
+"""The package as a whole: who may import whom, what importing it costs, what it offers."""
+
+import ast
+import importlib
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ibtools
+
+_ROOT = Path(ibtools.__file__).parent
+_FLOORS = {
+    "_validation": 0,
+    "data": 1,
+    "models": 2,
+    "trainers": 3,
+    "metrics": 3,
+    "theory": 3,
+    "claims": 4,
+    "show": 4,
+}
+_OFFERS = {
+    "ibtools.data": {"sparse_regression", "diabetes_interactions"},
+    "ibtools.models": {"DiagonalNet"},
+    "ibtools.trainers": {
+        "gradient_flow",
+        "mirror_flow",
+        "metric_flow",
+        "gradient_descent",
+        "RegressionRun",
+        "TrainingWarning",
+    },
+    "ibtools.theory": {
+        "implicit_limit",
+        "implicit_potential",
+        "bregman_projection",
+        "minimum_l1_interpolator",
+        "minimum_norm_interpolator",
+        "hessian_map_defect",
+        "AccuracyWarning",
+    },
+    "ibtools.metrics": {
+        "population_error",
+        "training_loss",
+        "mean_squared_error",
+        "excess_l1_norm",
+        "support_recovery",
+        "path_distance",
+    },
+}
+
+
+def _floor_of(module: str) -> str:
+    return module.split(".")[1] if module.startswith("ibtools.") else ""
+
+
+def imported(source: str, module: str) -> set[str]:
+    """Return the names of all modules that `source` imports, anywhere in it, relative or not."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = module.split(".")[: -node.level] if node.level else []
+            base = ".".join([*package, node.module] if node.module else package)
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return names
+
+
+def _offences(source: str, module: str) -> set[str]:
+    own = _floor_of(module)
+    others = {_floor_of(name) for name in imported(source, module)} & set(_FLOORS)
+    return {other for other in others if other != own and _FLOORS.get(other, 9) >= _FLOORS[own]}
+
+
+def _modules() -> dict[str, Path]:
+    found = {}
+    for path in _ROOT.rglob("*.py"):
+        parts = path.relative_to(_ROOT.parent).with_suffix("").parts
+        found[".".join(parts)] = path
+    return found
+
+
+def test_no_import_goes_up_a_floor_or_around() -> None:
+    modules = {name: path for name, path in _modules().items() if name != "ibtools.__init__"}
+    assert {_floor_of(name) for name in modules} == set(_FLOORS), "a floor is new: give it a level"
+    offences = {
+        name: found
+        for name, path in modules.items()
+        if (found := _offences(path.read_text(), name))
+    }
+    assert offences == {}
+
+
+def test_the_package_itself_imports_no_floor() -> None:
+    assert imported((_ROOT / "__init__.py").read_text(), "ibtools.__init__") == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import ibtools.trainers",
+        "from ibtools.trainers import gradient_flow",
+        "from ibtools import trainers",
+        "from ..trainers.flow import gradient_flow",
+        "from .. import claims",
+        "def f():\n    from ibtools.claims.imd import CLAIMS",
+    ],
+)
+def test_the_floor_test_sees_every_way_to_import(source: str) -> None:
+    assert _offences(source, "ibtools.theory.optima")
+
+
+def _run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_importing_is_quick_and_the_regression_half_needs_no_torch() -> None:
+    # What is imported is exact; how long it takes is the machine's affair.
+    heavy = "{'torch', 'matplotlib', 'ipywidgets', 'IPython', 'sklearn', 'joblib'}"
+    seen = _run(
+        "import sys, ibtools\n"
+        f"print(sorted({heavy} & set(sys.modules)), 'numpy' in sys.modules)\n"
+        "from ibtools import data, models, trainers, metrics, theory\n"
+        f"print(sorted({heavy} & set(sys.modules)))"
+    )
+    assert seen.splitlines() == ["[] False", "[]"]
+
+
+def test_theory_and_trainers_never_load_each_other() -> None:
+    seen = _run(
+        "import sys, ibtools.theory\n"
+        "print('ibtools.trainers' in sys.modules)\n"
+        "for name in [name for name in sys.modules if name.startswith('ibtools')]:\n"
+        "    del sys.modules[name]\n"
+        "import ibtools.trainers\n"
+        "print('ibtools.theory' in sys.modules)"
+    )
+    assert seen.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("package", sorted(_OFFERS))
+def test_offers_what_was_promised_and_documents_it(package: str) -> None:
+    module = importlib.import_module(package)
+    assert set(module.__all__) >= _OFFERS[package]
+    for name in module.__all__:
+        assert (getattr(module, name).__doc__ or "").strip(), f"{package}.{name} has no docstring"
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [
+        name
+        for name, path in _modules().items()
+        if not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert silent == []
+
+
+def test_version_is_the_installed_one() -> None:
+    assert importlib.metadata.version("ibtools") == ibtools.__version__
