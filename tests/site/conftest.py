@@ -126,10 +126,9 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
             lambda message: visit.errors.append(message.text) if message.type == "error" else None,
         )
         visit.page.goto(url, wait_until="load")
-        visit.page.wait_for_load_state("networkidle")
         if options.get("java_script_enabled", True):
             visit.page.evaluate("window.MathJax?.startup?.promise")
-            visit.page.wait_for_load_state("networkidle")
+        visit.page.wait_for_load_state("networkidle")
         return visit
 
     yield open_page
