@@ -159,6 +159,7 @@ def test_a_screen_reader_hears_the_last_picture_once(show, narrow):
         ("", "light", False),
         ("", "dark", True),
         ("data-theme=auto", "dark", True),
+        ("data-theme=light style='color-scheme:light dark;color:#222'", "dark", False),
         ("style='color-scheme:light;background:#fff'", "dark", False),
     ],
 )
