@@ -158,6 +158,10 @@ class Scoreboard:
         """Whether every claim holds."""
         return all(outcome.holds for outcome in self.outcomes)
 
+    def statements(self) -> "Statements":
+        """Return what the claims say."""
+        return Statements([outcome.claim for outcome in self.outcomes])
+
     def _rows(self) -> list[tuple[str, ...]]:
         return [
             (
@@ -195,6 +199,25 @@ class Scoreboard:
             '<div class="ib-scoreboard" role="region" aria-label="Scoreboard" tabindex="0" '
             f'style="overflow-x:auto">{_table(self._HEAD, self._rows())}</div>'
         )
+
+
+class Statements:
+    """What claims say, in words, for a page."""
+
+    def __init__(self, claims: Sequence[Claim]) -> None:
+        self.claims = tuple(claims)
+
+    def __repr__(self) -> str:
+        """Return one paragraph for each claim."""
+        return "\n".join(f"{c.id}: {c.title}. {c.statement} ({c.source})" for c in self.claims)
+
+    def _repr_html_(self) -> str:
+        items = "".join(
+            f"<dt><code>{html.escape(c.id)}</code> {html.escape(c.title)}</dt>"
+            f"<dd>{html.escape(c.statement)} <em>({html.escape(c.source)})</em></dd>"
+            for c in self.claims
+        )
+        return f"<dl>{items}</dl>"
 
 
 def number(value: float) -> str:
