@@ -18,7 +18,7 @@ class LinearNeuron:
     smaller slope ρ it is a leaky ReLU, :math:`\sigma(z) = z` for z ≥ 0 and ρz below; since σ is
     positively homogeneous, w̃ still determines the output, together with the sign of a:
     :math:`f(x) = \sigma(\tilde w^\top x)` for a > 0 and :math:`-\sigma(-\tilde w^\top x)` for a < 0
-    (Azulay et al. 2021, Sections 4.2 and 5).
+    (Azulay et al. 2021, Theorems 2 and 4).
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class LinearNeuron:
         The scale is :math:`\alpha = |a|\,\|w\| = \|\tilde w\|`, the shape
         :math:`s = (|a| - \|w\|)/(|a| + \|w\|)` and the orientation :math:`\tilde w/\|\tilde w\|`;
         hence :math:`|a| = \sqrt{\alpha(1+s)/(1-s)}` and :math:`\|w\| = \sqrt{\alpha(1-s)/(1+s)}`
-        (Azulay et al. 2021, Section 4.2).
+        (Azulay et al. 2021).
 
         Parameters
         ----------

@@ -64,7 +64,7 @@ def warp(delta: float, w: ArrayLike) -> float:
     >>> warp(3.0, [0.0, 2.0])
     3.0
     """
-    outer, _ = layer_sizes(real("delta", delta), float(np.linalg.norm(vector("w", w))))
+    outer, _ = layer_sizes(real("delta", delta), float(_norm(vector("w", w))))
     return 1.5 * float(outer)
 
 
@@ -97,7 +97,7 @@ def neuron_metric_defect(delta: float, w: ArrayLike) -> Float[np.ndarray, "d d d
            [ 0.4,  0. ]])
     """
     delta, w = real("delta", delta), vector("w", w)
-    size = float(np.linalg.norm(w))
+    size = float(_norm(w))
     outer, _ = layer_sizes(delta, size)
     if outer == 0:
         raise ValueError(
@@ -183,7 +183,7 @@ class WarpedPotential:
         entries = vector("start", start).copy()
         entries.flags.writeable = False
         object.__setattr__(self, "start", entries)
-        outer, _ = layer_sizes(self.delta, float(np.linalg.norm(self.start)))
+        outer, _ = layer_sizes(self.delta, float(_norm(self.start)))
         if outer == 0:
             raise ValueError(
                 f"start must not be 0 where delta ≤ 0 (delta={self.delta:g}): the output weight a "
@@ -238,7 +238,7 @@ class WarpedPotential:
 
         :math:`\tfrac32/|a|`, d − 1 times, and :math:`\tfrac34|a|/R`; at w̃ = 0 they agree.
         """
-        size = float(np.linalg.norm(w))
+        size = float(_norm(w))
         outer = float(layer_sizes(self.delta, size)[0])
         if outer == 0:
             return np.inf, (0.0 if self.delta < 0 else np.inf)

@@ -22,20 +22,26 @@ def row_space_system(
     The reduction is exact: the data are XQᵀ in those coordinates, and the weights' part outside the
     row space does not move. One neuron is then at most n + 1 numbers, whatever d.
     """
-    rows = np.eye(X.shape[1])
-    data = X
-    if reduced:
-        left, singular, rows = np.linalg.svd(X, full_matrices=False)
-        kept = singular > singular[0] * max(X.shape) * np.finfo(float).eps
-        rows, data = rows[kept], left[:, kept] * singular[kept]
+    left, singular, rows = np.linalg.svd(X, full_matrices=False)
+    kept = singular > singular[0] * max(X.shape) * np.finfo(float).eps
+    left, data, rows = left[:, kept], left[:, kept] * singular[kept], rows[kept]
+    if not reduced:
+        data, rows = X, np.eye(X.shape[1])
     small, restore = net.compressed(rows)
+    linear = not (isinstance(small, LinearNeuron) and small.slope < 1)
 
     def residual(state: Float[np.ndarray, " p"]) -> Float[np.ndarray, " n"]:
         return y - small.replace(state).predict(data)
 
     def remaining(state: Float[np.ndarray, " p"]) -> float:
-        current = small.replace(state)
-        ahead = current.velocity(data, _tail(current.tangent_kernel(data), residual(state)))
+        current, gap = small.replace(state), residual(state)
+        kernel = current.tangent_kernel(data)
+        rest = _tail(kernel, gap)
+        # At a saddle point the weights can move nothing, though some w would fit better.
+        stuck = np.linalg.norm((gap - kernel @ rest) @ left)
+        if linear and stuck > 1e-6 * np.linalg.norm(gap @ left):
+            return np.inf
+        ahead = current.velocity(data, rest)
         here, there = (restore(small.replace(at)).predictor for at in (state, state + ahead))
         return _relative(there - here, here)
 
@@ -57,6 +63,6 @@ def row_space_system(
         # Weights leave a small start as they leave a saddle point: errors count by its size.
         unit=min(1.0, size) if size > 0 else 1.0,
     )
-    if isinstance(small, LinearNeuron) and small.slope < 1:
+    if not linear and isinstance(small, LinearNeuron):
         return KinkedSystem(**vars(system), neuron=small, X=data, y=y)
     return system

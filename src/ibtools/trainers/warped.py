@@ -73,7 +73,7 @@ def warped_flow(
 
     References
     ----------
-    Azulay et al. (2021), Section 4.2 and Theorem 2.
+    Azulay et al. (2021), Theorem 2.
 
     Examples
     --------
