@@ -1,0 +1,1 @@
+"""ibtools beside what one would use instead: ``make bench``, or ``python -m benchmarks``."""

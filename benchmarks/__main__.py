@@ -1,0 +1,105 @@
+"""``python -m benchmarks [--json] [--scales …] [--cap SECONDS]``."""
+
+from benchmarks.clock import use_one_core
+
+use_one_core()  # before anything imports numpy
+
+import argparse  # noqa: E402
+import json  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+
+from benchmarks import figure, imports, report  # noqa: E402
+from benchmarks.competitors import everyone, ours  # noqa: E402
+from benchmarks.measure import Row, compare  # noqa: E402
+from benchmarks.problem import HORIZON_ERROR, draw, solve  # noqa: E402
+
+FIGURE_COMPETITORS = (
+    "torch GD, step 1/λmax, to loss 1e-08",
+    "scipy DOP853, parameters",
+    "scipy trust-exact, dual",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print the same for machines")
+    parser.add_argument("--scales", type=float, nargs="+", default=[1e-1, 1e-3, 1e-5, 1e-8])
+    parser.add_argument("--cap", type=float, default=5.0, help="CPU seconds for each run")
+    parser.add_argument("--repetitions", type=int, default=5, help="of whatever is quick")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--skip", nargs="*", default=[], choices=["limits", "figure", "imports"])
+    options = parser.parse_args(arguments)
+    say = (lambda *_: None) if options.json else (lambda text: print(text, flush=True))
+    result: dict[str, object] = {}
+
+    if "limits" not in options.skip:
+        rows: list[Row] = []
+        hopeless: set[str] = set()
+        say(_explanation(options.cap))
+        for scale in options.scales:
+            problem = draw(n=100, d=1000, scale=scale, seed=options.seed)
+            reference = solve(problem)
+            found = compare(
+                problem,
+                reference,
+                ours(),
+                everyone(),
+                cap=options.cap,
+                repetitions=options.repetitions,
+                hopeless=hopeless,
+            )
+            stiffness = reference.horizon * reference.largest_curvature
+            say(f"\nscale {scale:g} (√k = {problem.sqrt_k:g}, time × λmax = {stiffness:.0f})")
+            say(report.header())
+            say("\n".join(report.lines(found)))
+            rows += found
+        result["limits"] = [row.as_dict() for row in rows]
+        say("\nHow far ahead ibtools is (below 1: behind)")
+        say("\n".join(f"  {line}" for line in report.summary(rows)))
+
+    if "figure" not in options.skip:
+        taken = figure.ours(repetitions=3, seed=options.seed)
+        chosen = [one for one in everyone() if one.name in FIGURE_COMPETITORS]
+        compared = figure.others(chosen, cap=options.cap, seed=options.seed)
+        result["figure"] = {"implicit_limit": taken, "others": compared}
+        say("\nThe 100 limits of Figure 7.1, 20 scales × 5 shapes (others: 20 times five of them)")
+        say(f"  {'implicit_limit':45}{report.number(taken):>9}")
+        for name, (seconds, error, finished) in compared.items():
+            more = "" if finished else ">"
+            say(
+                f"  {name:45}{more + report.number(seconds):>9} "
+                f"{more + report.number(seconds / taken):>9}   worst error {error:.1e}"
+            )
+
+    if "imports" not in options.skip:
+        times = {line: imports.seconds(line, repetitions=2) for line in imports.STATEMENTS}
+        result["imports"] = times
+        say("\nImport, CPU seconds beyond the interpreter's start")
+        for line, taken in times.items():
+            say(f"  {line:45}{'not here' if taken is None else report.number(taken):>9}")
+
+    if options.json:
+        json.dump(result, sys.stdout, indent=1)
+        print()
+    return 0
+
+
+def _explanation(cap: float) -> str:
+    return f"""\
+Gradient flow of the diagonal network, d=1000, N=100, all on one core, in one run, taking turns.
+
+CPU s     CPU seconds, median of several where quick; imports and compilation are not counted
+÷ limit   that, divided by ibtools' implicit_limit (the limit without the path)
+÷ path    that, divided by ibtools' gradient_flow asked for the same two times
+error     ‖w − reference‖/‖reference‖, of the limit and of a point midway on the path
+>         stopped after {cap:g} CPU seconds: the true number is larger, the error is the one so far
+
+(a) descent as research code runs it; (b)-(d) integrators of the flow. They are given what a user
+would not know: the largest curvature on the path (a), the time at which the flow is within
+{HORIZON_ERROR:.0e} of its limit (b-d). (e) minimizes the potential of Theorem 1 by a general
+optimizer: those of the dual use the same convex dual as implicit_limit."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
