@@ -1,5 +1,6 @@
 """When a metric tensor is the Hessian of a potential."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -71,8 +72,10 @@ def hessian_map_defect(
         point = w.astype(complex)
         point[k] += 1j * _STEP
         try:
-            shifted = np.asarray(metric(point))
-        except TypeError as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", np.exceptions.ComplexWarning)
+                shifted = np.asarray(metric(point))
+        except (TypeError, np.exceptions.ComplexWarning) as error:
             raise TypeError(
                 f"metric must accept complex w, got {error}; write it with analytic operations, "
                 "np.sqrt(a**2 + b**2) in place of np.hypot(a, b)"

@@ -1,0 +1,275 @@
+"""Constrained minimizers: reference digits, optimality by independent routes, bad input."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import LinearConstraint, minimize
+
+from ibtools.data import sparse_regression
+from ibtools.models import DiagonalNet
+from ibtools.theory import (
+    AccuracyWarning,
+    HypentropyPotential,
+    bregman_projection,
+    implicit_limit,
+    implicit_potential,
+    minimum_l1_interpolator,
+    minimum_norm_interpolator,
+)
+
+# Computed in 40-digit arithmetic.
+X = np.array([[1.0, 2.0, 0.5], [0.3, -1.0, 2.0]])
+Y = np.array([1.0, -0.5])
+GENERAL = DiagonalNet([0.5, 0.2, 0.3], [0.4, -0.1, 0.6], [0.1, 0.3, 0.2], [0.3, 0.5, -0.4])
+REFERENCES = [
+    (
+        DiagonalNet.from_scale_shape(scale=0.01, shape=0.0, d=3),
+        (0.037055898747463002, 0.48476590829270965, -0.013175430665764623),
+        0.72475819660200128,
+    ),
+    (
+        DiagonalNet.from_scale_shape(scale=0.01, shape=0.9, d=3),
+        (0.1168696641968135, 0.45195358249686556, -0.041553658381089245),
+        None,
+    ),
+    (
+        GENERAL,
+        (0.41384259265346033, 0.32986471190913297, -0.14714403294345256),
+        0.54206415772300241,
+    ),
+]
+LEAST_NORM = (0.1586772133803488, 0.43476603449918994, -0.056418564757457353)
+
+
+@pytest.mark.parametrize(("net", "w", "value"), REFERENCES)
+def test_reference_digits(net: DiagonalNet, w: tuple, value: float | None) -> None:
+    limit = implicit_limit(net, X, Y)
+    np.testing.assert_allclose(limit, w, rtol=0, atol=1e-14)
+    if value is not None:
+        assert implicit_potential(net)(limit) == pytest.approx(value, rel=1e-14)
+
+
+@pytest.mark.parametrize(("net", "w", "value"), REFERENCES)
+def test_reference_digits_are_right(net: DiagonalNet, w: tuple, value: float | None) -> None:
+    # A third route, from the network's own definition: the weights' exponentials in mpmath.
+    with mp.workdps(40):
+        plus, minus = (
+            [mp.mpf(float(z)) for z in half] for half in (net.u_plus + 0, net.u_minus + 0)
+        )
+        v_plus, v_minus = ([mp.mpf(float(z)) for z in half] for half in (net.v_plus, net.v_minus))
+        rows = [[mp.mpf(str(entry)) for entry in row] for row in X]
+
+        def predictor(*nu: mp.mpf) -> list:
+            entries = []
+            for i in range(3):
+                p = rows[0][i] * nu[0] + rows[1][i] * nu[1]
+                ch, sh = mp.cosh(p), mp.sinh(p)
+                # exp(P·[[0,1],[1,0]]) on (u₊, v₊), exp(−P·…) on (u₋, v₋)
+                up, vp = plus[i] * ch + v_plus[i] * sh, plus[i] * sh + v_plus[i] * ch
+                um, vm = minus[i] * ch - v_minus[i] * sh, v_minus[i] * ch - minus[i] * sh
+                entries.append(up * vp - um * vm)
+            return entries
+
+        def residual(*nu: mp.mpf) -> list:
+            entries = predictor(*nu)
+            return [
+                mp.fdot(row, entries) - mp.mpf(str(target))
+                for row, target in zip(rows, Y, strict=True)
+            ]
+
+        exact = predictor(*mp.findroot(residual, (mp.mpf("0.3"), mp.mpf("-0.2"))))
+    np.testing.assert_allclose([float(z) for z in exact], w, rtol=1e-14)
+
+
+def test_least_norm_reference() -> None:
+    np.testing.assert_allclose(minimum_norm_interpolator(X, Y), LEAST_NORM, rtol=1e-14)
+
+
+@st.composite
+def _problems(draw: st.DrawFn) -> tuple[HypentropyPotential, np.ndarray, np.ndarray]:
+    n = draw(st.integers(1, 4))
+    d = n + draw(st.integers(1, 5))
+    random = np.random.default_rng(draw(st.integers(0, 10_000)))
+    log_k = draw(st.floats(-20, 6)) + random.uniform(-1, 1, d)
+    start = random.normal(size=d) * draw(st.sampled_from([0.0, 1.0, 30.0]))
+    size = 10 ** draw(st.floats(-3, 3))
+    q = HypentropyPotential(10**log_k, start)
+    return q, random.normal(size=(n, d)), size * random.normal(size=n)
+
+
+@given(_problems(), st.integers(0, 99))
+def test_projection_certifies_itself(problem: tuple, seed: int) -> None:
+    q, X, y = problem
+    answer = bregman_projection(q, X, y)
+    assert answer.converged
+    w = answer.w
+    size = np.linalg.norm(X, 2) * np.linalg.norm(w)
+    np.testing.assert_allclose(X @ w, y, atol=1e-9 * size, rtol=0)
+    # KKT: the mirror variable lies in the row space, with the multipliers as its coordinates. An
+    # error δ in w moves arcsinh(2w/√k)/2 by at most δ/√(k+4w²).
+    gradient = q.gradient(w)
+    allowed = 1e-8 * np.linalg.norm(w) * q.curvature(w) + 1e-12 * (1 + np.abs(q.offset))
+    assert np.all(np.abs(gradient - X.T @ answer.multipliers) <= allowed)
+    # Convex, so no interpolator is better.
+    null = np.linalg.svd(X)[2][len(X) :]
+    for move in (1e-3, 1.0):
+        other = w + move * (np.random.default_rng(seed).normal(size=len(null)) @ null)
+        assert q(other) >= q(w) - 1e-9 * (abs(q(w)) + abs(q(other)))
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 1000))
+def test_projection_is_what_a_general_solver_finds(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    X, y = random.normal(size=(2, 5)), random.normal(size=2)
+    q = HypentropyPotential(10 ** random.uniform(-1, 1, 5), random.normal(size=5))
+    ours = bregman_projection(q, X, y).w
+    theirs = minimize(
+        lambda w: float(q(w)),
+        np.linalg.pinv(X) @ y,
+        jac=q.gradient,
+        hess=q.hessian,
+        method="trust-constr",
+        constraints=LinearConstraint(X, y, y),
+        options={"gtol": 1e-11, "xtol": 1e-14},
+    )
+    np.testing.assert_allclose(ours, theirs.x, atol=1e-6)
+    assert q(ours) <= q(theirs.x) + 1e-10
+
+
+@given(st.integers(0, 10_000), st.floats(-20, 3), st.floats(-100, 100))
+def test_limit_scales_with_the_responses_and_the_weights(
+    seed: int, log_scale: float, log_factor: float
+) -> None:
+    # w and √k have one unit: stretching y and √k stretches w.
+    random = np.random.default_rng(seed)
+    X, y = random.normal(size=(3, 6)), random.normal(size=3)
+    factor = 10.0**log_factor
+    base = DiagonalNet.from_scale_shape(scale=10.0**log_scale, shape=0.3, d=6)
+    stretched = DiagonalNet(*np.sqrt(factor) * base.parameters.reshape(4, 6))
+    expected = factor * implicit_limit(base, X, y)
+    got = implicit_limit(stretched, X, factor * y)
+    assert np.linalg.norm(got - expected) <= 1e-10 * np.linalg.norm(expected)
+
+
+def test_extreme_scales_tend_to_the_two_norms() -> None:
+    X, y, _ = sparse_regression(n=5, d=20, sparsity=3, seed=0)
+    sparse, dense = minimum_l1_interpolator(X, y), minimum_norm_interpolator(X, y)
+    excess = []
+    for scale in (1e-20, 1e-60, 1e-100, 1e-250, 1e-300):
+        q = implicit_potential(DiagonalNet.from_scale_shape(scale=scale, shape=0.3, d=20))
+        answer = bregman_projection(q, X, y)
+        np.testing.assert_allclose(X @ answer.w, y, atol=1e-14)
+        np.testing.assert_allclose(q.gradient(answer.w), X.T @ answer.multipliers, rtol=1e-11)
+        excess.append(np.abs(answer.w).sum() - np.abs(sparse).sum())
+    # Slowly: this instance has a runner-up among the vertices, and the approach is logarithmic.
+    assert np.all(np.diff(excess) < 0)
+    assert 0 < 20 * excess[-1] < excess[0] < 1e-3
+    huge = DiagonalNet.from_scale_shape(scale=1e100, shape=0.3, d=20)
+    np.testing.assert_allclose(implicit_limit(huge, X, y), dense, atol=1e-14)
+
+
+def test_no_responses_no_move() -> None:
+    np.testing.assert_array_equal(implicit_limit(REFERENCES[0][0], X, 0 * Y), 0.0)
+    at_start = implicit_limit(GENERAL, X, X @ GENERAL.predictor)
+    np.testing.assert_allclose(at_start, GENERAL.predictor, rtol=1e-14)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.sampled_from([1.0, 1e-12, 1e12, 1e-100, 1e100]), st.booleans())
+def test_least_l1_norm_by_its_dual_certificate(seed: int, unit: float, weighted: bool) -> None:
+    random = np.random.default_rng(seed)
+    n, d = int(random.integers(1, 6)), 12
+    X, y = random.normal(size=(n, d)), unit * random.normal(size=n)
+    # Rows of different sizes are the same constraints.
+    rows = 10 ** random.uniform(-4, 4, n)
+    cost = 10 ** random.uniform(-2, 2, d) if weighted else np.ones(d)
+    w = minimum_l1_interpolator(X * rows[:, None], y * rows, weights=cost if weighted else None)
+    np.testing.assert_allclose(X @ w, y, atol=1e-10 * np.linalg.norm(w) * np.linalg.norm(X), rtol=0)
+    support = np.flatnonzero(w)
+    assert len(support) == n  # a vertex, for data in general position
+    dual = np.linalg.solve(X[:, support].T, cost[support] * np.sign(w[support]))
+    assert np.all(np.abs(X.T @ dual) <= cost * (1 + 1e-9))
+
+
+def test_least_l1_norm_recovers_a_sparse_truth() -> None:
+    X, y, truth = sparse_regression(n=40, d=100, sparsity=3, noise_std=0.0, seed=1)
+    np.testing.assert_allclose(minimum_l1_interpolator(X, y), truth, atol=1e-12)
+    np.testing.assert_array_equal(minimum_l1_interpolator(X, 0 * y), 0.0)
+
+
+@given(st.integers(0, 10_000), st.floats(0, 4))
+def test_least_norm_by_its_normal_equations(seed: int, spread: float) -> None:
+    random = np.random.default_rng(seed)
+    X, y = random.normal(size=(3, 7)), random.normal(size=3)
+    weights, anchor = 10 ** random.uniform(-spread, spread, 7), random.normal(size=7)
+    w = minimum_norm_interpolator(X, y, weights=weights, anchor=anchor)
+    np.testing.assert_allclose(X @ w, y, atol=1e-9 * np.linalg.norm(w), rtol=0)
+    gradient = weights * (w - anchor)
+    beyond = gradient - X.T @ np.linalg.lstsq(X.T, gradient, rcond=None)[0]
+    assert np.linalg.norm(beyond) <= 1e-8 * np.linalg.norm(gradient)
+
+
+@pytest.mark.parametrize("spoil", [1e9, 1e12])
+def test_ill_conditioned_data_say_so(spoil: float) -> None:
+    X, y, _ = sparse_regression(n=5, d=20, sparsity=3, seed=0)
+    left, _, right = np.linalg.svd(X, full_matrices=False)
+    bad = left * np.geomspace(1, 1 / spoil, 5) @ right
+    q = implicit_potential(DiagonalNet.from_scale_shape(scale=0.01, shape=0.0, d=20))
+    with pytest.warns(AccuracyWarning, match=r"relative error is .*condition number of X is 1\.0e"):
+        answer = bregman_projection(q, bad, y)
+    assert not answer.converged
+    assert answer.error_estimate > 1e-8
+    assert np.isfinite(answer.w).all()
+
+
+NET = DiagonalNet.from_scale_shape(scale=0.01, shape=0.0, d=3)
+SOLVERS = [
+    lambda X, y: implicit_limit(NET, X, y),
+    lambda X, y: bregman_projection(implicit_potential(NET), X, y),
+    minimum_l1_interpolator,
+    minimum_norm_interpolator,
+]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(
+    ("X", "y", "kind", "message"),
+    [
+        (X[:, :3] * [[1], [0]], Y, ValueError, "full row rank, got rank 1 for 2 rows.*duplicate"),
+        (X[[0, 0]], Y, ValueError, "X must have full row rank.*interpolation"),
+        (0 * X, Y, ValueError, "full row rank, got rank 0"),
+        (np.eye(3), np.ones(3), ValueError, "fewer rows than columns, got 3 rows.*interpolator"),
+        (np.ones((4, 3)), np.ones(4), ValueError, "fewer rows than columns.*least squares"),
+        (X * [[1], [np.nan]], Y, ValueError, r"X must be finite, got nan at index \(1, 0\)"),
+        (X, Y * np.inf, ValueError, "y must be finite, got inf"),
+        (X, Y[:, None], ValueError, r"y must have 1 axis.*shape \(2, 1\)"),
+        (X, np.ones(3), ValueError, r"same number of rows, got X \(2, 3\) and y \(3,\)"),
+        (X[0], Y, ValueError, "X must have 2 axis"),
+        (np.empty((0, 3)), np.empty(0), ValueError, "X is empty"),
+        (X * 1j, Y, TypeError, "X must be an array of real numbers"),
+        ("X", Y, TypeError, "X must be an array of real numbers, got str"),
+    ],
+)
+@pytest.mark.usefixtures("as_a_user")
+def test_says_what_is_wrong(solver, X: object, y: object, kind: type, message: str) -> None:
+    with pytest.raises(kind, match=message):
+        solver(X, y)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: implicit_limit(NET, np.ones((1, 4)), [1.0]), "X must have 3 columns.*d=4"),
+        (lambda: minimum_l1_interpolator(X, Y, weights=[1, 0, 1]), "weights must be greater than"),
+        (lambda: minimum_norm_interpolator(X, Y, weights=[1, -2, 1]), "weights .*got -2"),
+        (lambda: minimum_norm_interpolator(X, Y, weights=[1.0]), "weights must have 3 entries"),
+        (lambda: minimum_norm_interpolator(X, Y, anchor=[1.0]), "anchor must have 3 entries"),
+    ],
+)
+@pytest.mark.usefixtures("as_a_user")
+def test_says_which_option_is_wrong(call, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
