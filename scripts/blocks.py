@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-FENCE = re.compile(r"^(?P<indent> *)(?P<marks>`{3,}|~{3,}|:{3,})(?P<info>[^`]*)$")
+FENCE = re.compile(r"^(?P<indent> *)(?P<marks>`{3,}(?=[^`]*$)|~{3,}|:{3,})(?P<info>.*)$")
 NAMED = re.compile(r"^\{(?P<name>[^}\s]+)\}\s*(?P<argument>.*)$")
 OPTION = re.compile(r"^:(?P<key>[A-Za-z][\w-]*):(?:\s+(?P<value>.*))?$")
 MATH = re.compile(r"^(?P<indent> *)\$\$(?P<rest>.*)$")

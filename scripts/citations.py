@@ -31,11 +31,11 @@ def cite(bibliography: BibliographyData, keys: str, in_sentence: bool) -> str:
 
 
 def list_works(bibliography: BibliographyData, keys: set[str]) -> list[str]:
-    """One Markdown list item for each of `keys`, in alphabetical order."""
+    """One Markdown list item for each of `keys`, by author."""
     style = find_plugin("pybtex.style.formatting", "plain")()
     backend = find_plugin("pybtex.backends", "markdown")()
     works = style.format_bibliography(bibliography, [k for k in bibliography.entries if k in keys])
-    return sorted("- " + " ".join(work.text.render(backend).split()) for work in works)
+    return ["- " + " ".join(work.text.render(backend).split()) for work in works]
 
 
 def address(entry) -> str | None:

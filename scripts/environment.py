@@ -31,7 +31,7 @@ def main(environment: Path) -> None:
 
 def install_cpu_torch(pip: tuple[str, ...]) -> None:
     """On Linux, plain pip takes a CUDA build of several GB; the CPU build is all the book needs."""
-    torch = re.search(r"^torch==\S+$", (ROOT / "requirements.txt").read_text(), re.M)[0]
+    torch = re.search(r"^torch==[^\s;]+", (ROOT / "requirements.txt").read_text(), re.M)[0]
     plan = ("install", "--quiet", "--dry-run", "--no-deps", "--report", "-", torch)
     answer = subprocess.run((*pip, *plan), capture_output=True, text=True)
     if answer.returncode == 0:

@@ -101,7 +101,10 @@ def read_book(root: Path) -> Book:
                     waiting.clear()
 
         text = FRONT_MATTER.sub("", (root / f"{page}.md").read_text())
-        visit(text.splitlines())
+        try:
+            visit(text.splitlines())
+        except ValueError as error:
+            raise ValueError(f"{page}.md: {error}") from None
     return Book(titles, labels, numbers)
 
 

@@ -17,6 +17,11 @@ def test_a_directive_has_a_name_an_argument_options_and_a_body():
     )
 
 
+def test_the_argument_may_hold_a_role():
+    (block,) = blocks(":::{prf:theorem} After {cite:t}`x`\nBody\n:::")
+    assert block == Directive("prf:theorem", "After {cite:t}`x`", {}, ["Body"])
+
+
 def test_options_may_be_yaml():
     (block,) = blocks("```{code-cell}\n---\nmystnb:\n  figure:\n    caption: C\n---\nx\n```")
     assert block.options == {"mystnb": {"figure": {"caption": "C"}}}

@@ -13,7 +13,7 @@ PAGE = (
     HEADER
     + """# Title
 
-Text {cite:t}`k`.
+Text {cite:t}`k`, {cite:t}`l`.
 
 ```{code-cell}
 :tags: [hide-input]
@@ -59,6 +59,7 @@ def root(tmp_path):
     (tmp_path / "book/intro.md").write_text("# Start\n")
     (tmp_path / "book/page.md").write_text(PAGE)
     (tmp_path / "book/references.bib").write_text(
+        "@book{l, title={U}, author={By, Al}, year={2000}, publisher={P}}"
         "@book{k, title={T}, author={Ay, Bo}, year={2001}, publisher={P}}"
     )
     return tmp_path
@@ -76,13 +77,13 @@ def test_the_notebook_is_valid_and_holds_every_cell(root):
     assert cells[0][0] == "code"
     assert "git+https://host/a/b@main" in cells[0][1]
     assert cells[1:] == [
-        ("mark", "# Title\n\nText Ay [2001]."),
+        ("mark", "# Title\n\nText Ay [2001], By [2000]."),
         ("code", "x = 1"),
         ("mark", "**Exercise 1**\n\nDo.\n\n**Solution to Exercise 1**\n\nLike this."),
         ("code", "y = 2"),
         ("code", "z = 3"),
         ("mark", "**Figure 1.** A *curve*."),
-        ("mark", "## References\n\n- Bo Ay\\. *T*\\. P, 2001\\."),
+        ("mark", "## References\n\n- Bo Ay\\. *T*\\. P, 2001\\.\n- Al By\\. *U*\\. P, 2000\\."),
     ]
     folded = [cell.metadata.get("jupyter", {}).get("source_hidden") for cell in notebook.cells]
     assert folded == [None, None, True, None, True, None, None, None]
