@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tqdm import tqdm
+
 from benchmarks.clock import Allowance, cpu
 from benchmarks.competitors.base import Attempt, Competitor, Run
 from benchmarks.problem import Problem, Reference
@@ -60,7 +62,8 @@ def compare(
     entries: list[_Entry] = []
     absent: dict[str, str] = {}
     everyone = [*ours, *others]
-    for competitor in everyone:
+    watched = tqdm(everyone, desc=f"scale {problem.scale:g}", leave=False, disable=None)
+    for competitor in watched:
         if competitor.name in hopeless:
             absent[competitor.name] = "not run: earlier no step was done within the cap"
             continue

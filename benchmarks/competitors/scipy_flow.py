@@ -37,10 +37,11 @@ class ScipyParameters:
             def field(_: float, state: np.ndarray) -> np.ndarray:
                 allowance.check()
                 u_plus, v_plus, u_minus, v_minus = np.split(state, 4)
-                pull = X.T @ (y - X @ (u_plus * v_plus - u_minus * v_minus))
-                return np.concatenate(
-                    [v_plus * pull, u_plus * pull, -v_minus * pull, -u_minus * pull]
-                )
+                with np.errstate(over="ignore", invalid="ignore"):  # of steps it then refuses
+                    pull = X.T @ (y - X @ (u_plus * v_plus - u_minus * v_minus))
+                    return np.concatenate(
+                        [v_plus * pull, u_plus * pull, -v_minus * pull, -u_minus * pull]
+                    )
 
             options = {"rtol": RELATIVE, "atol": absolute(problem)}
             if self.method != "DOP853":
