@@ -6,6 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+# The book's theme lays a light panel under outputs in the dark; claims are text like any other.
+_STYLE = (
+    "<style>html[data-theme=dark] .bd-content div.cell_output .text_html:has(>.ib-claim),"
+    "html[data-theme=dark] .bd-content div.cell_output .text_html:has(>.ib-claims)"
+    "{background:none;color:inherit;padding:0}</style>"
+)
+
 
 class ClaimError(AssertionError):
     """A claim that does not hold: the theorem, the run, or one of our two programs is wrong."""
@@ -78,23 +88,25 @@ class Outcome:
 
     def _repr_html_(self) -> str:
         c = self.comparison
+        facts = (
+            ("predicted", number(c.predicted)),
+            ("measured", number(c.measured)),
+            (f"error: {c.error_of}", number(c.error)),
+            ("tolerance", number(c.tolerance)),
+        )
+        cells = "".join(
+            f'<div style="flex:1 1 {width}">'
+            f'<dt style="font-weight:normal;font-size:.85em">{html.escape(name)}</dt>'
+            f'<dd style="margin:0;font-weight:bold">{html.escape(value)}</dd></div>'
+            for (name, value), width in zip(facts, ("6em", "6em", "12em", "6em"), strict=True)
+        )
         return (
-            f'<div class="ib-claim"><p><strong>Claim: {html.escape(self.claim.title)}.</strong> '
+            f"{_STYLE}"
+            '<div class="ib-claim" style="border:1px solid;border-left-width:4px;padding:.5em 1em">'
+            f"<p><strong>{verdict(self)}: {html.escape(self.claim.title)}.</strong> "
             f"{html.escape(self.claim.statement)} <em>({html.escape(self.claim.source)})</em></p>"
-            + _table(
-                (c.quantity, "predicted", "measured", "error", "tolerance", "holds?"),
-                [
-                    (
-                        c.error_of,
-                        number(c.predicted),
-                        number(c.measured),
-                        number(c.error),
-                        number(c.tolerance),
-                        verdict(self),
-                    )
-                ],
-            )
-            + "</div>"
+            f'<p style="margin-bottom:.2em">{html.escape(c.quantity)}:</p>'
+            f'<dl style="display:flex;flex-wrap:wrap;gap:.4em 1em;margin:0">{cells}</dl></div>'
         )
 
 
@@ -194,10 +206,8 @@ class Scoreboard:
 
     def _repr_html_(self) -> str:
         held = sum(o.holds for o in self.outcomes)
-        return (
-            f"<p>{held} of {len(self.outcomes)} claims hold.</p>"
-            '<div class="ib-scoreboard" role="region" aria-label="Scoreboard" tabindex="0" '
-            f'style="overflow-x:auto">{_table(self._HEAD, self._rows())}</div>'
+        return f"<p>{held} of {len(self.outcomes)} claims hold.</p>" + _table(
+            self._HEAD, self._rows(), name="Scoreboard"
         )
 
 
@@ -217,7 +227,7 @@ class Statements:
             f"<dd>{html.escape(c.statement)} <em>({html.escape(c.source)})</em></dd>"
             for c in self.claims
         )
-        return f"<dl>{items}</dl>"
+        return f'{_STYLE}<div class="ib-claims"><dl>{items}</dl></div>'
 
 
 def number(value: float) -> str:
@@ -225,8 +235,10 @@ def number(value: float) -> str:
     if not math.isfinite(value):
         return str(value)
     if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:.6g}"
-    return f"{value:.2e}"
+        return f"{value:.6g}".replace("-", "−")
+    digits, exponent = f"{value:.1e}".split("e")
+    power = "10" + str(int(exponent)).translate(_SUPERSCRIPTS)
+    return (power if digits == "1.0" else f"{digits}·{power}").replace("-", "−")
 
 
 def verdict(outcome: Outcome) -> str:
@@ -234,7 +246,8 @@ def verdict(outcome: Outcome) -> str:
     return "✔ holds" if outcome.holds else "✘ fails"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, name: str) -> str:
+    """Return a table in a container of its own that scrolls sideways, also by keyboard."""
     top = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in head)
     body = "".join(
         "<tr>"
@@ -243,4 +256,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         + "</tr>"
         for row in rows
     )
-    return f'<table class="table"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+    return (
+        f'<div role="group" aria-label="{html.escape(name)}" tabindex="0" style="overflow-x:auto">'
+        f'<table class="table"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
