@@ -112,7 +112,9 @@ def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray
     start = np.zeros(len(target))
     # Exponents matter on the scale of 1, or of where they end, if that is less: in the kernel
     # regime, where the first linear prediction is right, they may end at 1e-100.
-    reach = float(np.abs(ahead(start)[0]).max(initial=0.0))
+    # Not far below what rounding of the start's predictor leaves undecided, though.
+    first = float(np.abs(ahead(start)[0]).max(initial=0.0))
+    reach = first * max(1.0, np.finfo(float).eps / _ABSOLUTE_ERROR / max(remaining(start), 1e-300))
     return System(
         start=start,
         field=lambda _, state: velocity(state),
@@ -228,8 +230,11 @@ class _Settled:
         kept = columns.S[0] * max(X.shape) * np.finfo(float).eps < columns.S
         self._reachable = columns.U[:, kept]
         self._system, self._tolerance = system, tolerance
-        self._below = 1e-3 * self._gap(system.start)
-        self._again = np.inf
+        # Where there is nothing to learn, rounding is all the residual there is from the start.
+        fitted = X @ system.predictor(system.start)
+        rounding = 1e-15 * len(X[0]) * float(np.linalg.norm(fitted))
+        self._small = max(1e-3 * self._gap(system.start), rounding)
+        self._below, self._again = self._small, np.inf
         self._least, self._steps_since_least = np.inf, 0
 
     @property
@@ -248,7 +253,7 @@ class _Settled:
         else:
             self._steps_since_least += 1
         early = gap > self._below and time < self._again and not self.stalled
-        if early or (time == 0 and gap > 0):
+        if early or gap > self._small:
             return False
         self._below, self._again = gap / 2, 2 * time
         return self._system.remaining(state) <= self._tolerance
