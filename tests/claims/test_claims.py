@@ -14,6 +14,7 @@ from ibtools.claims.claim import claim, number
 from ibtools.models import DiagonalNet
 
 
+@pytest.mark.usefixtures("as_a_user")
 @pytest.mark.parametrize("theorem", CLAIMS, ids=lambda theorem: theorem.id)
 def test_claim_holds(theorem: Claim) -> None:
     outcome = theorem.run()
@@ -34,6 +35,8 @@ def test_every_claim_of_a_module_is_listed() -> None:
     assert defined == list(imd.CLAIMS)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("as_a_user")
 @pytest.mark.parametrize("factor", [1.001, 0.999])
 def test_a_wrong_potential_fails(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
     right = imd.implicit_potential
@@ -55,6 +58,8 @@ def test_a_wrong_potential_fails(monkeypatch: pytest.MonkeyPatch, factor: float)
         assert not theorem.run().holds, theorem.id
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("as_a_user")
 def test_a_wrong_trainer_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     right = DiagonalNet.velocity
 
