@@ -1,6 +1,5 @@
 """The problem everyone solves, and its solution by means that nobody else uses."""
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ from ibtools.models import DiagonalNet
 HORIZON_ERROR = 1e-9
 # On the way there, the path is compared where this much of it is left.
 MIDWAY_ERROR = 0.3
+_MAX_STEPS = 100_000
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def solve(problem: Problem) -> Reference:
         atol=1e-15,
     )
     midway, curvature = None, _curvature(X, sqrt_k, limit)
-    for step in itertools.count():
+    for step in range(_MAX_STEPS):
         solver.step()
         w = predictor(solver.y)
         distance = np.linalg.norm(w - limit) / np.linalg.norm(limit)
@@ -97,6 +97,10 @@ def solve(problem: Problem) -> Reference:
             curvature = max(curvature, _curvature(X, sqrt_k, w))
         if distance < HORIZON_ERROR:
             return Reference(limit, *midway, horizon=solver.t, largest_curvature=curvature)
+    raise RuntimeError(
+        f"the flow is still {distance:.0e} away from the limit after {_MAX_STEPS} steps (t="
+        f"{solver.t:.3g}): too stiff for this reference, or the two disagree"
+    )
 
 
 def _limit(problem: Problem) -> np.ndarray:

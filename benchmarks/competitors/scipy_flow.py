@@ -45,7 +45,7 @@ class ScipyParameters:
 
             options = {"rtol": RELATIVE, "atol": absolute(problem)}
             if self.method != "DOP853":
-                options["jac"] = lambda _, state: _jacobian(X, y, state)
+                options["jac"] = lambda _, state: jacobian(X, y, state)
             state, midway, steps = problem.start, None, 0
             time = 0.0
             try:
@@ -70,12 +70,13 @@ class ScipyParameters:
         return run
 
 
-def _jacobian(X: np.ndarray, y: np.ndarray, state: np.ndarray) -> np.ndarray:
+def jacobian(X: np.ndarray, y: np.ndarray, state: np.ndarray) -> np.ndarray:
+    """Return the derivative of the velocity, (4d, 4d)."""
     u_plus, v_plus, u_minus, v_minus = np.split(state, 4)
     pull = np.diag(X.T @ (y - X @ (u_plus * v_plus - u_minus * v_minus)))
     gradient = np.concatenate([X * v_plus, X * u_plus, -X * v_minus, -X * u_minus], axis=1)
-    jacobian = -gradient.T @ gradient
+    result = -gradient.T @ gradient
     d = len(u_plus)
     for i, j, sign in ((0, 1, 1), (1, 0, 1), (2, 3, -1), (3, 2, -1)):
-        jacobian[i * d : (i + 1) * d, j * d : (j + 1) * d] += sign * pull
-    return jacobian
+        result[i * d : (i + 1) * d, j * d : (j + 1) * d] += sign * pull
+    return result

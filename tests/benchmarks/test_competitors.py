@@ -7,6 +7,7 @@ from benchmarks import figure
 from benchmarks.clock import Allowance, OutOfTimeError
 from benchmarks.competitors import Competitor, everyone, ours
 from benchmarks.competitors.base import Attempt, Run
+from benchmarks.competitors.scipy_flow import jacobian
 from benchmarks.measure import compare
 from benchmarks.problem import HORIZON_ERROR, Problem, Reference, draw, solve
 from benchmarks.report import header, lines, summary
@@ -78,6 +79,22 @@ def test_the_reference_interpolates_and_is_stationary(
     mirror = np.arcsinh(2 * reference.limit / problem.sqrt_k)
     row_space = np.linalg.lstsq(problem.X.T, mirror, rcond=None)[0] @ problem.X
     np.testing.assert_allclose(mirror, row_space, atol=1e-12)
+
+
+def test_the_jacobian_is_the_derivative_of_the_velocity(problem: Problem) -> None:
+    random = np.random.default_rng(0)
+    X, y, state, step = problem.X, problem.y, random.standard_normal(4 * 8), 1e-6
+    net = problem.net
+
+    def velocity(parameters: np.ndarray) -> np.ndarray:
+        here = net.replace(parameters)
+        return here.velocity(X, y - here.predict(X))
+
+    columns = [
+        (velocity(state + step * unit) - velocity(state - step * unit)) / (2 * step)
+        for unit in np.eye(len(state))
+    ]
+    np.testing.assert_allclose(jacobian(X, y, state), np.transpose(columns), atol=1e-6)
 
 
 def test_an_allowance_runs_out() -> None:
