@@ -260,13 +260,13 @@ def kernel_limit(
         outer, hidden = float(np.linalg.norm(neuron.a)), neuron.W
     images = X @ hidden.T
     kernel = outer**2 * (X @ X.T) + images @ images.T
-    try:
-        dual = scipy.linalg.solve(kernel, y - X @ neuron.predictor, assume_a="pos")
-    except (np.linalg.LinAlgError, scipy.linalg.LinAlgWarning) as error:
+    spectrum = np.linalg.eigvalsh(kernel)
+    if spectrum[0] <= y.size * np.finfo(float).eps * spectrum[-1]:
         raise ValueError(
-            "the tangent kernel at the start must be invertible, got a singular one (a = 0?); "
-            "start at another a"
-        ) from error
+            f"the tangent kernel at the start must be invertible, got eigenvalues from "
+            f"{spectrum[0]:.1e} to {spectrum[-1]:.1e}; start from an output weight that is not 0"
+        )
+    dual = scipy.linalg.solve(kernel, y - X @ neuron.predictor, assume_a="pos")
     return neuron.predictor + outer**2 * (dual @ X) + (dual @ images) @ hidden
 
 

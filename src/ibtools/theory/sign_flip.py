@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_ivp
+from scipy.integrate import RK45
 
 from ibtools._validation import regression_problem, vector
 from ibtools.models import LinearNeuron
@@ -13,6 +13,8 @@ from ibtools.theory.interpolation import interpolation_problem
 
 # Decisions are made on inequalities; one that holds by less than rounding is not made.
 _MARGIN = 1e-9
+# Steps after which a comparison curve is given up; it commonly takes a few dozen.
+_MAX_STEPS = 400
 
 
 class SignDecision(NamedTuple):
@@ -77,8 +79,8 @@ def final_sign(neuron: LinearNeuron, X: ArrayLike, y: ArrayLike) -> SignDecision
     inputs = X @ neuron.w
     slopes = np.where(inputs >= 0, 1.0, neuron.slope)
     push = float((slopes * inputs) @ y)
-    scale = float(np.linalg.norm(slopes * inputs) * np.linalg.norm(y))
-    if abs(push) <= 1e-14 * scale:
+    rounding = np.finfo(float).eps * float(np.abs(y) @ (np.abs(X) @ np.abs(neuron.w)))
+    if abs(push) <= neuron.w.size * rounding:
         push = 0.0
     if not sign:
         if push == 0:
@@ -127,7 +129,7 @@ def sign_flip_bracket(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[float, 
     Returns
     -------
     tuple
-        Lower and upper bound, each to a relative 1e-7; (0, 0) where no a₀ > 0 flips.
+        Lower and upper bound, each to a relative 1e-6; (0, 0) where no a₀ > 0 flips.
 
     Raises
     ------
@@ -149,7 +151,7 @@ def sign_flip_bracket(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[float, 
 
     def bisect(wanted: int) -> tuple[float, float]:
         low, high = 0.0, highest * (1 + 1e-6)
-        while high - low > 1e-7 * high:
+        while high - low > 1e-6 * high:
             middle = (low + high) / 2
             decided = final_sign(LinearNeuron(middle, w), X, y).sign
             if (decided == -1) if wanted == -1 else (decided != 1):
@@ -216,26 +218,28 @@ def _compare(
             length = np.linalg.norm(move)
             return move / length if length > 0 else move
 
-        def level(_: float, point: Float[np.ndarray, "2"]) -> float:
+        def level(point: Float[np.ndarray, "2"]) -> float:
             a, s = point * unit
             quadratic = corners(a, s)[0]
             bound = quadratic.max() if side < 0 else max(quadratic.min(), 0.0)
             return (2 * s - a * bound) / unit[1] + side * _MARGIN
 
-        def vanishes(_: float, point: Float[np.ndarray, "2"]) -> float:
-            return float(point[0])
-
-        level.terminal = vanishes.terminal = True  # type: ignore[attr-defined]
-        path = solve_ivp(
-            field,
-            (0.0, 100.0),
-            np.array([start, first]) / unit,
-            events=[level, vanishes],
-            rtol=1e-9,
-            atol=1e-11,
-            max_step=0.2,
+        curve = RK45(
+            field, 0.0, np.array([start, first]) / unit, np.inf, rtol=1e-9, atol=1e-11, max_step=0.2
         )
-        return path.t_events[0].size > 0, path.t_events[1].size > 0
+        points = [curve.y]
+        for _ in range(_MAX_STEPS):
+            for point in points:
+                if point[0] <= 0:
+                    return False, True
+                if level(point) > 0:
+                    return True, False
+            curve.step()
+            if curve.status == "failed":
+                break
+            # A level met and left within a step must not be missed.
+            points = list(curve.dense_output()(np.linspace(curve.t_old, curve.t, 6)[1:]).T)
+        return False, False
 
     if enclose(-1)[0]:
         return SignDecision(

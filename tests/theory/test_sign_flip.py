@@ -1,0 +1,143 @@
+"""The sign of the output weight in the limit: certificates against the flow itself."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
+
+from ibtools.models import LinearNeuron
+from ibtools.theory import explicit_limit, final_sign, sign_flip_bracket
+from ibtools.trainers import gradient_flow
+
+X = np.array([[1.0, 2.0, 0.5], [0.3, -1.0, 2.0]])
+Y = np.array([1.0, -0.5])
+FLIPPING = np.array([1.0, -0.5, 0.2])
+seeds = st.integers(0, 100_000)
+
+
+def _sign_by_flow(neuron: LinearNeuron, A: np.ndarray, y: np.ndarray) -> int:
+    """Follow the two layers, by nothing of the package, until the loss is below ½‖y‖²."""
+
+    def velocity(_: float, state: np.ndarray) -> np.ndarray:
+        inputs = A @ state[1:]
+        pull = (y - state[0] * inputs) @ A
+        return np.append(state[1:] @ pull, state[0] * pull)
+
+    def below(_: float, state: np.ndarray) -> float:
+        return np.sum((y - state[0] * (A @ state[1:])) ** 2) / np.sum(y**2) - 0.99
+
+    below.terminal = True
+    start = np.append(neuron.a, neuron.w)
+    end = solve_ivp(velocity, (0, 1e4), start, events=below, method="LSODA", rtol=1e-8, atol=1e-10)
+    return int(np.sign(end.y[0, -1]))
+
+
+def test_signs_of_the_table() -> None:
+    assert final_sign(LinearNeuron(0.1, FLIPPING), X, Y).sign == -1
+    assert final_sign(LinearNeuron(0.3, FLIPPING), X, Y).sign == 1
+    assert final_sign(LinearNeuron(-0.3, -FLIPPING), X, Y).sign == -1
+
+
+def test_the_threshold_of_the_table_lies_in_the_bracket() -> None:
+    low, high = sign_flip_bracket(FLIPPING, X, Y)
+    assert low < 0.228345819 < high + 1e-6
+    assert high - low < 1e-3
+    assert final_sign(LinearNeuron(0.2282, FLIPPING), X, Y).sign is None
+    assert sign_flip_bracket(-FLIPPING, X, Y) == (0.0, 0.0)
+
+
+@settings(max_examples=60)
+@given(seeds, st.integers(1, 4), st.floats(-3, 1), st.floats(-3, 1))
+def test_no_certificate_is_ever_wrong(seed: int, n: int, log_a: float, log_w: float) -> None:
+    random = np.random.default_rng(seed)
+    A, y = random.normal(size=(n, n + 2)), random.normal(size=n)
+    a = random.choice([-1, 1]) * 10.0**log_a
+    neuron = LinearNeuron(float(a), 10.0**log_w * random.normal(size=n + 2))
+    sign, reason = final_sign(neuron, A, y)
+    if sign is not None:
+        assert sign == _sign_by_flow(neuron, A, y), reason
+
+
+@settings(max_examples=8)
+@given(seeds, st.floats(-2, 0.5))
+def test_no_certificate_of_a_leaky_neuron_is_ever_wrong(seed: int, log_a: float) -> None:
+    random = np.random.default_rng(seed)
+    n = int(random.integers(1, 4))
+    A, y = random.normal(size=(n, n + 2)), random.normal(size=n)
+    neuron = LinearNeuron(
+        float(random.choice([-1, 1]) * 10.0**log_a), random.normal(size=n + 2), slope=0.3
+    )
+    sign, reason = final_sign(neuron, A, y)
+    if sign is not None:
+        assert sign == np.sign(gradient_flow(neuron, A, y).a[-1]), reason
+
+
+def test_most_signs_are_decided() -> None:
+    undecided = hard = 0
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        A, y = random.normal(size=(3, 8)), random.normal(size=3)
+        neuron = LinearNeuron(0.3, random.normal(size=8))
+        decision = final_sign(neuron, A, y)
+        hard += "differential inequality" in decision.reason or decision.sign is None
+        undecided += decision.sign is None
+    assert hard > 15
+    assert undecided < 0.25 * hard
+
+
+def test_one_sample_is_decided_exactly() -> None:
+    A, w = np.array([[1.0, 2.0, 0.0]]), np.array([1.0, 1.0, 5.0])
+    size = 3 / np.sqrt(5)
+    for y in (1.0, -1.0):
+        assert final_sign(LinearNeuron(size - 1e-6, w), A, np.array([y])).sign == y
+        assert final_sign(LinearNeuron(size + 1e-6, w), A, np.array([y])).sign == 1
+
+
+def test_a_neuron_without_output_weight_goes_where_its_first_step_goes() -> None:
+    decision = final_sign(LinearNeuron(0.0, FLIPPING), X, Y)
+    assert decision.sign == -1
+    assert decision.sign == _sign_by_flow(LinearNeuron(0.0, FLIPPING), X, Y)
+    assert explicit_limit(LinearNeuron(0.0, FLIPPING), X, Y).a < 0
+
+
+def test_saddle_points_are_told() -> None:
+    pull = X.T @ Y
+    hidden = np.linalg.svd(np.vstack([pull, X]))[2][2]
+    for w in (np.zeros(3), hidden, np.cross(hidden, pull)):
+        decision = final_sign(LinearNeuron(0.0, w), X, Y)
+        assert decision.sign is None
+        assert "saddle point" in decision.reason
+        with pytest.raises(ValueError, match="saddle point"):
+            explicit_limit(LinearNeuron(0.0, w), X, Y)
+
+
+def test_a_balanced_start_against_a_single_sample_ends_in_the_saddle_point() -> None:
+    # δ = 0 and w in the row space: the exception to the rule that δ ≥ 0 keeps the sign.
+    x = np.array([3.0, 4.0])
+    decision = final_sign(LinearNeuron(1.0, -x / 5), x[None, :], np.array([1.0]))
+    assert decision.sign is None
+    assert "saddle point" in decision.reason
+    assert final_sign(LinearNeuron(1.0, x / 5), x[None, :], np.array([1.0])).sign == 1
+
+
+def test_the_output_weight_keeps_its_sign_where_it_cannot_vanish() -> None:
+    # δ < 0 here, and yet c > 0: the condition on δ is not the one that counts.
+    w = np.linalg.svd(X)[2][2] * 10 - 0.1 * X[0]
+    neuron = LinearNeuron(1.0, w)
+    assert neuron.balancedness < 0
+    assert final_sign(neuron, X, Y) == (1, "a² − ‖Πw‖² > 0 is conserved, so a never vanishes")
+
+
+def test_labels_of_zero_leave_a_sign() -> None:
+    assert final_sign(LinearNeuron(-0.1, FLIPPING), X, np.zeros(2)).sign == -1
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_unusable_problems_are_refused() -> None:
+    with pytest.raises(ValueError, match="fewer rows than columns"):
+        final_sign(LinearNeuron(1.0, FLIPPING), np.eye(3), np.ones(3))
+    with pytest.raises(ValueError, match="X must have 3 columns"):
+        sign_flip_bracket(FLIPPING, np.ones((1, 2)), np.ones(1))
+    with pytest.raises(ValueError, match="w must be finite"):
+        sign_flip_bracket([np.nan, 1.0, 1.0], X, Y)
