@@ -59,7 +59,7 @@ def test_no_certificate_is_ever_wrong(seed: int, n: int, log_a: float, log_w: fl
         assert sign == _sign_by_flow(neuron, A, y), reason
 
 
-@settings(max_examples=8)
+@settings(max_examples=6)
 @given(seeds, st.floats(-2, 0.5))
 def test_no_certificate_of_a_leaky_neuron_is_ever_wrong(seed: int, log_a: float) -> None:
     random = np.random.default_rng(seed)
@@ -75,14 +75,14 @@ def test_no_certificate_of_a_leaky_neuron_is_ever_wrong(seed: int, log_a: float)
 
 def test_most_signs_are_decided() -> None:
     undecided = hard = 0
-    for seed in range(100):
+    for seed in range(60):
         random = np.random.default_rng(seed)
         A, y = random.normal(size=(3, 8)), random.normal(size=3)
         neuron = LinearNeuron(0.3, random.normal(size=8))
         decision = final_sign(neuron, A, y)
         hard += "differential inequality" in decision.reason or decision.sign is None
         undecided += decision.sign is None
-    assert hard > 15
+    assert hard > 9
     assert undecided < 0.25 * hard
 
 

@@ -192,7 +192,9 @@ def warped_projection(
     array([ 0.211492,  0.413053, -0.075197])
     """
     X, y = regression_problem(X, y, columns=potential.dim)
-    factor, rows, conditioning = interpolation_problem(X)
+    conditioning = interpolation_problem(X)[2]
+    columns, triangle = np.linalg.qr(X.T)
+    factor, rows = triangle.T, columns.T
     targets = interpolation_targets(y, slope=slope, sign=sign)
     seen = scipy.linalg.solve_triangular(factor, targets, lower=True)
     anchor = seen @ rows
@@ -366,7 +368,9 @@ def small_start_bound(net: LinearNet | LinearNeuron, X: ArrayLike, y: ArrayLike)
             )
         net = LinearNet([net.a], net.w[None, :])
     X, y = regression_problem(X, y, columns=net.W.shape[1])
-    factor, rows, _ = interpolation_problem(X)
+    interpolation_problem(X)
+    columns, triangle = np.linalg.qr(X.T)
+    factor, rows = triangle.T, columns.T
     least = float(np.linalg.norm(scipy.linalg.solve_triangular(factor, y, lower=True)))
     seen = net.W @ rows.T
     kept = float(np.linalg.eigvalsh(np.outer(net.a, net.a) - seen @ seen.T)[-1])

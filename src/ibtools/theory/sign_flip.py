@@ -67,7 +67,8 @@ def final_sign(neuron: LinearNeuron, X: ArrayLike, y: ArrayLike) -> SignDecision
     [-1, 1, 1]
     """
     X, y = regression_problem(X, y, columns=neuron.w.size)
-    _, rows, _ = interpolation_problem(X)
+    interpolation_problem(X)
+    rows = np.linalg.qr(X.T)[0].T
     visible = rows @ neuron.w
     size = float(np.linalg.norm(visible))
     start, sign = abs(neuron.a), int(np.sign(neuron.a))
@@ -144,7 +145,8 @@ def sign_flip_bracket(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[float, 
     """
     w = vector("w", w)
     X, y = regression_problem(X, y, columns=w.size)
-    _, rows, _ = interpolation_problem(X)
+    interpolation_problem(X)
+    rows = np.linalg.qr(X.T)[0].T
     highest = float(np.linalg.norm(rows @ w))
     if w @ (X.T @ y) >= 0:
         return (0.0, 0.0)

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, overload, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -19,10 +19,10 @@ from ibtools._validation import (
     regression_problem,
     vector,
 )
-from ibtools.models import DualModel, LinearNeuron, RegressionModel, RowSpaceModel
+from ibtools.models import DualModel, LinearNet, LinearNeuron, RegressionModel, RowSpaceModel
 from ibtools.trainers._ode import System, dual_system, follow, parameter_system
 from ibtools.trainers.history import RegressionRun, TrainingWarning
-from ibtools.trainers.layers import with_layers
+from ibtools.trainers.layers import LinearNetRun, NeuronRun, with_layers
 from ibtools.trainers.row_space import row_space_system
 
 Net = TypeVar("Net", bound=RegressionModel)
@@ -66,6 +66,45 @@ class Predictor:
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
         """Return X H⁻¹ Xᵀ, (n, n)."""
         return X @ np.linalg.solve(self.metric(self.predictor), X.T)
+
+
+@overload
+def gradient_flow(
+    net: LinearNeuron,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    times: ArrayLike | None = None,
+    method: str = "auto",
+    tolerance: float = 1e-10,
+    max_steps: int = 100_000,
+) -> NeuronRun: ...
+
+
+@overload
+def gradient_flow(
+    net: LinearNet,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    times: ArrayLike | None = None,
+    method: str = "auto",
+    tolerance: float = 1e-10,
+    max_steps: int = 100_000,
+) -> LinearNetRun: ...
+
+
+@overload
+def gradient_flow(
+    net: Net,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    times: ArrayLike | None = None,
+    method: str = "auto",
+    tolerance: float = 1e-10,
+    max_steps: int = 100_000,
+) -> RegressionRun[Net]: ...
 
 
 def gradient_flow(

@@ -39,7 +39,8 @@ def row_space_system(
         rest = _tail(kernel, gap)
         # At a saddle point the weights can move nothing, though some w would fit better.
         stuck = np.linalg.norm((gap - kernel @ rest) @ left)
-        if linear and stuck > 1e-6 * np.linalg.norm(gap @ left):
+        noise = 1e-12 * np.linalg.norm(gap)
+        if linear and stuck > 1e-6 * np.linalg.norm(gap @ left) + noise:
             return np.inf
         ahead = current.velocity(data, rest)
         here, there = (restore(small.replace(at)).predictor for at in (state, state + ahead))
@@ -47,6 +48,12 @@ def row_space_system(
 
     def jacobian(_: float, state: Float[np.ndarray, " p"]) -> Float[np.ndarray, "p p"]:
         return cast("RowSpaceModel", small.replace(state)).velocity_jacobian(data, y)
+
+    def record(
+        states: Float[np.ndarray, "t p"],
+    ) -> tuple[Float[np.ndarray, "t d"], Float[np.ndarray, "t n"]]:
+        w = np.stack([restore(small.replace(state)).predictor for state in states])
+        return w, np.stack([residual(state) for state in states])
 
     start = small.parameters
     size = float(np.abs(start).max())
@@ -57,8 +64,7 @@ def row_space_system(
         field=lambda _, state: small.replace(state).velocity(data, residual(state)),
         jacobian=jacobian if few else None,
         restore=lambda state: restore(small.replace(state)),
-        predictor=lambda state: restore(small.replace(state)).predictor,
-        residual=residual,
+        record=record,
         remaining=remaining,
         # Weights leave a small start as they leave a saddle point: errors count by its size.
         unit=min(1.0, size) if size > 0 else 1.0,

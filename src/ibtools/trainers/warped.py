@@ -1,6 +1,7 @@
 """Gradient flow of a neuron by another clock, and with the samples weighted."""
 
-from dataclasses import dataclass, field, fields
+import warnings
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike
 from ibtools._validation import array, count, increasing, positive, regression_problem
 from ibtools.models import LinearNeuron
 from ibtools.trainers._ode import System, follow
+from ibtools.trainers.history import TrainingWarning
 from ibtools.trainers.layers import NeuronRun
 from ibtools.trainers.row_space import row_space_system
 
@@ -68,8 +70,8 @@ def warped_flow(
     Warns
     -----
     TrainingWarning
-        If the run ends without what was asked. Where a reaches 0 (a sign flip) the clock τ stands
-        still while t goes on, and the solver gives up.
+        If the run ends without what was asked. Where a changes its sign, the run ends at the last
+        record before: with a = 0 the clock τ stands still, and beyond it another potential rules.
 
     References
     ----------
@@ -111,12 +113,22 @@ def warped_flow(
         field=velocity,
         jacobian=None if plain.jacobian is None else jacobian,
         restore=lambda state: plain.restore(state[:-1]),
-        predictor=lambda state: plain.predictor(state[:-1]),
-        residual=lambda state: plain.residual(state[:-1]),
+        record=lambda states: plain.record(states[:, :-1]),
         remaining=lambda state: plain.remaining(state[:-1]),
         unit=plain.unit,
     )
     run = follow(system, X, asked=asked, tolerance=tolerance, max_steps=max_steps)
+    times, states, message = run.times, run._states, run.message
+    before = int(np.sum(states[:, 0] * neuron.a > 0))
+    if before < len(times):
+        message = "the output weight changes its sign, and with a = 0 the clock stands still"
+        warnings.warn(
+            f"warped flow: {message}; the run ends before that, at τ={times[before - 1]:.6g}",
+            TrainingWarning,
+            stacklevel=2,
+        )
+        run = system.run(times[:before], states[:before], tolerance=tolerance, message=message)
+        run = replace(run, converged=False)
     values = {entry.name: getattr(run, entry.name) for entry in fields(run)}
     return WarpedRun(**values, natural_times=run._states[:, -1].copy())
 
