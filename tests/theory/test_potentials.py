@@ -3,7 +3,7 @@
 import mpmath as mp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ibtools.models import DiagonalNet
@@ -88,6 +88,7 @@ def test_convex_with_its_least_value_at_the_start(seed: int, log_k: float, share
 
 
 @given(st.integers(0, 10_000), st.floats(-30, 6))
+@example(seed=1365, log_k=-17.0)
 def test_inverse_gradient_undoes_the_gradient(seed: int, log_k: float) -> None:
     random = np.random.default_rng(seed)
     start, w = random.normal(size=(2, 5))

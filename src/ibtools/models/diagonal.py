@@ -1,6 +1,7 @@
 """The diagonal linear network, from any initialization."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -204,21 +205,28 @@ class DiagonalNet:
         )
 
     def predictor_after(
-        self, accumulated: Float[np.ndarray, " d"]
-    ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
-        """Return the predictor of ``after(accumulated)`` and its derivative there, both (d,).
+        self, accumulated: Float[np.ndarray, "*batch d"]
+    ) -> tuple[Float[np.ndarray, "*batch d"], Float[np.ndarray, "*batch d"]]:
+        """Return the predictor of ``after(accumulated)`` and its derivative there, both (…, d).
 
         The derivative is of each coordinate in its own entry of P: the others do not matter. Beyond
         the largest float both saturate, so that a solver's wild trial step stays finite.
         """
-        rising = ((self.u_plus + self.v_plus) ** 2 + (self.u_minus - self.v_minus) ** 2) / 4
-        falling = ((self.u_plus - self.v_plus) ** 2 + (self.u_minus + self.v_minus) ** 2) / 4
-        largest = _LARGEST_EXPONENT - np.log(max(1.0, rising.max(), falling.max()))
+        start, rising, falling, largest = self._exponentials
         exponent = np.clip(2 * accumulated, -largest, largest)
         # expm1, because far in the kernel regime P is tiny and the two terms are huge.
         growth, decay = rising * np.expm1(exponent), falling * np.expm1(-exponent)
-        predictor = self.predictor + growth - decay
-        return predictor, 2 * (growth + rising + decay + falling)
+        return start + growth - decay, 2 * (growth + rising + decay + falling)
+
+    @cached_property
+    def _exponentials(
+        self,
+    ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"], Float[np.ndarray, " d"], float]:
+        """Predictor, A/4 and B/4 of w = (A exp(2P) − B exp(−2P))/4, and the largest exponent."""
+        rising = ((self.u_plus + self.v_plus) ** 2 + (self.u_minus - self.v_minus) ** 2) / 4
+        falling = ((self.u_plus - self.v_plus) ** 2 + (self.u_minus + self.v_minus) ** 2) / 4
+        largest = _LARGEST_EXPONENT - float(np.log(max(1.0, rising.max(), falling.max())))
+        return self.predictor, rising, falling, largest
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from ibtools.models.neuron import LinearNeuron, unit_vector
 class LinearNet:
     r"""A fully connected two-layer linear network, :math:`f(x) = a^\top W x`.
 
-    The linear predictor is :math:`\tilde w = W^\top a` (Azulay et al. 2021, Proposition 1 and Theorem 3).
+    The linear predictor is :math:`\tilde w = W^\top a` (Azulay et al. 2021, Proposition 1 and
+    Theorem 3).
 
     Parameters
     ----------

@@ -49,9 +49,9 @@ class DualModel(RegressionModel, Protocol):
         ...
 
     def predictor_after(
-        self, accumulated: Float[np.ndarray, " d"]
-    ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
-        """Return the predictor after P and its (diagonal) derivative in P, each (d,)."""
+        self, accumulated: Float[np.ndarray, "*batch d"]
+    ) -> tuple[Float[np.ndarray, "*batch d"], Float[np.ndarray, "*batch d"]]:
+        """Return the predictor after P and its (diagonal) derivative in P, each (…, d)."""
         ...
 
 

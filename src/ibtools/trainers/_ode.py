@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.linalg
 from jaxtyping import Float
 from scipy.integrate import DOP853, LSODA, OdeSolver
 from tqdm.auto import tqdm
@@ -21,8 +22,10 @@ _ABSOLUTE_ERROR = 1e-14
 # Below this many unknowns a Jacobian by differences is cheap, and an implicit solver, which needs
 # it, is both faster and quieter near the limit than an explicit one at the edge of stability.
 _SMALL = 500
-# The loss falls at every step of a flow; when it has not for so many, rounding is all that is left.
-_PATIENCE = 200
+# Whether the limit is reached is asked at every so many steps: an answer costs as much as a step.
+_LOOK_EVERY = 4
+# The loss falls all along a flow; when it has not at so many looks, rounding is all that is left.
+_PATIENCE = 50
 # Nothing moves any more, yet the residual has not vanished: a flow with dead weights.
 _NEVER = 1e100
 # An exponent of a weight that moves is below 1000, or the weight would overflow; one that is far
@@ -38,8 +41,10 @@ class System:
     field: Callable[[float, State], State]
     jacobian: Callable[[float, State], Float[np.ndarray, "p p"]] | None
     restore: Callable[[State], RegressionModel]
-    predictor: Callable[[State], Float[np.ndarray, " d"]]
-    residual: Callable[[State], Float[np.ndarray, " n"]]
+    # Predictors (t, d) and residuals (t, n) at t states.
+    record: Callable[
+        [Float[np.ndarray, "t p"]], tuple[Float[np.ndarray, "t d"], Float[np.ndarray, "t n"]]
+    ]
     remaining: Callable[[State], float]
     # The size below which differences of states do not matter at all, in the state's own unit.
     unit: float = 1.0
@@ -63,11 +68,12 @@ class System:
     ) -> RegressionRun:
         """Return the run that these states make."""
         with np.errstate(over="ignore", invalid="ignore"):
-            loss = np.array([0.5 * np.sum(self.residual(state) ** 2) for state in states])
+            w, residuals = self.record(states)
+            loss = 0.5 * np.sum(residuals**2, axis=1)
             remaining = self.remaining(states[-1]) if np.isfinite(loss[-1]) else np.inf
         return RegressionRun(
             times=times,
-            w=np.stack([self.predictor(state) for state in states]),
+            w=w,
             loss=loss,
             net=self.restore(states[-1]),
             converged=bool(remaining <= tolerance),
@@ -91,19 +97,26 @@ def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray
     # The predictor's coordinates in the row space once the loss is least.
     target = (y @ left) / singular
 
-    def predictor(state: State) -> Float[np.ndarray, " d"]:
-        return net.predictor_after(state @ rows)[0]
-
     def velocity(state: State) -> State:
-        return singular**2 * (target - rows @ predictor(state))
+        return singular**2 * (target - rows @ net.predictor_after(state @ rows)[0])
+
+    def kernel(slope: Float[np.ndarray, " d"]) -> Float[np.ndarray, "p p"]:
+        # A product of a matrix with its own transpose: half of the work of any other.
+        half = rows * np.sqrt(slope)
+        return half @ half.T
 
     def jacobian(_: float, state: State) -> Float[np.ndarray, "p p"]:
-        kernel = (rows * net.predictor_after(state @ rows)[1]) @ rows.T
-        return -(singular[:, None] ** 2) * kernel
+        return -(singular[:, None] ** 2) * kernel(net.predictor_after(state @ rows)[1])
 
     def ahead(state: State) -> tuple[State, Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
         w, slope = net.predictor_after(state @ rows)
-        return _tail((rows * slope) @ rows.T, target - rows @ w), w, slope
+        return _tail(kernel(slope), target - rows @ w), w, slope
+
+    def record(
+        states: Float[np.ndarray, "t p"],
+    ) -> tuple[Float[np.ndarray, "t d"], Float[np.ndarray, "t n"]]:
+        w = net.predictor_after(states @ rows)[0]
+        return w, y - w @ X.T
 
     def remaining(state: State) -> float:
         tail, w, slope = ahead(state)
@@ -120,8 +133,7 @@ def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray
         field=lambda _, state: velocity(state),
         jacobian=jacobian,
         restore=lambda state: net.after(state @ rows),
-        predictor=predictor,
-        residual=lambda state: y - X @ predictor(state),
+        record=record,
         remaining=remaining,
         unit=min(1.0, reach) if 0 < reach < np.inf else 1.0,
         largest=_LARGEST_EXPONENT,
@@ -133,8 +145,15 @@ def parameter_system(
 ) -> System:
     """Return the flow of all the weights, which assumes nothing of the network."""
 
-    def residual(state: State) -> Float[np.ndarray, " n"]:
-        return y - net.replace(state).predict(X)
+    def velocity(_: float, state: State) -> State:
+        current = net.replace(state)
+        return current.velocity(X, y - current.predict(X))
+
+    def record(
+        states: Float[np.ndarray, "t p"],
+    ) -> tuple[Float[np.ndarray, "t d"], Float[np.ndarray, "t n"]]:
+        nets = [net.replace(state) for state in states]
+        return np.stack([n.predictor for n in nets]), np.stack([y - n.predict(X) for n in nets])
 
     def remaining(state: State) -> float:
         current = net.replace(state)
@@ -144,11 +163,10 @@ def parameter_system(
 
     return System(
         start=net.parameters,
-        field=lambda _, state: net.replace(state).velocity(X, residual(state)),
+        field=velocity,
         jacobian=None,
         restore=net.replace,
-        predictor=lambda state: net.replace(state).predictor,
-        residual=residual,
+        record=record,
         remaining=remaining,
     )
 
@@ -221,8 +239,8 @@ class _Settled:
     """Whether the flow is within tolerance of its limit; asked after every step.
 
     The tail is summed only once the residual is small enough for the tail to be linear, and then
-    again whenever the residual has halved, since a kernel costs more than a step; or whenever the
-    time has doubled, since at the level of rounding errors residuals halve no more.
+    again whenever the residual is a third of it, since a kernel costs more than a step; or whenever
+    the time has doubled, since at the level of rounding errors residuals fall no more.
     """
 
     def __init__(self, system: System, X: Float[np.ndarray, "n d"], tolerance: float) -> None:
@@ -231,31 +249,35 @@ class _Settled:
         self._reachable = columns.U[:, kept]
         self._system, self._tolerance = system, tolerance
         # Where there is nothing to learn, rounding is all the residual there is from the start.
-        fitted = X @ system.predictor(system.start)
+        fitted = X @ system.record(system.start[None])[0][0]
         rounding = 1e-15 * len(X[0]) * float(np.linalg.norm(fitted))
         self._small = max(1e-3 * self._gap(system.start), rounding)
         self._below, self._again = self._small, np.inf
-        self._least, self._steps_since_least = np.inf, 0
+        self._least, self._looks_since_least, self._calls = np.inf, 0, 0
 
     @property
     def stalled(self) -> bool:
         """Whether the residual has stopped falling."""
-        return self._steps_since_least > _PATIENCE
+        return self._looks_since_least > _PATIENCE
 
     def _gap(self, state: State) -> float:
         # The part of the residual that no w can fit stays, and says nothing of the flow.
-        return float(np.linalg.norm(self._system.residual(state) @ self._reachable))
+        residual = self._system.record(state[None])[1][0]
+        return float(np.linalg.norm(residual @ self._reachable))
 
     def __call__(self, time: float, state: State) -> bool:
+        self._calls += 1
+        if self._calls % _LOOK_EVERY != 1:
+            return False
         gap = self._gap(state)
         if gap < self._least:
-            self._least, self._steps_since_least = gap, 0
+            self._least, self._looks_since_least = gap, 0
         else:
-            self._steps_since_least += 1
+            self._looks_since_least += 1
         early = gap > self._below and time < self._again and not self.stalled
         if early or gap > self._small:
             return False
-        self._below, self._again = gap / 2, 2 * time
+        self._below, self._again = gap / 3, 2 * time
         return self._system.remaining(state) <= self._tolerance
 
 
@@ -265,6 +287,13 @@ def _tail(
     """Return ∫ r dt over the linear tail r' = −K r, within the directions that K can move."""
     if not (np.isfinite(kernel).all() and np.isfinite(residual).all()):
         return np.full_like(residual, np.inf)
+    try:
+        factor = scipy.linalg.cho_factor(kernel, check_finite=False)
+        diagonal = np.abs(np.diag(factor[0]))
+        if diagonal.min() > 1e-5 * diagonal.max():
+            return scipy.linalg.cho_solve(factor, residual, check_finite=False)
+    except np.linalg.LinAlgError:
+        pass
     return np.linalg.lstsq(kernel, residual, rcond=None)[0]
 
 
