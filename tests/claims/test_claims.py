@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from ibtools import claims
-from ibtools.claims import CLAIMS, Claim, ClaimError, Comparison, Scoreboard, imd
+from ibtools.claims import CLAIMS, Claim, ClaimError, Comparison, Scoreboard, imd, warping
 from ibtools.claims.__main__ import main
 from ibtools.claims.claim import claim, number
-from ibtools.models import DiagonalNet
+from ibtools.models import DiagonalNet, LinearNet, LinearNeuron
+from ibtools.theory import WarpedPotential
 
 
 @pytest.mark.usefixtures("as_a_user")
@@ -31,8 +32,16 @@ def test_ids_are_unique_and_name_their_chapter() -> None:
 
 
 def test_every_claim_of_a_module_is_listed() -> None:
-    defined = [value for value in vars(imd).values() if isinstance(value, Claim)]
-    assert defined == list(imd.CLAIMS)
+    chapters = [
+        module
+        for name, module in vars(claims).items()
+        if hasattr(module, "CLAIMS") and name != "__main__"
+    ]
+    assert {imd, warping} <= set(chapters)
+    for module in chapters:
+        defined = [value for value in vars(module).values() if isinstance(value, Claim)]
+        assert defined == list(module.CLAIMS)
+        assert set(defined) <= set(CLAIMS)
 
 
 @pytest.mark.slow
@@ -70,6 +79,63 @@ def test_a_wrong_trainer_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(DiagonalNet, "velocity", wrong)
     for theorem in (imd.theorem_1, imd.general_start, imd.conservation, imd.collapse):
+        assert not theorem.run().holds, theorem.id
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize("factor", [1.001, 0.999])
+def test_a_wrong_warp_fails(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
+    right = warping.implicit_potential
+
+    def wrong(net: LinearNeuron) -> WarpedPotential:
+        q = right(net)
+        return WarpedPotential(delta=q.delta * factor, start=q.start * factor)
+
+    monkeypatch.setattr(warping, "implicit_potential", wrong)
+    for theorem in (
+        warping.warped_metric,
+        warping.clock,
+        warping.mirror_variable,
+        warping.theorem_2,
+        warping.weaker_condition,
+        warping.theorem_4,
+        warping.theorem_4_kkt,
+    ):
+        assert not theorem.run().holds, theorem.id
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("as_a_user")
+def test_a_neuron_trained_wrongly_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    right, right_net = LinearNeuron.velocity, LinearNet.velocity
+
+    def wrong(self: LinearNeuron, X: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        velocity = right(self, X, residual)
+        velocity[0] *= 1.01
+        return velocity
+
+    def wrong_net(self: LinearNet, X: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        velocity = right_net(self, X, residual)
+        velocity[: self.neurons] *= 1.01
+        return velocity
+
+    monkeypatch.setattr(LinearNeuron, "velocity", wrong)
+    monkeypatch.setattr(LinearNet, "velocity", wrong_net)
+    for theorem in (
+        warping.clock,
+        warping.theorem_2,
+        warping.weaker_condition,
+        warping.explicit,
+        warping.anti_ntk,
+        warping.kernel_gap_stays,
+        warping.mahalanobis,
+        warping.sign_flip_one_sample,
+        warping.sign_flip_limit,
+        warping.proposition_1,
+        warping.theorem_3,
+        warping.theorem_3_bound,
+    ):
         assert not theorem.run().holds, theorem.id
 
 

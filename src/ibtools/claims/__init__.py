@@ -4,10 +4,10 @@ A claim is written once and used three times: a chapter shows it, the tests run 
 tabulates it. ``python -m ibtools.claims`` prints all of them.
 """
 
-from ibtools.claims import imd
+from ibtools.claims import imd, warping
 from ibtools.claims.claim import Claim, ClaimError, Comparison, Outcome, Scoreboard, claim
 
-CLAIMS: tuple[Claim, ...] = (*imd.CLAIMS,)
+CLAIMS: tuple[Claim, ...] = (*imd.CLAIMS, *warping.CLAIMS)
 
 __all__ = [
     "CLAIMS",
@@ -18,4 +18,5 @@ __all__ = [
     "Scoreboard",
     "claim",
     "imd",
+    "warping",
 ]
