@@ -24,10 +24,11 @@ def mend_html(app: Sphinx, pagename: str, templatename: str, context: dict, doct
 
 
 def number_repeated_ids(app: Sphinx, doctree: nodes.document) -> None:
-    """Every theorem's content bears the id "proof-content"; an id may stand once on a page."""
-    contents = [s for s in doctree.findall(nodes.section) if s["ids"] == ["proof-content"]]
-    for number, section in enumerate(contents, start=1):
-        section["ids"] = [f"proof-content-{number}"]
+    """Every proof bears the id "proof", and so on; an id may stand once on a page."""
+    for name in ("proof", "proof-content", "exercise-content", "solution-content"):
+        elements = [e for e in doctree.findall(nodes.Element) if e.get("ids") == [name]]
+        for number, element in enumerate(elements, start=1):
+            element["ids"] = [f"{name}-{number}"]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

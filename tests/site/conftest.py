@@ -111,12 +111,17 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Open an address in a fresh browser context and wait until its formulas are set."""
+    """Open an address in a fresh browser context and wait until its formulas are set.
+
+    With ``formulas=False`` they stay unset, which is quicker, for tests of something else.
+    """
     contexts = []
 
-    def open_page(url: str, **options: object) -> Visit:
+    def open_page(url: str, *, formulas: bool = True, **options: object) -> Visit:
         context = browser.new_context(reduced_motion="reduce", **options)
         contexts.append(context)
+        if not formulas:
+            context.route("**/vendor/mathjax/**", lambda route: route.abort())
         visit = Visit(context.new_page())
         visit.page.on("request", lambda request: visit.requests.append(request.url))
         visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
@@ -126,7 +131,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
             lambda message: visit.errors.append(message.text) if message.type == "error" else None,
         )
         visit.page.goto(url, wait_until="load")
-        if options.get("java_script_enabled", True):
+        if formulas and options.get("java_script_enabled", True):
             visit.page.evaluate("window.MathJax?.startup?.promise")
         visit.page.wait_for_load_state("networkidle")
         return visit
