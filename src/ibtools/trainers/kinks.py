@@ -208,7 +208,7 @@ class _KinkSolver(OdeSolver):
         slopes[on_kink] = 0.0
         residual = system.y - state[0] * slopes * (system.X @ state[1:])
         others = (slopes * residual) @ system.X
-        valleys = system.X[on_kink].T * 1.0
+        valleys = system.X[on_kink].T * system.y[on_kink]
         if len(on_kink) == 1:
             column = valleys[:, 0]
             chosen = np.clip([-(column @ others) / (column @ column)], slope, 1.0)
