@@ -24,7 +24,7 @@ def _neuron(seed: int) -> LinearNeuron:
     random = np.random.default_rng(seed)
     return LinearNeuron.from_scale_shape(
         scale=float(random.uniform(0.05, 2)),
-        shape=float(random.uniform(-0.2, 0.9)),
+        shape=float(random.uniform(0.0, 0.9)),
         direction=random.normal(size=3),
         sign=int(random.choice([-1, 1])),
     )

@@ -78,6 +78,8 @@ class _KinkSolver(OdeSolver):
     t: float
     y: State
     _steps: int
+    # Kinks met one after the other without any time passing.
+    _standing: int = 0
 
     def __init__(self, system: KinkedSystem, horizon: float) -> None:
         self._system = system
@@ -155,6 +157,12 @@ class _KinkSolver(OdeSolver):
             )
             if root <= first:
                 first, which = root, int(index)
+        self._standing = self._standing + 1 if first <= self.t else 0
+        if self._standing > 2 * len(self._lengths):
+            return (
+                False,
+                f"kinks accumulate at t={first:.6g}, where no side of row {which} is stable",
+            )
         self.t, self.y = first, np.array(path(first))
         sides, n = self._phase.side.copy(), len(self._lengths)
         if which >= n + self._phase.sliding.size:
