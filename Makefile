@@ -31,6 +31,8 @@ notebooks: $(READY) ## write book/*.ipynb from book/*.md
 	@$(BIN)/python scripts/notebooks.py
 
 bench: $(READY) ## measure ibtools against what one would use instead
+	@$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt || \
+		echo "Some competitors do not install here; their rows will say so."
 	@$(BIN)/python -m benchmarks
 
 lint: $(READY) ## formatting, style and types

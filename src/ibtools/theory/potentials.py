@@ -87,8 +87,8 @@ class HypentropyPotential:
 
     def inverse_gradient(self, mirror: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
         """Return the w, (d,), whose mirror variable ∇q(w) is `mirror`, (d,)."""
-        # w − w⁰ by a product instead of sinh − sinh, which cancels where √k is large; but where w is
-        # small beside w⁰, it is w⁰ plus that product which cancels.
+        # w − w⁰ by a product instead of sinh − sinh, which cancels where √k is large; but where w
+        # is small beside w⁰, it is w⁰ plus that product which cancels.
         near = self.start + self.sqrt_k * np.sinh(mirror) * np.cosh(mirror + self.offset)
         far = self.sqrt_k / 2 * np.sinh(2 * mirror + self.offset)
         return np.where(np.abs(near) < np.abs(self.start) / 2, far, near)
