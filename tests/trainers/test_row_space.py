@@ -48,7 +48,7 @@ def test_flows_end_at_the_limits_of_the_table(
     np.testing.assert_allclose(run.w[-1], w, atol=1e-9)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.integers(0, 10_000), st.sampled_from(["neuron", "net"]))
 def test_reduction_and_definition_agree_along_the_path(seed: int, kind: str) -> None:
     random = np.random.default_rng(seed)
@@ -159,6 +159,7 @@ def test_a_saddle_point_is_no_limit_to_be_content_with() -> None:
         with pytest.warns(TrainingWarning, match="flow: "):
             run = gradient_flow(neuron, [[1.0, 0.0, 0.0]], [1.0])
         assert not run.converged
+        assert run.remaining == np.inf
         assert run.loss[-1] == pytest.approx(0.5, rel=1e-6)
 
 
