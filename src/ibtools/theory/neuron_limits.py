@@ -283,8 +283,8 @@ def kernel_regime_gap(shape: float, alignment: float) -> float:
     .. math:: \frac{\sqrt{1-e}\,\big|\sqrt{1-\epsilon} - 1/(1+\epsilon)\big|}
         {\sqrt{e + (1-e)\,\epsilon^2/(1+\epsilon)^2}},
 
-    which is 0 only for e = 0 (:math:`X\tilde w_0 = 0`), e = 1, or in the limit s → 1, where it is
-    :math:`\tfrac18\sqrt{e(1-e)}\,(1-s)^2`.
+    which is 0 only for e = 0 (:math:`X\tilde w_0 = 0`), e = 1, or ε = (√5 − 1)/2, where the two
+    numbers cross; in the limit s → 1 it is :math:`\tfrac18\sqrt{e(1-e)}\,(1-s)^2`.
 
     Parameters
     ----------
