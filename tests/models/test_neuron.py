@@ -81,7 +81,10 @@ def test_kernel_and_jacobian_are_derivatives(seed: int, slope: float) -> None:
 def test_metric_tensor_inverts_the_jacobian_product(seed: int) -> None:
     neuron, _, _ = _problem(seed)
     inverse = neuron.a**2 * np.eye(4) + np.outer(neuron.w, neuron.w)
-    np.testing.assert_allclose(neuron.metric_tensor() @ inverse, np.eye(4), atol=1e-10)
+    conditioning = 1 + neuron.w @ neuron.w / neuron.a**2
+    np.testing.assert_allclose(
+        neuron.metric_tensor() @ inverse, np.eye(4), atol=1e-14 * conditioning
+    )
 
 
 @given(seeds)

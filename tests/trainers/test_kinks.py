@@ -34,6 +34,7 @@ def test_the_leaky_flow_of_the_table(method: str) -> None:
     assert abs(before.w_layer[-1] @ X[1]) < 1e-10
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(
     st.integers(0, 10_000),
