@@ -94,7 +94,8 @@ def main(names: list[str]) -> int:
         print(f"Failed: {', '.join(failed)}. Again, only those:")
         print(f"  {sys.executable} scripts/check.py {' '.join(failed)}")
         return 1
-    print("Everything passed. 'make book' builds the site, 'make serve' shows it.")
+    whole = "These steps passed." if names else "Everything passed."
+    print(f"{whole} 'make book' builds the site, 'make serve' shows it.")
     return 0
 
 
