@@ -18,7 +18,7 @@ def test_linspace_is_even_and_keeps_its_ends(start, width, num):
     assert len(grid.values) == num
     assert grid.spacing == "linear"
     assert grid.values[0] == pytest.approx(start, rel=1e-14)
-    assert grid.values[-1] == pytest.approx(start + width, rel=1e-14)
+    assert grid.values[-1] == pytest.approx(start + width, abs=1e-14 * (abs(start) + width))
     np.testing.assert_allclose(np.diff(grid.values), width / (num - 1), rtol=1e-6)
 
 

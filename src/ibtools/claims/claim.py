@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
+from jaxtyping import Float
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -228,6 +231,11 @@ class Statements:
             for c in self.claims
         )
         return f'{_STYLE}<div class="ib-claims"><dl>{items}</dl></div>'
+
+
+def relative(difference: Float[np.ndarray, "..."], reference: Float[np.ndarray, "..."]) -> float:
+    """Return the norm of a difference, of arrays of any shape, over that of the reference."""
+    return float(np.linalg.norm(difference) / np.linalg.norm(reference))
 
 
 def number(value: float) -> str:

@@ -5,7 +5,7 @@ import scipy.linalg
 from jaxtyping import Float, Inexact
 from scipy.optimize import linprog, minimize
 
-from ibtools.claims.claim import Comparison, claim
+from ibtools.claims.claim import Comparison, claim, relative
 from ibtools.data import sparse_regression
 from ibtools.models import DiagonalNet, TiedDiagonalNet
 from ibtools.theory import (
@@ -20,10 +20,6 @@ from ibtools.theory import (
 from ibtools.trainers import gradient_descent, gradient_flow, metric_flow
 
 _AZULAY = "Azulay et al. 2021"
-
-
-def _relative(difference: Float[np.ndarray, "..."], reference: Float[np.ndarray, "..."]) -> float:
-    return float(np.linalg.norm(difference) / np.linalg.norm(reference))
 
 
 def _random_net(d: int, *, seed: int) -> DiagonalNet:
@@ -46,7 +42,7 @@ def theorem_1() -> Comparison:
             net = DiagonalNet.from_scale_shape(scale=scale, shape=shape, d=40)
             predicted = implicit_limit(net, X, y)
             measured = gradient_flow(net, X, y, method="parameters").w[-1]
-            error = _relative(measured - predicted, predicted)
+            error = relative(measured - predicted, predicted)
             if error > worst:
                 q = implicit_potential(net)
                 worst, shown = error, (float(q(predicted)), float(q(measured)))
@@ -69,7 +65,7 @@ def theorem_1_at_scale() -> Comparison:
         net = DiagonalNet.from_scale_shape(scale=scale, shape=shape, d=1000)
         predicted = implicit_limit(net, X, y)
         measured = gradient_flow(net, X, y).w[-1]
-        error = _relative(measured - predicted, predicted)
+        error = relative(measured - predicted, predicted)
         if error > worst:
             worst, shown = error, (float(np.abs(predicted).sum()), float(np.abs(measured).sum()))
     return Comparison("‖w(∞)‖₁", *shown, worst, "relative distance in w, worst of 5", 1e-8)
@@ -90,7 +86,7 @@ def general_start() -> Comparison:
         net = _random_net(30, seed=seed)
         predicted = implicit_limit(net, X, y)
         measured = gradient_flow(net, X, y, method="parameters").w[-1]
-        error = _relative(measured - predicted, predicted)
+        error = relative(measured - predicted, predicted)
         if error > worst:
             q = implicit_potential(net)
             worst, shown = error, (float(q(predicted)), float(q(measured)))
@@ -170,7 +166,7 @@ def woodworth() -> Comparison:
     predicted = bregman_projection(
         HypentropyPotential(sqrt_k=4 * alpha**2, start=np.zeros(30)), X, y
     ).w
-    error = max(_relative(fast - slow, slow), _relative(limit - predicted, predicted))
+    error = max(relative(fast - slow, slow), relative(limit - predicted, predicted))
     return Comparison(
         "‖w(∞)‖₁",
         float(np.abs(predicted).sum()),
@@ -226,7 +222,7 @@ def hessian_map_fails() -> Comparison:
         "‖T‖",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
-        _relative(measured - predicted, predicted),
+        relative(measured - predicted, predicted),
         "relative distance of the tensors",
         1e-12,
     )
@@ -250,7 +246,7 @@ def reweighting() -> Comparison:
         "‖w(∞)‖₁ with weights",
         float(np.abs(predicted).sum()),
         float(np.abs(weighted.w[-1]).sum()),
-        _relative(weighted.w[-1] - plain.w[-1], predicted),
+        relative(weighted.w[-1] - plain.w[-1], predicted),
         "relative distance between the two limits",
         1e-8,
     )
@@ -275,7 +271,7 @@ def reweighting_matters() -> Comparison:
     start = np.full(4, 0.5)
     plain = metric_flow(cyclic_metric, X, y, start=start).w[-1]
     weighted = metric_flow(cyclic_metric, X * importance[:, None], y * importance, start=start)
-    moved = _relative(weighted.w[-1] - plain, plain)
+    moved = relative(weighted.w[-1] - plain, plain)
     # "It moves" is no equation: the error says how often the flow's accuracy fits into the move.
     return Comparison(
         "relative move of the limit, 0 if a potential existed",
@@ -313,7 +309,7 @@ def innocent_warped() -> Comparison:
         "‖w(∞)‖₂",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
-        _relative(measured - predicted, predicted),
+        relative(measured - predicted, predicted),
         "relative distance in w",
         1e-8,
     )
@@ -347,7 +343,7 @@ def collapse() -> Comparison:
         "‖w(1)‖ from s = 0 (left) and s = −0.95 (right)",
         norms[0],
         norms[2],
-        max(_relative(path - paths[0], paths[0]) for path in paths[1:]),
+        max(relative(path - paths[0], paths[0]) for path in paths[1:]),
         "relative distance of the paths",
         1e-8,
     )
@@ -369,7 +365,7 @@ def rich_limit() -> Comparison:
         "‖w(∞)‖₁",
         float(np.abs(predicted).sum()),
         float(np.abs(measured).sum()),
-        _relative(measured - predicted, predicted),
+        relative(measured - predicted, predicted),
         "relative distance in w, at α = 10⁻²⁰",
         1e-6,
     )
@@ -440,7 +436,7 @@ def kernel_limit() -> Comparison:
         "‖w(∞)‖₂",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
-        _relative(measured - predicted, predicted),
+        relative(measured - predicted, predicted),
         "relative distance in w, at √k ≥ 2·10⁵",
         1e-9,
     )
@@ -466,7 +462,7 @@ def kernel_rate() -> Comparison:
         "distance to X⁺y at √k = 40",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
-        _relative(measured - predicted, predicted),
+        relative(measured - predicted, predicted),
         "relative distance of the corrections",
         1e-3,
     )
@@ -493,7 +489,7 @@ def joint_limit() -> Comparison:
         "‖w(∞)‖₁",
         float(np.abs(predicted).sum()),
         float(np.abs(measured).sum()),
-        _relative(measured - predicted, predicted),
+        relative(measured - predicted, predicted),
         "relative distance in w, at α = 10⁻⁹",
         1e-6,
     )

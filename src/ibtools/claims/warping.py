@@ -5,7 +5,7 @@ import scipy.linalg
 from jaxtyping import Float
 from scipy.optimize import minimize
 
-from ibtools.claims.claim import Comparison, claim
+from ibtools.claims.claim import Comparison, claim, relative
 from ibtools.data import sparse_regression
 from ibtools.metrics import neuron_kkt
 from ibtools.models import LinearNet, LinearNeuron
@@ -25,10 +25,6 @@ from ibtools.theory import (
 from ibtools.trainers import gradient_flow, mirror_flow, warped_flow, weighted_problem
 
 _AZULAY = "Azulay et al. 2021"
-
-
-def _relative(difference: Float[np.ndarray, "..."], reference: Float[np.ndarray, "..."]) -> float:
-    return float(np.linalg.norm(difference) / np.linalg.norm(reference))
 
 
 def _problem(
@@ -63,7 +59,7 @@ def defect() -> Comparison:
         neuron = LinearNeuron(a, _direction(4, seed=seed))
         predicted = neuron_metric_defect(neuron.balancedness, neuron.predictor)
         measured = hessian_map_defect(neuron.metric_at(), neuron.predictor)
-        error = _relative(measured - predicted, predicted)
+        error = relative(measured - predicted, predicted)
         if error > worst:
             worst = error
             shown = (float(np.linalg.norm(predicted)), float(np.linalg.norm(measured)))
@@ -118,7 +114,7 @@ def clock() -> Comparison:
         "‖w̃‖ at τ = 0.2",
         float(norms[0][1]),
         float(norms[1][1]),
-        _relative(measured - predicted, predicted),
+        relative(measured - predicted, predicted),
         f"relative distance over {taus.size} times",
         1e-8,
     )
@@ -144,7 +140,7 @@ def mirror_variable() -> Comparison:
         nets = [run.net_at(i) for i in range(len(run.times))]
         measured = np.stack([1.5 * np.sign(net.a) * (net.w - neuron.w) for net in nets])
         outside = _off_rows(X, predicted)
-        error = max(_relative(measured - predicted, predicted), _relative(outside, predicted))
+        error = max(relative(measured - predicted, predicted), relative(outside, predicted))
         if error > worst:
             worst = error
             shown = (float(np.linalg.norm(predicted[-1])), float(np.linalg.norm(measured[-1])))
@@ -208,7 +204,7 @@ def _flow_against_minimizer(
         q = implicit_potential(neuron)
         predicted = warped_projection(q, X, y).w
         measured = gradient_flow(neuron, X, y, method="parameters").w[-1]
-        error = _relative(measured - predicted, predicted)
+        error = relative(measured - predicted, predicted)
         if error > worst:
             worst, shown = error, (float(q(predicted)), float(q(measured)))
     return Comparison(
@@ -237,7 +233,7 @@ def explicit() -> Comparison:
         predicted = explicit_limit(neuron, X, y)
         run = gradient_flow(neuron, X, y)
         error = max(
-            _relative(run.w[-1] - predicted.w, predicted.w), abs(run.net.a / predicted.a - 1)
+            relative(run.w[-1] - predicted.w, predicted.w), abs(run.net.a / predicted.a - 1)
         )
         if error > worst:
             worst, shown = error, (predicted.a, run.net.a)
@@ -263,7 +259,7 @@ def anti_ntk() -> Comparison:
         "distance to X⁺y at α = 10⁻⁶",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
-        _relative(measured - predicted, predicted),
+        relative(measured - predicted, predicted),
         "relative distance of the corrections",
         1e-5,
     )
@@ -291,7 +287,7 @@ def kernel_gap() -> Comparison:
         "gap to the kernel regime at 1 − s = 10⁻³",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
-        _relative(measured - predicted, predicted),
+        relative(measured - predicted, predicted),
         "relative distance of the gaps",
         1e-5,
     )
@@ -316,7 +312,7 @@ def kernel_gap_stays() -> Comparison:
         kernel = kernel_limit(neuron, X, y)
         gap = gradient_flow(neuron, X, y).w[-1] - kernel
         predicted.append(kernel_regime_gap(shape, alignment))
-        measured.append(_relative(gap, kernel - neuron.predictor))
+        measured.append(relative(gap, kernel - neuron.predictor))
     return Comparison(
         "gap over way gone, s = 0, α = 10⁶",
         predicted[0],
@@ -356,8 +352,8 @@ def mahalanobis() -> Comparison:
     run = gradient_flow(neuron, X, y, method="parameters", tolerance=1e-13)
     measured = run.w[-1] - nearest
     error = max(
-        _relative(measured - predicted, predicted),
-        _relative(curvature * abs(neuron.a) / 1.5 - B, B),
+        relative(measured - predicted, predicted),
+        relative(curvature * abs(neuron.a) / 1.5 - B, B),
     )
     return Comparison(
         "distance to the B-nearest interpolator at α = 1000",
@@ -429,7 +425,7 @@ def sign_flip_limit() -> Comparison:
         predicted = explicit_limit(neuron, X, y)
         run = gradient_flow(neuron, X, y, method="parameters")
         error = max(
-            _relative(run.w[-1] - predicted.w, predicted.w), abs(run.net.a / predicted.a - 1)
+            relative(run.w[-1] - predicted.w, predicted.w), abs(run.net.a / predicted.a - 1)
         )
         if error > worst:
             worst, shown = error, (predicted.a, run.net.a)
@@ -491,7 +487,7 @@ def proposition_1() -> Comparison:
         "‖w̃∞‖",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
-        _relative(measured - predicted, predicted),
+        relative(measured - predicted, predicted),
         "relative distance in w̃",
         1e-8,
     )
@@ -517,7 +513,7 @@ def theorem_3() -> Comparison:
         "distance to X⁺y at ε = 10⁻⁵",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
-        _relative(measured - predicted, predicted),
+        relative(measured - predicted, predicted),
         "relative distance of the corrections",
         1e-3,
     )
@@ -572,7 +568,7 @@ def one_neuron_reweighting() -> Comparison:
         "‖w̃∞‖ with weights",
         float(np.linalg.norm(plain)),
         float(np.linalg.norm(weighted)),
-        _relative(weighted - plain, plain),
+        relative(weighted - plain, plain),
         "relative distance between the two limits",
         1e-8,
     )
@@ -593,7 +589,7 @@ def many_neurons_reweighting() -> Comparison:
         net = LinearNet.gaussian(neurons=neurons, d=6, scale=0.5, seed=3)
         plain = gradient_flow(net, X, y, method="parameters").w[-1]
         weighted = gradient_flow(net, *weighted_problem(X, y, _WEIGHTS), method="parameters").w[-1]
-        moves.append(_relative(weighted - plain, plain))
+        moves.append(relative(weighted - plain, plain))
     # "It moves" is no equation: the error says how often the flow's accuracy fits into the move.
     return Comparison(
         "least relative move of the limit, 0 if a potential existed",
@@ -630,7 +626,7 @@ def theorem_4() -> Comparison:
         q = implicit_potential(neuron)
         predicted = warped_projection(q, X, y, slope=slope, sign=sign).w
         measured = gradient_flow(neuron, X, y, method="parameters").w[-1]
-        error = _relative(measured - predicted, predicted)
+        error = relative(measured - predicted, predicted)
         if error > worst:
             worst, shown = error, (float(q(predicted)), float(q(measured)))
     return Comparison(
