@@ -46,6 +46,8 @@ def sliders(page):
 
 def grab(slider):
     """The centre of the slider's thumb, and the ends of its travel."""
+    # A look at a tall picture has scrolled its slider away, or under the page's header.
+    slider.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
     box = slider.bounding_box()
     low, high, value = (
         float(slider.evaluate(f"e => e.{name}")) for name in ("min", "max", "value")
