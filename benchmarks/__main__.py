@@ -7,13 +7,24 @@ use_one_core()  # before anything imports numpy
 import argparse  # noqa: E402
 import json  # noqa: E402
 import sys  # noqa: E402
-from collections.abc import Sequence  # noqa: E402
+from collections.abc import Callable, Sequence  # noqa: E402
+from typing import Any  # noqa: E402
 
 from benchmarks import figure, imports, report  # noqa: E402
-from benchmarks.competitors import everyone, ours  # noqa: E402
+from benchmarks.competitors import (  # noqa: E402
+    Competitor,
+    everyone,
+    everyone_neuron,
+    ours,
+    ours_neuron,
+)
 from benchmarks.measure import Row, compare  # noqa: E402
-from benchmarks.problem import HORIZON_ERROR, draw, solve  # noqa: E402
+from benchmarks.neuron import draw_neuron  # noqa: E402
+from benchmarks.problem import HORIZON_ERROR, Problem, draw, solve  # noqa: E402
 
+SECTIONS = ("limits", "neuron", "figure", "imports")
+NEURON_SCALES = (1e-1, 1e-3, 1e-8)
+NEURON_SHAPES = (0.0, 0.5)
 FIGURE_COMPETITORS = (
     "torch GD, step 1/λmax, to loss 1e-08",
     "scipy DOP853, parameters",
@@ -28,35 +39,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cap", type=float, default=5.0, help="CPU seconds for each run")
     parser.add_argument("--repetitions", type=int, default=5, help="of whatever is quick")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--skip", nargs="*", default=[], choices=["limits", "figure", "imports"])
+    parser.add_argument("--skip", nargs="*", default=[], choices=SECTIONS)
     options = parser.parse_args(arguments)
     say = (lambda *_: None) if options.json else (lambda text: print(text, flush=True))
     result: dict[str, object] = {}
 
     if "limits" not in options.skip:
-        rows: list[Row] = []
-        hopeless: set[str] = set()
         say(_explanation(options.cap))
-        for scale in options.scales:
-            problem = draw(n=100, d=1000, scale=scale, seed=options.seed)
-            reference = solve(problem)
-            found = compare(
-                problem,
-                reference,
-                ours(),
-                everyone(),
-                cap=options.cap,
-                repetitions=options.repetitions,
-                hopeless=hopeless,
-            )
-            stiffness = reference.horizon * reference.largest_curvature
-            say(f"\nscale {scale:g} (√k = {problem.sqrt_k:g}, time × λmax = {stiffness:.0f})")
-            say(report.header())
-            say("\n".join(report.lines(found)))
-            rows += found
-        result["limits"] = [row.as_dict() for row in rows]
-        say("\nHow far ahead ibtools is (below 1: behind)")
-        say("\n".join(f"  {line}" for line in report.summary(rows)))
+        problems = [draw(n=100, d=1000, scale=scale, seed=options.seed) for scale in options.scales]
+        result["limits"] = _tables(problems, ours(), everyone(), options, say)
+
+    if "neuron" not in options.skip:
+        say(_about_neurons())
+        linear = [
+            draw_neuron(n=100, d=1000, scale=scale, shape=shape, seed=options.seed)
+            for scale in NEURON_SCALES
+            for shape in NEURON_SHAPES
+        ]
+        result["neuron"] = _tables(linear, ours_neuron(), everyone_neuron(), options, say)
 
     if "figure" not in options.skip:
         taken = figure.ours(repetitions=3, seed=options.seed)
@@ -83,6 +83,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         json.dump(result, sys.stdout, indent=1)
         print()
     return 0
+
+
+def _tables(
+    problems: Sequence[Problem],
+    ours: Sequence[Competitor],
+    others: Sequence[Competitor],
+    options: argparse.Namespace,
+    say: Callable[[str], None],
+) -> list[dict[str, Any]]:
+    """Print a table for each problem and their summary; return the rows."""
+    rows: list[Row] = []
+    hopeless: set[str] = set()
+    for problem in problems:
+        reference = solve(problem)
+        found = compare(
+            problem,
+            reference,
+            ours,
+            others,
+            cap=options.cap,
+            repetitions=options.repetitions,
+            hopeless=hopeless,
+        )
+        stiffness = reference.horizon * reference.largest_curvature
+        say(f"\n{problem.label} (time × λmax = {stiffness:.0f})")
+        say(report.header())
+        say("\n".join(report.lines(found)))
+        rows += found
+    say("\nHow far ahead ibtools is (below 1: behind)")
+    say("\n".join(f"  {line}" for line in report.summary(rows)))
+    return [row.as_dict() for row in rows]
+
+
+def _about_neurons() -> str:
+    return """
+One linear neuron on the same data. Columns and letters as in the diagonal network's
+table; ÷ limit refers to explicit_limit, and (b)-(d) integrate the raw parameters."""
 
 
 def _explanation(cap: float) -> str:

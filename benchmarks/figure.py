@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.clock import Allowance, cpu
 from benchmarks.competitors.base import Competitor
-from benchmarks.problem import Problem, draw, solve
+from benchmarks.problem import DiagonalProblem, draw, solve
 from ibtools.models import DiagonalNet
 from ibtools.theory import implicit_limit
 
@@ -30,7 +30,7 @@ def ours(*, repetitions: int, seed: int) -> float:
     return statistics.median(times)
 
 
-def sample(*, seed: int) -> list[Problem]:
+def sample(*, seed: int) -> list[DiagonalProblem]:
     """Return the problems at which the others are timed."""
     return [
         draw(n=100, d=1000, scale=float(SCALES[index]), shape=shape, seed=seed)

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from benchmarks.clock import Allowance, cpu
 from benchmarks.competitors.base import Attempt, Competitor, Run
+from benchmarks.competitors.ours import Flow, FlowToLimit
 from benchmarks.problem import Problem, Reference
 
 # What takes less is worth repeating: its median is steadier.
@@ -19,6 +20,7 @@ _QUICK = 1.0
 class Row:
     """One competitor on one problem. Times are CPU seconds; None where there is nothing."""
 
+    problem: str
     scale: float
     group: str
     name: str
@@ -62,7 +64,7 @@ def compare(
     entries: list[_Entry] = []
     absent: dict[str, str] = {}
     everyone = [*ours, *others]
-    watched = tqdm(everyone, desc=f"scale {problem.scale:g}", leave=False, disable=None)
+    watched = tqdm(everyone, desc=problem.label, leave=False, disable=None)
     for competitor in watched:
         if competitor.name in hopeless:
             absent[competitor.name] = "not run: earlier no step was done within the cap"
@@ -87,13 +89,16 @@ def compare(
     for competitor in everyone:
         if competitor.name in absent:
             note = absent[competitor.name]
-            rows.append(Row(problem.scale, competitor.group, competitor.name, note=note))
+            rows.append(
+                Row(problem.label, problem.scale, competitor.group, competitor.name, note=note)
+            )
             continue
         entry = by_name[competitor.name]
         attempt, taken = entry.attempt, seconds[competitor.name]
-        follows = competitor.group in "abcd" or competitor in ours[1:]
+        follows = competitor.group in "abcd" or isinstance(competitor, Flow | FlowToLimit)
         rows.append(
             Row(
+                problem.label,
                 problem.scale,
                 competitor.group,
                 competitor.name,

@@ -1,24 +1,41 @@
 """The problem everyone solves, and its solution by means that nobody else uses."""
 
+# ruff: noqa: D102 - `Problem` documents them
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.integrate import DOP853
 
+from benchmarks.networks import Diagonal, Network
 from ibtools.data import sparse_regression
-from ibtools.models import DiagonalNet
+from ibtools.models import DiagonalNet, LinearNeuron
 
 # The flow is followed until it is this close to its limit, relative to the limit's norm: one digit
 # below the 1e-8 that ibtools promises.
 HORIZON_ERROR = 1e-9
 # On the way there, the path is compared where this much of it is left.
 MIDWAY_ERROR = 0.3
+RELATIVE = 1e-12
 _MAX_STEPS = 100_000
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Gradient flow of an unbiased diagonal network, all coordinates alike."""
+class Flow:
+    """A flow that the reference integrates, in whatever state it likes."""
+
+    start: np.ndarray
+    velocity: Callable[[np.ndarray], np.ndarray]
+    predictor: Callable[[np.ndarray], np.ndarray]
+    tangent_kernel: Callable[[np.ndarray], np.ndarray]
+    absolute: float
+
+
+@dataclass(frozen=True)
+class Problem(ABC):
+    """Gradient flow of a network of a given scale and shape."""
 
     X: np.ndarray
     y: np.ndarray
@@ -26,19 +43,80 @@ class Problem:
     shape: float
 
     @property
-    def net(self) -> DiagonalNet:
-        """The network at its start."""
-        return DiagonalNet.from_scale_shape(scale=self.scale, shape=self.shape, d=self.X.shape[1])
+    @abstractmethod
+    def net(self) -> DiagonalNet | LinearNeuron:
+        """The network at its start, for ibtools."""
+
+    @property
+    @abstractmethod
+    def network(self) -> Network:
+        """The same network for everyone else."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What tells it from others."""
+
+    @property
+    @abstractmethod
+    def smallest_weight(self) -> float:
+        """The size of the smallest layer at the start: absolute errors must be far below."""
 
     @property
     def start(self) -> np.ndarray:
-        """All parameters at the start, (4d,): u₊, v₊, u₋, v₋."""
+        """All parameters at the start, (p,)."""
         return self.net.parameters
+
+    @abstractmethod
+    def exact_limit(self) -> np.ndarray:
+        """Return w∞ by means that nobody else uses, to about 1e-15."""
+
+    @abstractmethod
+    def exact_flow(self) -> Flow:
+        """Return the flow that an expensive integration is to follow."""
+
+
+@dataclass(frozen=True)
+class DiagonalProblem(Problem):
+    """An unbiased diagonal network, all coordinates alike."""
+
+    @property
+    def net(self) -> DiagonalNet:
+        return DiagonalNet.from_scale_shape(scale=self.scale, shape=self.shape, d=self.X.shape[1])
+
+    @property
+    def network(self) -> Diagonal:
+        return Diagonal()
+
+    @property
+    def label(self) -> str:
+        return f"diagonal network, scale {self.scale:g}, shape {self.shape:g}"
+
+    @property
+    def smallest_weight(self) -> float:
+        return float(np.abs(self.start).min())
 
     @property
     def sqrt_k(self) -> float:
         """The one number that decides the limit."""
         return 4 * self.scale * (1 + self.shape**2) / (1 - self.shape**2)
+
+    def exact_limit(self) -> np.ndarray:
+        return _limit(self)
+
+    def exact_flow(self) -> Flow:
+        X, y, sqrt_k = self.X, self.y, self.sqrt_k
+
+        def predictor(dual: np.ndarray) -> np.ndarray:
+            return sqrt_k / 2 * np.sinh(2 * (X.T @ dual))
+
+        return Flow(
+            start=np.zeros(len(y)),
+            velocity=lambda dual: y - X @ predictor(dual),
+            predictor=predictor,
+            tangent_kernel=lambda dual: (X * np.hypot(sqrt_k, 2 * predictor(dual))) @ X.T,
+            absolute=1e-15,
+        )
 
 
 @dataclass(frozen=True)
@@ -65,45 +143,45 @@ class Reference:
         return float(np.linalg.norm(w - self.midway) / np.linalg.norm(self.midway))
 
 
-def draw(*, n: int, d: int, scale: float, shape: float = 0.0, seed: int) -> Problem:
+def draw(*, n: int, d: int, scale: float, shape: float = 0.0, seed: int) -> DiagonalProblem:
     X, y, _ = sparse_regression(n=n, d=d, sparsity=min(5, d), noise_std=0.1, seed=seed)
-    return Problem(X, y, scale, shape)
+    return DiagonalProblem(X, y, scale, shape)
 
 
 def solve(problem: Problem) -> Reference:
     """Return the reference solution; about a thousand times slower than need be."""
-    limit = _limit(problem)
-    X, y, sqrt_k = problem.X, problem.y, problem.sqrt_k
+    limit, flow = problem.exact_limit(), problem.exact_flow()
 
-    def predictor(dual: np.ndarray) -> np.ndarray:
-        return sqrt_k / 2 * np.sinh(2 * (X.T @ dual))
+    def curvature(state: np.ndarray) -> float:
+        return float(np.linalg.eigvalsh(flow.tangent_kernel(state))[-1])
 
     solver = DOP853(
-        lambda _, dual: y - X @ predictor(dual),
+        lambda _, state: flow.velocity(state),
         0.0,
-        np.zeros(len(y)),
+        flow.start,
         np.inf,
-        rtol=1e-12,
-        atol=1e-15,
+        rtol=RELATIVE,
+        atol=flow.absolute,
     )
-    midway, curvature = None, _curvature(X, sqrt_k, limit)
+    midway, largest = None, 0.0
     for step in range(_MAX_STEPS):
         solver.step()
-        w = predictor(solver.y)
+        w = flow.predictor(solver.y)
         distance = np.linalg.norm(w - limit) / np.linalg.norm(limit)
         if midway is None and distance < MIDWAY_ERROR:
             midway = (solver.t, w)
         if distance > 1e-4 and step % 20 == 0:  # it changes slowly, and hardly at the end
-            curvature = max(curvature, _curvature(X, sqrt_k, w))
+            largest = max(largest, curvature(solver.y))
         if distance < HORIZON_ERROR:
-            return Reference(limit, *midway, horizon=solver.t, largest_curvature=curvature)
+            largest = max(largest, curvature(solver.y))
+            return Reference(limit, *midway, horizon=solver.t, largest_curvature=largest)
     raise RuntimeError(
         f"the flow is still {distance:.0e} away from the limit after {_MAX_STEPS} steps (t="
         f"{solver.t:.3g}): too stiff for this reference, or the two disagree"
     )
 
 
-def _limit(problem: Problem) -> np.ndarray:
+def _limit(problem: DiagonalProblem) -> np.ndarray:
     """Newton on Xw(ν) = y in extended precision: w(ν) is optimal for its constraints, whatever ν.
 
     Found by halving √k from where the problem is linear.
@@ -129,7 +207,3 @@ def _limit(problem: Problem) -> np.ndarray:
         # ν is close to linear in log √k.
         dual, previous = 2 * dual - previous if np.any(previous) else dual, dual
         sqrt_k = following
-
-
-def _curvature(X: np.ndarray, sqrt_k: float, w: np.ndarray) -> float:
-    return float(np.linalg.eigvalsh((X * np.hypot(sqrt_k, 2 * w)) @ X.T)[-1])

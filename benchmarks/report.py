@@ -40,12 +40,12 @@ def number(value: float) -> str:
 
 
 def summary(rows: Sequence[Row]) -> list[str]:
-    """Return how far ahead ours is at each scale, by what others reach the promised accuracy."""
+    """Return how far ahead ours is on each problem, by what others reach the promised accuracy."""
     result = []
-    for scale in dict.fromkeys(row.scale for row in rows):
-        here = [row for row in rows if row.scale == scale and row.seconds is not None]
+    for problem in dict.fromkeys(row.problem for row in rows):
+        here = [row for row in rows if row.problem == problem and row.seconds is not None]
         solved = [row for row in here if row.finished and row.limit_error <= PROMISED]
-        result.append(f"scale {scale:g}")
+        result.append(problem)
         result.append(f"  limit: {_descent([row for row in here if row.group == 'a'])}")
         flows = [row for row in solved if row.group in ("b", "c", "d")]
         result.append(f"  limit, against the best flow (b-d): {_best(flows, 'limit_ratio')}")

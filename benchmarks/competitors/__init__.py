@@ -8,18 +8,42 @@ from benchmarks.competitors.optimizers import (
     DualLBFGS,
     DualTrustExact,
     LeastL1,
+    LeastNorm,
     TrustConstr,
 )
-from benchmarks.competitors.ours import Flow, FlowToLimit, Limit
+from benchmarks.competitors.ours import ExplicitLimit, Flow, FlowToLimit, Limit
 from benchmarks.competitors.scipy_flow import ScipyParameters
 from benchmarks.competitors.torchdiffeq_flow import TorchdiffeqParameters
 
-__all__ = ["Attempt", "Competitor", "everyone", "ours"]
+__all__ = [
+    "Attempt",
+    "Competitor",
+    "everyone",
+    "everyone_leaky",
+    "everyone_neuron",
+    "ours",
+    "ours_neuron",
+]
 
 
 def ours() -> tuple[Limit, Flow, FlowToLimit]:
     """Return what everything else is measured against: limits with the first, paths the second."""
     return Limit(), Flow(), FlowToLimit()
+
+
+def ours_neuron() -> tuple[ExplicitLimit, Flow, FlowToLimit, Limit]:
+    """Return the same for a neuron, whose limit has a closed form besides the convex solver."""
+    return ExplicitLimit(), Flow(), FlowToLimit(), Limit()
+
+
+def everyone_neuron() -> list[Competitor]:
+    """Return those of `everyone` that can follow a neuron: all that take raw parameters."""
+    raw = (Descent, ScipyParameters, TorchdiffeqParameters, DiffraxParameters)
+    # The neuron's flow is not stiff: an implicit method of p numbers has nothing to gain.
+    return [
+        *(one for one in everyone() if isinstance(one, raw) and "Radau" not in one.name),
+        LeastNorm(),
+    ]
 
 
 def everyone() -> list[Competitor]:

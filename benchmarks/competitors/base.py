@@ -58,9 +58,3 @@ class Competitor(Protocol):
         curvature: more than they could know by themselves.
         """
         ...
-
-
-def predictor(parameters: np.ndarray) -> np.ndarray:
-    """Return w of all parameters, (4d,) → (d,)."""
-    u_plus, v_plus, u_minus, v_minus = np.split(parameters, 4)
-    return u_plus * v_plus - u_minus * v_minus

@@ -14,7 +14,7 @@ LOSS_THRESHOLD = 1e-8
 
 @dataclass(frozen=True)
 class Descent:
-    """A torch autograd loop over the four weight vectors, step `fraction`/λmax.
+    """A torch autograd loop over the layers' weights, step `fraction`/λmax.
 
     λmax is the largest curvature met along the path; descent is unstable from 2/λmax.
     """
@@ -30,21 +30,20 @@ class Descent:
         import torch
 
         torch.set_num_threads(1)
+        network = problem.network
         X, y = torch.tensor(problem.X), torch.tensor(problem.y)
         step_size = self.fraction / reference.largest_curvature
         steps_to_midway = round(reference.midway_time / step_size)
 
         def run(allowance: Allowance) -> Attempt:
             parameters = [
-                part.clone().requires_grad_() for part in torch.tensor(problem.start).chunk(4)
+                part.clone().requires_grad_() for part in network.parts(torch.tensor(problem.start))
             ]
-            u_plus, v_plus, u_minus, v_minus = parameters
             midway, steps = None, 0
             while True:
-                w = u_plus * v_plus - u_minus * v_minus
-                loss = 0.5 * ((X @ w - y) ** 2).sum()
+                loss = 0.5 * ((network.outputs(X, *parameters) - y) ** 2).sum()
                 if steps == steps_to_midway:
-                    midway = w.detach().numpy()
+                    midway = network.predictor(*parameters).detach().numpy()
                 if loss.item() < LOSS_THRESHOLD or allowance.spent:
                     break
                 loss.backward()
@@ -54,7 +53,7 @@ class Descent:
                         part.grad = None
                 steps += 1
             return Attempt(
-                w.detach().numpy(),
+                network.predictor(*parameters).detach().numpy(),
                 midway,
                 finished=loss.item() < LOSS_THRESHOLD,
                 note=f"{steps} steps, loss {loss.item():.0e}",

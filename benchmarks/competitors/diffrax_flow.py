@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from benchmarks.clock import Allowance
-from benchmarks.competitors.base import Attempt, Run, predictor
-from benchmarks.problem import Problem, Reference
+from benchmarks.competitors.base import Attempt, Run
+from benchmarks.networks import Network
+from benchmarks.problem import DiagonalProblem, Problem, Reference
 
 # Out of the way: the allowance ends a run long before.
 _MAX_STEPS = 10_000_000
+_RELATIVE = {"predictor": 1e-8, "dual": 1e-8, "parameters": 1e-10}
 
 
 @dataclass(frozen=True)
@@ -22,22 +24,31 @@ class _Diffrax:
     group: str = "d"
     kind: ClassVar[str]
 
-    def start(self, problem: Problem) -> np.ndarray:
+    def start(self, problem: Any) -> np.ndarray:
         raise NotImplementedError
 
-    def restore(self, problem: Problem, state: np.ndarray) -> np.ndarray:
+    def restore(self, problem: Any, state: np.ndarray) -> np.ndarray:
         raise NotImplementedError
+
+    def smallest(self, problem: Any) -> float:
+        """Return the size of the state that absolute errors have to stay well below."""
+        raise NotImplementedError
+
+    def sqrt_k(self, problem: Any) -> float:
+        return problem.sqrt_k
 
     def prepare(self, problem: Problem, reference: Reference) -> Run:
-        solve, holder = _compiled(self.kind, *problem.X.shape)
+        solve, holder = _compiled(
+            self.kind, problem.network, *problem.X.shape, len(self.start(problem))
+        )
         arguments = (
             self.start(problem),
             reference.midway_time,
             reference.horizon,
             problem.X,
             problem.y,
-            problem.sqrt_k,
-            problem.scale,
+            self.sqrt_k(problem),
+            1e-4 * _RELATIVE[self.kind] * self.smallest(problem),
         )
 
         def run(allowance: Allowance) -> Attempt:
@@ -65,11 +76,14 @@ class DiffraxPredictor(_Diffrax):
     name = "diffrax Kvaerno5, predictor"
     kind = "predictor"
 
-    def start(self, problem: Problem) -> np.ndarray:
+    def start(self, problem: DiagonalProblem) -> np.ndarray:
         return np.zeros(problem.X.shape[1])
 
-    def restore(self, problem: Problem, state: np.ndarray) -> np.ndarray:
+    def restore(self, problem: DiagonalProblem, state: np.ndarray) -> np.ndarray:
         return state
+
+    def smallest(self, problem: DiagonalProblem) -> float:
+        return problem.scale
 
 
 class DiffraxDual(_Diffrax):
@@ -81,15 +95,18 @@ class DiffraxDual(_Diffrax):
     name = "diffrax Kvaerno5 + Newton, our dual"
     kind = "dual"
 
-    def start(self, problem: Problem) -> np.ndarray:
+    def start(self, problem: DiagonalProblem) -> np.ndarray:
         return np.zeros(problem.X.shape[0])
 
-    def restore(self, problem: Problem, state: np.ndarray) -> np.ndarray:
+    def restore(self, problem: DiagonalProblem, state: np.ndarray) -> np.ndarray:
         return problem.sqrt_k / 2 * np.sinh(2 * (problem.X.T @ state))
+
+    def smallest(self, problem: DiagonalProblem) -> float:
+        return 1.0
 
 
 class DiffraxParameters(_Diffrax):
-    """Dopri8, explicit, on all 4d parameters."""
+    """Dopri8, explicit, on all parameters."""
 
     name = "diffrax Dopri8, parameters"
     kind = "parameters"
@@ -98,11 +115,19 @@ class DiffraxParameters(_Diffrax):
         return problem.start
 
     def restore(self, problem: Problem, state: np.ndarray) -> np.ndarray:
-        return predictor(state)
+        return problem.network.predictor(*problem.network.parts(state))
+
+    def smallest(self, problem: Problem) -> float:
+        return problem.smallest_weight
+
+    def sqrt_k(self, problem: Problem) -> float:
+        return np.nan  # of the diagonal network alone; here nothing uses it
 
 
 @functools.cache
-def _compiled(kind: str, n: int, d: int) -> tuple[Callable[..., Any], dict[str, Allowance]]:
+def _compiled(
+    kind: str, network: Network, n: int, d: int, size: int
+) -> tuple[Callable[..., Any], dict[str, Allowance]]:
     """Return the compiled solver, and where it looks up its allowance."""
     import diffrax
     import jax
@@ -118,9 +143,7 @@ def _compiled(kind: str, n: int, d: int) -> tuple[Callable[..., Any], dict[str, 
             return jnp.hypot(sqrt_k, 2 * state) * (X.T @ (y - X @ state))
         if kind == "dual":
             return y - X @ (sqrt_k / 2 * jnp.sinh(2 * (X.T @ state)))
-        u_plus, v_plus, u_minus, v_minus = jnp.split(state, 4)
-        pull = X.T @ (y - X @ (u_plus * v_plus - u_minus * v_minus))
-        return jnp.concatenate([v_plus * pull, u_plus * pull, -v_minus * pull, -u_minus * pull])
+        return jnp.concatenate(network.velocity(X, y, *network.parts(state)))
 
     def spent(time: Any, *_: Any, **__: Any) -> Any:
         # A compiled loop does not return to Python by itself. Looking at the clock costs a tenth of
@@ -136,16 +159,15 @@ def _compiled(kind: str, n: int, d: int) -> tuple[Callable[..., Any], dict[str, 
             time,
         )
 
-    solver, relative = {
-        "predictor": (diffrax.Kvaerno5(), 1e-8),
-        "dual": (diffrax.Kvaerno5(root_finder=optimistix.Newton(rtol=1e-9, atol=1e-12)), 1e-8),
-        "parameters": (diffrax.Dopri8(), 1e-10),
+    solver = {
+        "predictor": diffrax.Kvaerno5(),
+        "dual": diffrax.Kvaerno5(root_finder=optimistix.Newton(rtol=1e-9, atol=1e-12)),
+        "parameters": diffrax.Dopri8(),
     }[kind]
 
     def solve(
-        start: Any, midway_time: Any, horizon: Any, X: Any, y: Any, sqrt_k: Any, scale: Any
+        start: Any, midway_time: Any, horizon: Any, X: Any, y: Any, sqrt_k: Any, absolute: Any
     ) -> Any:
-        smallest = {"predictor": scale, "dual": 1.0, "parameters": jnp.sqrt(scale)}[kind]
         result = diffrax.diffeqsolve(
             diffrax.ODETerm(velocity),
             solver,
@@ -154,9 +176,7 @@ def _compiled(kind: str, n: int, d: int) -> tuple[Callable[..., Any], dict[str, 
             None,
             start,
             args=(X, y, sqrt_k),
-            stepsize_controller=diffrax.PIDController(
-                rtol=relative, atol=1e-4 * relative * smallest
-            ),
+            stepsize_controller=diffrax.PIDController(rtol=_RELATIVE[kind], atol=absolute),
             saveat=diffrax.SaveAt(
                 subs=[diffrax.SubSaveAt(ts=midway_time[None]), diffrax.SubSaveAt(t1=True)]
             ),
@@ -172,7 +192,6 @@ def _compiled(kind: str, n: int, d: int) -> tuple[Callable[..., Any], dict[str, 
         )
         return midway, end, result.ts[1][0], result.stats["num_steps"], failed
 
-    size = {"predictor": d, "dual": n, "parameters": 4 * d}[kind]
     number = jax.ShapeDtypeStruct((), jnp.float64)
     shapes = (
         jax.ShapeDtypeStruct((size,), jnp.float64),

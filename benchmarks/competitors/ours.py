@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from benchmarks.clock import Allowance
 from benchmarks.competitors.base import Attempt, Run
 from benchmarks.problem import Problem, Reference
-from ibtools.theory import implicit_limit
+from ibtools.theory import explicit_limit, implicit_limit
 from ibtools.trainers import gradient_flow
 
 
 @dataclass(frozen=True)
 class Limit:
-    """The limit without the path."""
+    """The limit without the path, by convex optimization."""
 
     name: str = "implicit_limit"
     group: str = "ours"
@@ -21,6 +21,18 @@ class Limit:
     def prepare(self, problem: Problem, reference: Reference) -> Run:
         net = problem.net
         return lambda _: Attempt(implicit_limit(net, problem.X, problem.y))
+
+
+@dataclass(frozen=True)
+class ExplicitLimit:
+    """The limit of a neuron in closed form."""
+
+    name: str = "explicit_limit"
+    group: str = "ours"
+
+    def prepare(self, problem: Problem, reference: Reference) -> Run:
+        neuron = problem.net
+        return lambda _: Attempt(explicit_limit(neuron, problem.X, problem.y).w)
 
 
 @dataclass(frozen=True)

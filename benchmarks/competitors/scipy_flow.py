@@ -8,7 +8,7 @@ import numpy as np
 import scipy.integrate
 
 from benchmarks.clock import Allowance, OutOfTimeError
-from benchmarks.competitors.base import Attempt, Run, predictor
+from benchmarks.competitors.base import Attempt, Run
 from benchmarks.problem import Problem, Reference
 
 RELATIVE = 1e-10
@@ -16,12 +16,12 @@ RELATIVE = 1e-10
 
 def absolute(problem: Problem) -> float:
     """Return an absolute tolerance well below the smallest weight."""
-    return RELATIVE * 1e-4 * float(np.abs(problem.start).min())
+    return RELATIVE * 1e-4 * problem.smallest_weight
 
 
 @dataclass(frozen=True)
 class ScipyParameters:
-    """All 4d parameters, with their Jacobian where the method uses one."""
+    """All parameters, with their Jacobian where the method uses one."""
 
     method: str
     group: str = "b"
@@ -31,21 +31,20 @@ class ScipyParameters:
         return f"scipy {self.method}, parameters"
 
     def prepare(self, problem: Problem, reference: Reference) -> Run:
-        X, y = problem.X, problem.y
+        X, y, network = problem.X, problem.y, problem.network
+
+        def predictor(state: np.ndarray) -> np.ndarray:
+            return network.predictor(*network.parts(state))
 
         def run(allowance: Allowance) -> Attempt:
             def field(_: float, state: np.ndarray) -> np.ndarray:
                 allowance.check()
-                u_plus, v_plus, u_minus, v_minus = np.split(state, 4)
                 with np.errstate(over="ignore", invalid="ignore"):  # of steps it then refuses
-                    pull = X.T @ (y - X @ (u_plus * v_plus - u_minus * v_minus))
-                    return np.concatenate(
-                        [v_plus * pull, u_plus * pull, -v_minus * pull, -u_minus * pull]
-                    )
+                    return np.concatenate(network.velocity(X, y, *network.parts(state)))
 
             options = {"rtol": RELATIVE, "atol": absolute(problem)}
             if self.method != "DOP853":
-                options["jac"] = lambda _, state: jacobian(X, y, state)
+                options["jac"] = lambda _, state: network.jacobian(X, y, state)
             state, midway, steps = problem.start, None, 0
             time = 0.0
             try:
@@ -68,15 +67,3 @@ class ScipyParameters:
             return Attempt(predictor(state), midway, finished=not failed, note=note)
 
         return run
-
-
-def jacobian(X: np.ndarray, y: np.ndarray, state: np.ndarray) -> np.ndarray:
-    """Return the derivative of the velocity, (4d, 4d)."""
-    u_plus, v_plus, u_minus, v_minus = np.split(state, 4)
-    pull = np.diag(X.T @ (y - X @ (u_plus * v_plus - u_minus * v_minus)))
-    gradient = np.concatenate([X * v_plus, X * u_plus, -X * v_minus, -X * u_minus], axis=1)
-    result = -gradient.T @ gradient
-    d = len(u_plus)
-    for i, j, sign in ((0, 1, 1), (1, 0, 1), (2, 3, -1), (3, 2, -1)):
-        result[i * d : (i + 1) * d, j * d : (j + 1) * d] += sign * pull
-    return result

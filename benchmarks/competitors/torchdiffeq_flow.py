@@ -5,15 +5,17 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from benchmarks.clock import Allowance, OutOfTimeError
-from benchmarks.competitors.base import Attempt, Run, predictor
+from benchmarks.competitors.base import Attempt, Run
 from benchmarks.competitors.scipy_flow import RELATIVE, absolute
 from benchmarks.problem import Problem, Reference
 
 
 @dataclass(frozen=True)
 class TorchdiffeqParameters:
-    """All 4d parameters by its default method, dopri5, with the velocity written by hand."""
+    """All parameters by its default method, dopri5, with the velocity written by hand."""
 
     name: str = "torchdiffeq dopri5, parameters"
     group: str = "c"
@@ -23,8 +25,12 @@ class TorchdiffeqParameters:
         from torchdiffeq import odeint
 
         torch.set_num_threads(1)
+        network = problem.network
         X, y = torch.tensor(problem.X), torch.tensor(problem.y)
         times = torch.tensor([0.0, *reference.times], dtype=torch.float64)
+
+        def predictor(state: np.ndarray) -> np.ndarray:
+            return network.predictor(*network.parts(state))
 
         def run(allowance: Allowance) -> Attempt:
             latest: dict[str, Any] = {"time": 0.0, "state": torch.tensor(problem.start)}
@@ -32,9 +38,7 @@ class TorchdiffeqParameters:
             def field(time: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
                 latest.update(time=float(time), state=state)
                 allowance.check()
-                u_plus, v_plus, u_minus, v_minus = state.chunk(4)
-                pull = X.T @ (y - X @ (u_plus * v_plus - u_minus * v_minus))
-                return torch.cat([v_plus * pull, u_plus * pull, -v_minus * pull, -u_minus * pull])
+                return torch.cat(network.velocity(X, y, *network.parts(state)))
 
             try:
                 with torch.no_grad():

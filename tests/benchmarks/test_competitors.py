@@ -5,11 +5,11 @@ import pytest
 
 from benchmarks import figure
 from benchmarks.clock import Allowance, OutOfTimeError
-from benchmarks.competitors import Competitor, everyone, ours
+from benchmarks.competitors import Competitor, everyone, everyone_neuron, ours, ours_neuron
 from benchmarks.competitors.base import Attempt, Run
-from benchmarks.competitors.scipy_flow import jacobian
 from benchmarks.measure import compare
-from benchmarks.problem import HORIZON_ERROR, Problem, Reference, draw, solve
+from benchmarks.neuron import NeuronProblem, draw_neuron
+from benchmarks.problem import HORIZON_ERROR, DiagonalProblem, Problem, Reference, draw, solve
 from benchmarks.report import header, lines, summary
 
 ALL = [*ours(), *everyone()]
@@ -26,7 +26,7 @@ LOOSE = {
 
 
 @pytest.fixture(scope="module")
-def problem() -> Problem:
+def problem() -> DiagonalProblem:
     return draw(n=3, d=8, scale=1e-2, shape=0.3, seed=0)
 
 
@@ -73,7 +73,7 @@ def test_the_l1_program_is_the_rich_limit() -> None:
 
 
 def test_the_reference_interpolates_and_is_stationary(
-    problem: Problem, reference: Reference
+    problem: DiagonalProblem, reference: Reference
 ) -> None:
     np.testing.assert_allclose(problem.X @ reference.limit, problem.y, atol=1e-14)
     mirror = np.arcsinh(2 * reference.limit / problem.sqrt_k)
@@ -81,20 +81,83 @@ def test_the_reference_interpolates_and_is_stationary(
     np.testing.assert_allclose(mirror, row_space, atol=1e-12)
 
 
-def test_the_jacobian_is_the_derivative_of_the_velocity(problem: Problem) -> None:
-    random = np.random.default_rng(0)
-    X, y, state, step = problem.X, problem.y, random.standard_normal(4 * 8), 1e-6
-    net = problem.net
+@pytest.fixture(scope="module")
+def neuron_problem() -> NeuronProblem:
+    return draw_neuron(n=3, d=8, scale=1e-2, shape=0.3, seed=0)
+
+
+@pytest.fixture(scope="module")
+def neuron_reference(neuron_problem: NeuronProblem) -> Reference:
+    return solve(neuron_problem)
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(
+    "competitor",
+    [
+        pytest.param(one, id=one.name, marks=pytest.mark.slow if one.group == "d" else ())
+        for one in [*ours_neuron(), *everyone_neuron()]
+        if "least norm" not in one.name
+    ],
+)
+def test_a_neuron_reaches_the_limit_and_the_point_midway(
+    competitor: Competitor, neuron_problem: NeuronProblem, neuron_reference: Reference
+) -> None:
+    attempt = prepared(competitor, neuron_problem, neuron_reference)(Allowance(60))
+    assert attempt.finished, attempt.note
+    error = neuron_reference.limit_error(attempt.w)
+    assert error < LOOSE.get(competitor.name, 3 * HORIZON_ERROR)
+    if competitor.group in "bcd":
+        assert attempt.midway is not None
+        assert neuron_reference.midway_error(attempt.midway) < 1e-6
+
+
+@pytest.mark.parametrize("slope", [1.0, 0.1])
+def test_the_limit_of_a_neuron_interpolates_and_keeps_what_flow_keeps(slope: float) -> None:
+    problem = draw_neuron(n=3, d=8, scale=0.1, shape=0.3, slope=slope, seed=1)
+    limit, (a_start, w_start) = problem.exact_limit(), problem.network.parts(problem.start)
+    outputs = problem.X @ limit
+    np.testing.assert_allclose(np.maximum(outputs, slope * outputs), problem.y, atol=1e-14)
+    rows = np.linalg.qr(problem.X.T)[0].T
+    rest = np.eye(8) - rows.T @ rows
+    a = (rest @ limit) @ (rest @ w_start) / np.sum((rest @ w_start) ** 2)
+    np.testing.assert_allclose(rest @ limit, a * (rest @ w_start), atol=1e-14)
+    kept = a_start[0] ** 2 - w_start @ w_start
+    np.testing.assert_allclose(a**2 - np.sum((limit / a) ** 2), kept, rtol=1e-12)
+
+
+@pytest.mark.parametrize("slope", [None, 1.0, 0.1], ids=["diagonal", "linear", "leaky"])
+def test_everyone_and_ibtools_follow_the_same_network(slope: float | None) -> None:
+    problem: Problem = draw(n=3, d=8, scale=1e-2, shape=0.3, seed=0)
+    if slope is not None:
+        problem = draw_neuron(n=3, d=8, scale=1e-2, shape=0.3, slope=slope, seed=0)
+    X, y, network = problem.X, problem.y, problem.network
+    state = np.random.default_rng(0).standard_normal(problem.start.size)
+    here, parts = problem.net.replace(state), network.parts(state)
+    np.testing.assert_allclose(network.predictor(*parts), here.predictor, rtol=1e-14)
+    np.testing.assert_allclose(network.outputs(X, *parts), here.predict(X), rtol=1e-13)
+    velocity = here.velocity(X, y - here.predict(X))
+    np.testing.assert_allclose(np.concatenate(network.velocity(X, y, *parts)), velocity, rtol=1e-12)
+    gradients = network.gradients(X, *parts)
+    np.testing.assert_allclose(gradients @ gradients.T, here.tangent_kernel(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("slope", [None, 1.0, 0.1], ids=["diagonal", "linear", "leaky"])
+def test_the_jacobian_is_the_derivative_of_the_velocity(slope: float | None) -> None:
+    problem: Problem = draw(n=3, d=8, scale=1e-2, shape=0.3, seed=0)
+    if slope is not None:
+        problem = draw_neuron(n=3, d=8, scale=1e-2, shape=0.3, slope=slope, seed=0)
+    X, y, network, step = problem.X, problem.y, problem.network, 1e-6
+    state = np.random.default_rng(0).standard_normal(problem.start.size)
 
     def velocity(parameters: np.ndarray) -> np.ndarray:
-        here = net.replace(parameters)
-        return here.velocity(X, y - here.predict(X))
+        return np.concatenate(network.velocity(X, y, *network.parts(parameters)))
 
     columns = [
         (velocity(state + step * unit) - velocity(state - step * unit)) / (2 * step)
         for unit in np.eye(len(state))
     ]
-    np.testing.assert_allclose(jacobian(X, y, state), np.transpose(columns), atol=1e-6)
+    np.testing.assert_allclose(network.jacobian(X, y, state), np.transpose(columns), atol=1e-6)
 
 
 def test_an_allowance_runs_out() -> None:
