@@ -35,7 +35,7 @@ class NeuronProblem(Problem):
     @property
     def label(self) -> str:
         kind = "linear neuron" if self.slope == 1 else f"leaky neuron (slope {self.slope:g})"
-        return f"{kind}, scale {self.scale:g}, shape {self.shape:g}"
+        return f"{kind}, N={len(self.y)}, scale {self.scale:g}, shape {self.shape:g}"
 
     @property
     def smallest_weight(self) -> float:

@@ -46,6 +46,11 @@ def everyone_neuron() -> list[Competitor]:
     ]
 
 
+def everyone_leaky() -> list[Competitor]:
+    """Return those for a leaky neuron, whose kinks cost an integrator many rejected steps."""
+    return [Descent(fraction=1.0), ScipyParameters("DOP853")]
+
+
 def everyone() -> list[Competitor]:
     """Return all others, in the order of the table."""
     return [

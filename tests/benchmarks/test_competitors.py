@@ -5,7 +5,14 @@ import pytest
 
 from benchmarks import figure
 from benchmarks.clock import Allowance, OutOfTimeError
-from benchmarks.competitors import Competitor, everyone, everyone_neuron, ours, ours_neuron
+from benchmarks.competitors import (
+    Competitor,
+    everyone,
+    everyone_leaky,
+    everyone_neuron,
+    ours,
+    ours_neuron,
+)
 from benchmarks.competitors.base import Attempt, Run
 from benchmarks.measure import compare
 from benchmarks.neuron import NeuronProblem, draw_neuron
@@ -110,6 +117,20 @@ def test_a_neuron_reaches_the_limit_and_the_point_midway(
     if competitor.group in "bcd":
         assert attempt.midway is not None
         assert neuron_reference.midway_error(attempt.midway) < 1e-6
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_leaky_neuron_reaches_the_limit_across_its_kinks() -> None:
+    problem = draw_neuron(n=3, d=1000, scale=1e-3, shape=0.5, slope=0.1, seed=0)
+    start, reference = problem.network.parts(problem.start)[1], solve(problem)
+    assert (np.sign(problem.X @ start) != np.sign(problem.X @ reference.limit)).any()
+    for competitor in [*ours_neuron(), *everyone_leaky()]:
+        attempt = prepared(competitor, problem, reference)(Allowance(60))
+        assert attempt.finished, competitor.name
+        allowed = 1e-3 if competitor.group == "a" else 3 * HORIZON_ERROR
+        assert reference.limit_error(attempt.w) < allowed, competitor.name
+        if attempt.midway is not None and competitor.group != "a":
+            assert reference.midway_error(attempt.midway) < 1e-7, competitor.name
 
 
 @pytest.mark.parametrize("slope", [1.0, 0.1])
