@@ -4,14 +4,14 @@ from benchmarks.clock import use_one_core
 
 use_one_core()  # before anything imports numpy
 
-import argparse  # noqa: E402
-import json  # noqa: E402
-import sys  # noqa: E402
-from collections.abc import Callable, Sequence  # noqa: E402
-from typing import Any  # noqa: E402
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from benchmarks import figure, imports, report  # noqa: E402
-from benchmarks.competitors import (  # noqa: E402
+from benchmarks import figure, imports, report
+from benchmarks.competitors import (
     Competitor,
     everyone,
     everyone_leaky,
@@ -19,9 +19,9 @@ from benchmarks.competitors import (  # noqa: E402
     ours,
     ours_neuron,
 )
-from benchmarks.measure import Row, compare  # noqa: E402
-from benchmarks.neuron import draw_neuron  # noqa: E402
-from benchmarks.problem import HORIZON_ERROR, Problem, draw, solve  # noqa: E402
+from benchmarks.measure import Row, compare
+from benchmarks.neuron import draw_neuron
+from benchmarks.problem import HORIZON_ERROR, Problem, draw, solve
 
 SECTIONS = ("limits", "neuron", "figure", "imports")
 NEURON_SCALES = (1e-1, 1e-3, 1e-8)

@@ -4,8 +4,6 @@ Only operators appear, so that arrays of any of the three pass through. Nothing 
 this is what a user would write who had no package.
 """
 
-# ruff: noqa: D102 - `Network` documents them
-
 from dataclasses import dataclass
 from typing import Any, Protocol
 

@@ -1,7 +1,5 @@
 """One neuron, linear or leaky, as a problem."""
 
-# ruff: noqa: D102 - `Problem` documents them
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The problem everyone solves, and its solution by means that nobody else uses."""
 
-# ruff: noqa: D102 - `Problem` documents them
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass

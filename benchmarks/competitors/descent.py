@@ -1,7 +1,5 @@
 """(a) Plain gradient descent, as research code runs it."""
 
-# ruff: noqa: D102 - `Competitor` documents them
-
 from dataclasses import dataclass
 
 from benchmarks.clock import Allowance

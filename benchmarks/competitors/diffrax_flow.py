@@ -1,7 +1,5 @@
 """(d) diffrax: compiled, implicit where that is affordable. Compile time is not counted."""
 
-# ruff: noqa: D102 - `Competitor` documents them
-
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """(e) General optimizers that are told the theorem: minimize the potential over interpolators."""
 
-# ruff: noqa: D102 - `Competitor` documents them
-
 import warnings
 from dataclasses import dataclass
 

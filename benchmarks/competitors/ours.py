@@ -1,7 +1,5 @@
 """ibtools."""
 
-# ruff: noqa: D102 - `Competitor` documents them
-
 from dataclasses import dataclass
 
 from benchmarks.clock import Allowance

@@ -1,7 +1,5 @@
 """(b) scipy's integrators on the parameters."""
 
-# ruff: noqa: D102 - `Competitor` documents them
-
 from dataclasses import dataclass
 
 import numpy as np

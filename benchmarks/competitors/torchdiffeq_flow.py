@@ -1,7 +1,5 @@
 """(c) torchdiffeq on the parameters."""
 
-# ruff: noqa: D102 - `Competitor` documents them
-
 from dataclasses import dataclass
 from typing import Any
 

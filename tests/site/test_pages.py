@@ -138,3 +138,13 @@ def test_dark_theme_is_dark(page_name, address, visit):
     page = visit(f"{address}/{page_name}.html", formulas=False, color_scheme="dark").page
     channels = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g)")
     assert max(map(float, channels[:3])) < 80
+
+
+def test_outputs_lie_on_the_page_itself_in_the_dark(page_name, address, visit):
+    """The theme puts a light panel under HTML outputs; figures and claims must not keep it."""
+    page = visit(f"{address}/{page_name}.html", formulas=False, color_scheme="dark").page
+    panels = page.evaluate(
+        """() => [...document.querySelectorAll('.cell_output .text_html')]
+            .map(e => getComputedStyle(e).backgroundColor)"""
+    )
+    assert set(panels) <= {"rgba(0, 0, 0, 0)"}

@@ -12,10 +12,11 @@ from jaxtyping import Float
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-# The book's theme lays a light panel under outputs in the dark; claims are text like any other.
+# The book's theme lays a light panel under outputs in the dark; claims are text like any other. A
+# class named twice outweighs the theme's own rule.
 _STYLE = (
-    "<style>html[data-theme=dark] .bd-content div.cell_output .text_html:has(>.ib-claim),"
-    "html[data-theme=dark] .bd-content div.cell_output .text_html:has(>.ib-claims)"
+    "<style>html[data-theme=dark] .bd-content div.cell_output .text_html:has(>.ib-claim.ib-claim),"
+    "html[data-theme=dark] .bd-content div.cell_output .text_html:has(>.ib-claims.ib-claims)"
     "{background:none;color:inherit;padding:0}</style>"
 )
 
@@ -209,8 +210,10 @@ class Scoreboard:
 
     def _repr_html_(self) -> str:
         held = sum(o.holds for o in self.outcomes)
-        return f"<p>{held} of {len(self.outcomes)} claims hold.</p>" + _table(
-            self._HEAD, self._rows(), name="Scoreboard"
+        table = _table(self._HEAD, self._rows(), name="Scoreboard")
+        return (
+            f'{_STYLE}<div class="ib-claims"><p>{held} of {len(self.outcomes)} claims hold.</p>'
+            f"{table}</div>"
         )
 
 
