@@ -10,7 +10,7 @@ import pytest
 from ibtools import claims
 from ibtools.claims import CLAIMS, Claim, ClaimError, Comparison, Scoreboard, imd, warping
 from ibtools.claims.__main__ import main
-from ibtools.claims.claim import claim, number
+from ibtools.claims.claim import claim, is_worse, number
 from ibtools.models import DiagonalNet, LinearNet, LinearNeuron
 from ibtools.theory import WarpedPotential
 
@@ -152,6 +152,15 @@ def test_check_raises_where_a_claim_fails(error: float) -> None:
     assert not _claim(error).run().holds
     with pytest.raises(ClaimError, match=r"Made up"):
         _claim(error).check()
+
+
+@pytest.mark.parametrize("errors", [(np.nan, 1e-12), (1e-12, np.nan), (1e-12, np.nan, 1e-9)])
+def test_a_nan_among_cases_is_the_worst_of_them(errors: tuple[float, ...]) -> None:
+    worst = -1.0
+    for error in errors:
+        if is_worse(error, worst):
+            worst = error
+    assert np.isnan(worst)
 
 
 def test_an_outcome_shows_itself() -> None:

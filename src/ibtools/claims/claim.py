@@ -241,6 +241,11 @@ def relative(difference: Float[np.ndarray, "..."], reference: Float[np.ndarray, 
     return float(np.linalg.norm(difference) / np.linalg.norm(reference))
 
 
+def is_worse(error: float, worst: float) -> bool:
+    """Return whether `error` is the worst so far; a NaN is worse than any number, and stays so."""
+    return not math.isnan(worst) and not error <= worst
+
+
 def number(value: float) -> str:
     """Return a number as a reader wants it: short, and never more digits than it has."""
     if not math.isfinite(value):

@@ -5,7 +5,7 @@ import scipy.linalg
 from jaxtyping import Float, Inexact
 from scipy.optimize import linprog, minimize
 
-from ibtools.claims.claim import Comparison, claim, relative
+from ibtools.claims.claim import Comparison, claim, is_worse, relative
 from ibtools.data import sparse_regression
 from ibtools.models import DiagonalNet, TiedDiagonalNet
 from ibtools.theory import (
@@ -43,7 +43,7 @@ def theorem_1() -> Comparison:
             predicted = implicit_limit(net, X, y)
             measured = gradient_flow(net, X, y, method="parameters").w[-1]
             error = relative(measured - predicted, predicted)
-            if error > worst:
+            if is_worse(error, worst):
                 q = implicit_potential(net)
                 worst, shown = error, (float(q(predicted)), float(q(measured)))
     return Comparison(
@@ -66,7 +66,7 @@ def theorem_1_at_scale() -> Comparison:
         predicted = implicit_limit(net, X, y)
         measured = gradient_flow(net, X, y).w[-1]
         error = relative(measured - predicted, predicted)
-        if error > worst:
+        if is_worse(error, worst):
             worst, shown = error, (float(np.abs(predicted).sum()), float(np.abs(measured).sum()))
     return Comparison("‖w(∞)‖₁", *shown, worst, "relative distance in w, worst of 5", 1e-8)
 
@@ -87,7 +87,7 @@ def general_start() -> Comparison:
         predicted = implicit_limit(net, X, y)
         measured = gradient_flow(net, X, y, method="parameters").w[-1]
         error = relative(measured - predicted, predicted)
-        if error > worst:
+        if is_worse(error, worst):
             q = implicit_potential(net)
             worst, shown = error, (float(q(predicted)), float(q(measured)))
     return Comparison(

@@ -5,7 +5,7 @@ import scipy.linalg
 from jaxtyping import Float
 from scipy.optimize import minimize
 
-from ibtools.claims.claim import Comparison, claim, relative
+from ibtools.claims.claim import Comparison, claim, is_worse, relative
 from ibtools.data import sparse_regression
 from ibtools.metrics import neuron_kkt
 from ibtools.models import LinearNet, LinearNeuron
@@ -60,7 +60,7 @@ def defect() -> Comparison:
         predicted = neuron_metric_defect(neuron.balancedness, neuron.predictor)
         measured = hessian_map_defect(neuron.metric_at(), neuron.predictor)
         error = relative(measured - predicted, predicted)
-        if error > worst:
+        if is_worse(error, worst):
             worst = error
             shown = (float(np.linalg.norm(predicted)), float(np.linalg.norm(measured)))
     return Comparison("‖T‖", *shown, worst, "relative distance of the tensors, worst of 4", 1e-12)
@@ -141,7 +141,7 @@ def mirror_variable() -> Comparison:
         measured = np.stack([1.5 * np.sign(net.a) * (net.w - neuron.w) for net in nets])
         outside = _off_rows(X, predicted)
         error = max(relative(measured - predicted, predicted), relative(outside, predicted))
-        if error > worst:
+        if is_worse(error, worst):
             worst = error
             shown = (float(np.linalg.norm(predicted[-1])), float(np.linalg.norm(measured[-1])))
     return Comparison(
@@ -205,7 +205,7 @@ def _flow_against_minimizer(
         predicted = warped_projection(q, X, y).w
         measured = gradient_flow(neuron, X, y, method="parameters").w[-1]
         error = relative(measured - predicted, predicted)
-        if error > worst:
+        if is_worse(error, worst):
             worst, shown = error, (float(q(predicted)), float(q(measured)))
     return Comparison(
         "potential q at the limit",
@@ -235,7 +235,7 @@ def explicit() -> Comparison:
         error = max(
             relative(run.w[-1] - predicted.w, predicted.w), abs(run.net.a / predicted.a - 1)
         )
-        if error > worst:
+        if is_worse(error, worst):
             worst, shown = error, (predicted.a, run.net.a)
     return Comparison("a∞", *shown, worst, "relative distance in w̃ and a, worst of 4", 1e-8)
 
@@ -427,7 +427,7 @@ def sign_flip_limit() -> Comparison:
         error = max(
             relative(run.w[-1] - predicted.w, predicted.w), abs(run.net.a / predicted.a - 1)
         )
-        if error > worst:
+        if is_worse(error, worst):
             worst, shown = error, (predicted.a, run.net.a)
     return Comparison("a∞", *shown, worst, "relative distance in w̃ and a, worst of 5", 1e-8)
 
@@ -627,7 +627,7 @@ def theorem_4() -> Comparison:
         predicted = warped_projection(q, X, y, slope=slope, sign=sign).w
         measured = gradient_flow(neuron, X, y, method="parameters").w[-1]
         error = relative(measured - predicted, predicted)
-        if error > worst:
+        if is_worse(error, worst):
             worst, shown = error, (float(q(predicted)), float(q(measured)))
     return Comparison(
         "potential q at the limit",
