@@ -1,0 +1,146 @@
+"""The layers that nets are built of, beside PyTorch's own."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ibtools._validation import one_of
+
+
+class SquaredReLU(nn.Module):
+    """The square of the positive part, max(z, 0)²: twice differentiable almost, of order 2.
+
+    Examples
+    --------
+    >>> SquaredReLU()(torch.tensor([-1.0, 3.0]))
+    tensor([0., 9.])
+    """
+
+    def forward(self, z: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Return max(z, 0)², of the shape of `z`."""
+        return torch.relu(z).square()
+
+
+class Residual(nn.Module):
+    """A block with a skip connection: x + inner(x).
+
+    Parameters
+    ----------
+    *inner
+        What is added to the input, in the order it is applied; its output has the input's shape.
+
+    Examples
+    --------
+    >>> Residual(nn.ReLU())(torch.tensor([-1.0, 3.0]))
+    tensor([-1.,  6.])
+    """
+
+    def __init__(self, *inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(*inner)
+
+    def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Return x + inner(x), of the shape of `x`."""
+        added: Tensor = self.inner(x)
+        if added.shape != x.shape:
+            raise ValueError(
+                f"inner must keep the shape of its input, got {tuple(x.shape)} in and "
+                f"{tuple(added.shape)} out; make its last layer as wide as its input"
+            )
+        return x + added
+
+
+class Sum(nn.Module):
+    """The sum of several modules' outputs on one input.
+
+    Examples
+    --------
+    >>> Sum(nn.Identity(), SquaredReLU())(torch.tensor([2.0]))
+    tensor([6.])
+    """
+
+    def __init__(self, *terms: nn.Module) -> None:
+        super().__init__()
+        self.terms = nn.ModuleList(terms)
+
+    def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Return the sum of all terms at `x`."""
+        outputs = [term(x) for term in self.terms]
+        return torch.stack(torch.broadcast_tensors(*outputs)).sum(0)
+
+
+class Product(nn.Module):
+    """The product, entry by entry, of several modules' outputs on one input.
+
+    Examples
+    --------
+    >>> Product(nn.Identity(), SquaredReLU())(torch.tensor([2.0]))
+    tensor([8.])
+    """
+
+    def __init__(self, *factors: nn.Module) -> None:
+        super().__init__()
+        self.factors = nn.ModuleList(factors)
+
+    def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Return the product of all factors at `x`."""
+        outputs = [factor(x) for factor in self.factors]
+        return torch.stack(torch.broadcast_tensors(*outputs)).prod(0)
+
+
+class DifferenceOfSquares(nn.Module):
+    """A linear predictor whose weights are u² − v²: order 2, and a margin in the ℓ₁ norm.
+
+    Parameters
+    ----------
+    d
+        Number of features.
+    """
+
+    def __init__(self, d: int) -> None:
+        super().__init__()
+        self.u = nn.Parameter(torch.ones(d, dtype=torch.float64))
+        self.v = nn.Parameter(torch.ones(d, dtype=torch.float64))
+
+    def forward(self, x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch 1"]:
+        """Return ⟨u² − v², x⟩, with an axis of its own as any layer with one output."""
+        return (x @ (self.u.square() - self.v.square())).unsqueeze(-1)
+
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "squared_relu": SquaredReLU,
+    "identity": nn.Identity,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "softplus": nn.Softplus,
+    "tanh": nn.Tanh,
+}
+
+
+def activation_named(name: str) -> nn.Module:
+    """Return a new activation layer, one of `ACTIVATIONS`.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> activation_named("squared_relu")
+    SquaredReLU()
+    """
+    return ACTIVATIONS[one_of("activation", name, ACTIVATIONS)]()
+
+
+def parameter_layers(net: nn.Module) -> Sequence[tuple[str, nn.Module]]:
+    """Return the modules of `net` that own parameters themselves, with their names, in order."""
+    return [
+        (name, module)
+        for name, module in net.named_modules()
+        if any(True for _ in module.parameters(recurse=False))
+    ]

@@ -1,0 +1,474 @@
+"""Nets for classification, in PyTorch: what they compute, and how they scale."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ibtools._validation import array, count, generator, one_of, positive
+from ibtools.models.homogeneity import NotHomogeneousError, homogeneity_order, order_of
+from ibtools.models.layers import DifferenceOfSquares, Residual, activation_named
+
+
+class Net(nn.Module):
+    """A stack of layers with one output, or with one for each class.
+
+    Parameters
+    ----------
+    *layers
+        Modules in the order they are applied. A last axis of size 1 is dropped: a net with one
+        output maps (n, …) to (n,), a net with k > 1 outputs to (n, k).
+
+    Examples
+    --------
+    >>> net = Net(nn.Linear(2, 1, bias=False, dtype=torch.float64))
+    >>> net.order, net(torch.ones(5, 2, dtype=torch.float64)).shape
+    (1, torch.Size([5]))
+    """
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n *k"]:
+        """Return the outputs at inputs `x`: (n,) for one output, (n, k) for k classes."""
+        outputs: Tensor = self.layers(x)
+        return outputs.squeeze(-1) if outputs.shape[-1] == 1 else outputs
+
+    @property
+    def order(self) -> int:
+        """The order of homogeneity L: Φ(cθ; x) = c^L Φ(θ; x).
+
+        Raises
+        ------
+        NotHomogeneousError
+            If there is none, with the reason.
+        """
+        return homogeneity_order(self)
+
+    @property
+    def degree(self) -> int:
+        """The power with which the outputs grow for large parameters; the order if there is one."""
+        return order_of(self).degree
+
+    @property
+    def is_homogeneous(self) -> bool:
+        """Whether the net has an order of homogeneity."""
+        try:
+            return not order_of(self).defect
+        except NotHomogeneousError:
+            return False
+
+
+class MLP(Net):
+    """A fully connected net: linear layers with an activation between them.
+
+    Weights start as He's normal draw, √(2/inputs)·scale, biases at 0.
+
+    Parameters
+    ----------
+    widths
+        Number of inputs, of neurons in each hidden layer, of outputs; at least two entries.
+    activation
+        Name of the activation: "relu", "leaky_relu", "squared_relu", "identity", "gelu", "silu",
+        "softplus" or "tanh".
+    bias
+        False: none. "first": in the first layer only, which keeps the net homogeneous. True: in
+        every layer.
+    scale
+        Factor of the starting weights, above 0.
+    seed
+        Of the draw: an int or a NumPy generator.
+    dtype
+        Of the parameters.
+
+    Raises
+    ------
+    ValueError
+        If a width or the scale is not positive, or the activation or bias is not one of those.
+
+    Examples
+    --------
+    >>> net = MLP(widths=[64, 20, 1], activation="squared_relu", bias=False, seed=0)
+    >>> net.order
+    3
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        activation: str = "relu",
+        *,
+        bias: bool | str = False,
+        scale: float = 1.0,
+        seed: int | np.random.Generator,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        if len(widths) < 2:
+            raise ValueError(
+                f"widths must have at least two entries, inputs and outputs, got {widths!r}"
+            )
+        sizes = [count(f"widths[{i}]", width) for i, width in enumerate(widths)]
+        layers: list[nn.Module] = []
+        for i, (inputs, outputs) in enumerate(pairwise(sizes)):
+            if layers:
+                layers.append(activation_named(activation))
+            layers.append(nn.Linear(inputs, outputs, bias=has_bias(bias, i), dtype=dtype))
+        super().__init__(*layers)
+        he_start(self, scale=scale, seed=seed)
+
+
+class ResidualMLP(Net):
+    """A fully connected net with skip connections: v·(h + W₂ φ(W₁h + b₁) + b₂) on h = Ux.
+
+    Parameters
+    ----------
+    d
+        Number of inputs.
+    width
+        Of the stream that the blocks add to, k. Equal to `d` with ``embed=False``.
+    hidden
+        Number of neurons in each block; default `width`.
+    blocks
+        Number of residual blocks.
+    outputs
+        Number of outputs.
+    activation
+        Name of the activation, as in `MLP`.
+    bias
+        Whether the layers have biases: False, "first" or True.
+    embed
+        Whether a linear layer U leads into the stream; without it the first block sees the input.
+    scale, seed, dtype
+        Of the start, as in `MLP`.
+
+    Raises
+    ------
+    ValueError
+        If a size or the scale is not positive, or ``embed=False`` and `width` differs from `d`.
+
+    Examples
+    --------
+    >>> net = ResidualMLP(d=2, width=5, seed=0)
+    >>> net.degree, net.is_homogeneous
+    (4, False)
+    """
+
+    def __init__(
+        self,
+        d: int,
+        width: int,
+        *,
+        hidden: int | None = None,
+        blocks: int = 1,
+        outputs: int = 1,
+        activation: str = "gelu",
+        bias: bool | str = False,
+        embed: bool = True,
+        scale: float = 1.0,
+        seed: int | np.random.Generator,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        count("d", d)
+        count("width", width)
+        count("blocks", blocks)
+        inner = width if hidden is None else count("hidden", hidden)
+        if not embed and width != d:
+            raise ValueError(
+                f"width must equal d={d} where embed=False, got {width}; the stream is the input"
+            )
+        sizes = [(d, width)] if embed else []
+        sizes += [(width, inner), (inner, width)] * blocks + [(width, count("outputs", outputs))]
+        linear = [
+            nn.Linear(i, o, bias=has_bias(bias, number), dtype=dtype)
+            for number, (i, o) in enumerate(sizes)
+        ]
+        layers: list[nn.Module] = [linear.pop(0)] if embed else []
+        layers += [
+            Residual(linear.pop(0), activation_named(activation), linear.pop(0))
+            for _ in range(blocks)
+        ]
+        super().__init__(*layers, *linear)
+        he_start(self, scale=scale, seed=seed)
+
+
+class ConvNet(Net):
+    """A convolutional net: blocks of same-size convolutions and ReLUs, each ending in a pooling.
+
+    Parameters
+    ----------
+    image
+        Shape of an input, (channels, height, width).
+    blocks
+        For each block the channels of its convolutions.
+    kernel
+        Size of the kernels, odd; one for all blocks, or one for each.
+    hidden
+        Neurons of the fully connected layers before the last.
+    outputs
+        Number of outputs.
+    activation
+        Name of the activation, as in `MLP`.
+    bias
+        False: none. "first": in the first layer only; the net stays homogeneous. True: in all.
+    scale, seed, dtype
+        Of the start, as in `MLP`; He's draw counts the inputs of one kernel.
+
+    Raises
+    ------
+    ValueError
+        If a size is not positive, a kernel is even, or poolings leave no pixel.
+
+    References
+    ----------
+    Lyu & Li (2020), experiments: see `mnist_cnn` and `vgg16`.
+
+    Examples
+    --------
+    >>> net = ConvNet((1, 8, 8), [[8], [16]], hidden=[], outputs=10, bias="first", seed=0)
+    >>> net.order, net(torch.zeros(3, 1, 8, 8, dtype=torch.float64)).shape
+    (3, torch.Size([3, 10]))
+    """
+
+    def __init__(
+        self,
+        image: Sequence[int],
+        blocks: Sequence[Sequence[int]],
+        *,
+        kernel: int | Sequence[int] = 3,
+        hidden: Sequence[int] = (),
+        outputs: int = 1,
+        activation: str = "relu",
+        bias: bool | str = False,
+        scale: float = 1.0,
+        seed: int | np.random.Generator,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        if len(image) != 3:
+            raise ValueError(f"image must be (channels, height, width), got {tuple(image)}")
+        channels, height, width = (count(f"image[{i}]", size) for i, size in enumerate(image))
+        kernels = [kernel] * len(blocks) if isinstance(kernel, int) else list(kernel)
+        if len(kernels) != len(blocks):
+            raise ValueError(
+                f"kernel must have one size for each of {len(blocks)} blocks, got {len(kernels)}"
+            )
+        layers: list[nn.Module] = []
+        number = 0
+        for sizes, size in zip(blocks, kernels, strict=True):
+            if count("kernel", size) % 2 == 0:
+                raise ValueError(f"kernel must be odd to keep the image's size, got {size}")
+            for after in sizes:
+                count("blocks", after)
+                layers.append(
+                    nn.Conv2d(
+                        channels,
+                        after,
+                        size,
+                        padding=size // 2,
+                        bias=has_bias(bias, number),
+                        dtype=dtype,
+                    )
+                )
+                layers.append(activation_named(activation))
+                channels, number = after, number + 1
+            layers.append(nn.MaxPool2d(2))
+            height, width = height // 2, width // 2
+            if not height or not width:
+                raise ValueError(
+                    f"image of {tuple(image)} is halved by each of {len(blocks)} blocks and "
+                    "nothing is left; use fewer blocks"
+                )
+        layers.append(nn.Flatten())
+        inputs = channels * height * width
+        for neurons in hidden:
+            layers.append(
+                nn.Linear(
+                    inputs, count("hidden", neurons), bias=has_bias(bias, number), dtype=dtype
+                )
+            )
+            layers.append(activation_named(activation))
+            inputs, number = neurons, number + 1
+        layers.append(
+            nn.Linear(inputs, count("outputs", outputs), bias=has_bias(bias, number), dtype=dtype)
+        )
+        super().__init__(*layers)
+        he_start(self, scale=scale, seed=seed)
+
+
+def mnist_cnn(
+    *,
+    bias: bool | str = "first",
+    seed: int | np.random.Generator,
+    dtype: torch.dtype = torch.float64,
+) -> ConvNet:
+    """Return Lyu & Li's net for MNIST: conv32 5×5, pool, conv64 3×3, pool, fc1024, fc10.
+
+    What the paper calls "without bias" keeps the first layer's: ``bias="first"``.
+
+    References
+    ----------
+    Lyu & Li (2020), experiments.
+
+    Examples
+    --------
+    >>> mnist_cnn(seed=0).order
+    4
+    """
+    return ConvNet(
+        (1, 28, 28),
+        [[32], [64]],
+        kernel=[5, 3],
+        hidden=[1024],
+        outputs=10,
+        bias=bias,
+        seed=seed,
+        dtype=dtype,
+    )
+
+
+def vgg16(
+    *,
+    bias: bool | str = "first",
+    seed: int | np.random.Generator,
+    dtype: torch.dtype = torch.float64,
+) -> ConvNet:
+    """Return Lyu & Li's net for CIFAR-10: the 13 convolutions of VGG-16 and one fc10.
+
+    References
+    ----------
+    Lyu & Li (2020), experiments.
+
+    Examples
+    --------
+    >>> vgg16(seed=0).order
+    14
+    """
+    return ConvNet(
+        (3, 32, 32),
+        [[64, 64], [128, 128], [256] * 3, [512] * 3, [512] * 3],
+        outputs=10,
+        bias=bias,
+        seed=seed,
+        dtype=dtype,
+    )
+
+
+class DeepLinear(MLP):
+    """A linear predictor as a product of matrices: order L = depth.
+
+    Parameters
+    ----------
+    d
+        Number of inputs.
+    depth
+        Number of layers; 1 is a linear model.
+    width
+        Of the hidden layers; default `d`.
+    outputs, scale, seed, dtype
+        As in `MLP`.
+
+    Examples
+    --------
+    >>> net = DeepLinear(d=2, depth=3, seed=0)
+    >>> net.order, net.predictor.shape
+    (3, (2,))
+    """
+
+    def __init__(
+        self,
+        d: int,
+        depth: int,
+        *,
+        width: int | None = None,
+        outputs: int = 1,
+        scale: float = 1.0,
+        seed: int | np.random.Generator,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        inner = [d if width is None else width] * (count("depth", depth) - 1)
+        super().__init__([d, *inner, outputs], "identity", scale=scale, seed=seed, dtype=dtype)
+
+    @property
+    def predictor(self) -> Float[np.ndarray, "*k d"]:
+        """The product of the layers: (d,), or (k, d) for k outputs."""
+        product = None
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear):
+                product = layer.weight if product is None else layer.weight @ product
+        assert product is not None
+        return product.detach().cpu().numpy().squeeze(0 if product.shape[0] == 1 else ())
+
+
+class DiagonalClassifier(Net):
+    """The classifier ⟨u² − v², x⟩ of order 2.
+
+    Parameters
+    ----------
+    u, v
+        The weights at the start, (d,) each, finite.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not agree or something is not finite.
+
+    Examples
+    --------
+    >>> net = DiagonalClassifier([1.0, 0.0], [0.5, 0.5])
+    >>> net.predictor, net.order
+    (array([ 0.75, -0.25]), 2)
+    """
+
+    def __init__(self, u: np.typing.ArrayLike, v: np.typing.ArrayLike) -> None:
+        first = array("u", u, ndim=1)
+        second = array("v", v, ndim=1)
+        if first.shape != second.shape:
+            raise ValueError(
+                f"u and v must have the same number of entries, got {first.size} and {second.size}"
+            )
+        layer = DifferenceOfSquares(first.size)
+        with torch.no_grad():
+            layer.u.copy_(torch.tensor(first))
+            layer.v.copy_(torch.tensor(second))
+        super().__init__(layer)
+
+    @property
+    def predictor(self) -> Float[np.ndarray, " d"]:
+        """The linear predictor u² − v², (d,)."""
+        layer = self.layers[0]
+        assert isinstance(layer, DifferenceOfSquares)
+        return (layer.u.square() - layer.v.square()).detach().cpu().numpy()
+
+
+def has_bias(bias: bool | str, number: int) -> bool:
+    """Return whether layer `number` (from 0) has a bias under the rule False, "first" or True."""
+    if isinstance(bias, str):
+        one_of("bias", bias, ("first",))
+        return number == 0
+    return bool(bias)
+
+
+def torch_generator(seed: int | np.random.Generator) -> torch.Generator:
+    """Return PyTorch's generator for `seed`; a NumPy generator gives the seed by a draw."""
+    drawn = generator(seed)
+    if isinstance(seed, np.random.Generator):
+        return torch.Generator().manual_seed(int(drawn.integers(2**63)))
+    return torch.Generator().manual_seed(int(seed))
+
+
+def he_start(net: nn.Module, *, scale: float, seed: int | np.random.Generator) -> None:
+    """Draw every weight from N(0, 2·scale²/inputs), in the order of the layers; biases are 0."""
+    positive("scale", scale)
+    source = torch_generator(seed)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            if parameter.ndim == 1:
+                parameter.zero_()
+                continue
+            inputs = parameter[0].numel()
+            drawn = torch.randn(parameter.shape, generator=source, dtype=parameter.dtype)
+            parameter.copy_(drawn * (math.sqrt(2 / inputs) * scale))
