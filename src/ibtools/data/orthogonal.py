@@ -1,0 +1,180 @@
+"""Classification problems whose samples are nearly orthogonal, and how nearly they are."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+from ibtools._validation import array, count, generator, real
+from ibtools.data.classification import Classification, balanced_labels
+from ibtools.data.images import digits
+
+# Inner products held at once: 128 MiB of them.
+_AT_ONCE = 2**24
+
+
+def nearly_orthogonal(
+    *, n: int, d: int, balanced: bool = True, seed: int | np.random.Generator
+) -> Classification:
+    r"""Draw Gaussian samples, nearly orthogonal when d is large, with labels that mean nothing.
+
+    :math:`x_n \sim N(0, I_d)` has squared norm d, up to a few √(2d), and inner products with the
+    others of size √d: so :func:`orthogonality` grows as √d / (n√(log n)). The setting of Kou, Chen
+    and Gu (2023).
+
+    Parameters
+    ----------
+    n, d
+        Samples and dimensions, at least 1.
+    balanced
+        Whether the first ⌈n/2⌉ labels are +1 and the others −1; else every label is a fair coin,
+        and all may agree. The samples do not depend on it.
+    seed
+        An int, or a generator to draw from.
+
+    Returns
+    -------
+    Classification
+        ``X`` (n, d) and ``y`` (n,) of ±1.
+
+    Raises
+    ------
+    ValueError
+        If a count is below 1.
+
+    Examples
+    --------
+    >>> X, y = nearly_orthogonal(n=20, d=2000, seed=0)
+    >>> X.shape, float(y.sum()), round(orthogonality(X), 2)
+    ((20, 2000), 0.0, 0.52)
+    """
+    n, d = count("n", n), count("d", d)
+    if not isinstance(balanced, bool | np.bool_):
+        raise TypeError(f"balanced must be True or False, got {balanced!r}; give a bool")
+    random = generator(seed)
+    X = random.standard_normal((n, d))
+    y = balanced_labels(n) if balanced else 2.0 * random.integers(2, size=n) - 1.0
+    return Classification(X, y)
+
+
+def orthogonality(X: ArrayLike) -> float:
+    r"""Return how nearly orthogonal the samples are: the constant C of the assumption.
+
+    The largest C with :math:`\min_i\|x_i\|^2 \ge C\,n\max_{i\ne k}|\langle x_i,x_k\rangle|`, n the
+    number of samples. Kou, Chen and Gu (2023) assume that it exceeds some constant. It does not
+    depend on the samples' common scale.
+
+    Parameters
+    ----------
+    X
+        Samples (n, d). Images are flattened first: ``X.reshape(len(X), -1)``.
+
+    Returns
+    -------
+    float
+        C ≥ 0; infinite if all inner products are exactly 0, or if there is one sample only; 0 if
+        some sample is zero, because it has no direction that could be orthogonal to others.
+
+    Raises
+    ------
+    ValueError
+        If `X` is empty, not finite, or not of two axes.
+
+    Examples
+    --------
+    >>> orthogonality([[2.0, 0.0], [1.0, 3.0]])
+    1.0
+    >>> orthogonality([[2.0, 0.0], [0.0, 3.0]])
+    inf
+    """
+    X = array("X", X, ndim=2)
+    n = len(X)
+    sizes = np.abs(X).max(axis=1)
+    if not sizes.all():
+        return 0.0
+    # Rows are scaled by powers of two, which rounds nothing: orthogonal rows stay so, and no square
+    # overflows.
+    exponents = np.frexp(sizes)[1].astype(np.int64)
+    rows = np.ldexp(X, -exponents[:, None])
+    norms = np.einsum("ij,ij->i", rows, rows)
+    least = int(np.argmin(np.log2(norms) + 2 * exponents))
+    greatest, exponent, log = 0.0, 0, -np.inf
+    height = max(1, _AT_ONCE // n)
+    for start in range(0, n, height):
+        block = slice(start, start + height)
+        products = np.abs(rows[block] @ rows.T)
+        products[np.arange(len(products)), np.arange(start, start + len(products))] = 0.0
+        with np.errstate(divide="ignore"):
+            logs = np.log2(products) + exponents[block, None] + exponents
+        i, k = np.unravel_index(int(np.argmax(logs)), logs.shape)
+        if logs[i, k] > log:
+            log, greatest = float(logs[i, k]), float(products[i, k])
+            exponent = int(exponents[start + i] + exponents[k])
+    if greatest == 0.0:
+        return float("inf")
+    with np.errstate(over="ignore"):
+        return float(np.ldexp(norms[least] / greatest / n, 2 * int(exponents[least]) - exponent))
+
+
+def noisy_digits(
+    *,
+    n: int = 20,
+    classes: Sequence[int] = (3, 8),
+    d: int = 784,
+    noise: float = 0.1,
+    seed: int | np.random.Generator,
+) -> Classification:
+    r"""Draw real images in many dimensions, with noise that makes them more nearly orthogonal.
+
+    n/2 images of each class from :func:`digits`, less the mean of these n, zero-padded from 64 to
+    d dimensions; then :math:`N(0, \text{noise}^2)` is added to every coordinate. Images of digits
+    are far from orthogonal (`orthogonality` is a few hundredths); the noise adds about
+    d·noise² to every squared norm, and much less to inner products.
+
+    Parameters
+    ----------
+    n
+        Samples, even, from 2 to twice the images of the rarer class (174 of each at worst).
+    classes
+        Two digits; the first gets label −1, the second +1.
+    d
+        Dimensions, at least 64.
+    noise
+        Standard deviation of the noise, at least 0. The images do not depend on it.
+    seed
+        Which images, and what noise: an int, or a generator to draw from.
+
+    Returns
+    -------
+    Classification
+        ``X`` (n, d) and ``y`` (n,) of ±1.
+
+    Raises
+    ------
+    ValueError
+        If `n` is odd or too large, `classes` are not two different digits, `d` is below 64, or
+        `noise` is negative or not finite.
+
+    Examples
+    --------
+    >>> for noise in (0.0, 0.1, 0.3):
+    ...     X, y = noisy_digits(noise=noise, seed=0)
+    ...     print(round(orthogonality(X), 3))
+    0.026
+    0.198
+    0.451
+    """
+    n, d = count("n", n, least=2), count("d", d, least=64)
+    if n % 2:
+        raise ValueError(f"n must be even, got {n}; n/2 samples are drawn of each class")
+    noise = real("noise", noise)
+    if noise < 0:
+        raise ValueError(f"noise must be at least 0, got {noise:g}; give a standard deviation")
+    if classes is None or len(classes) != 2:
+        raise ValueError(f"classes must be two digits, got {classes!r}; for example (3, 8)")
+    random = generator(seed)
+    images, y = digits(classes=classes, per_class=n // 2, centred=True, seed=random)
+    X: Float[np.ndarray, "n d"] = np.zeros((n, d))
+    X[:, :64] = images
+    return Classification(X + noise * random.standard_normal((n, d)), y)
