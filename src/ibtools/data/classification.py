@@ -145,21 +145,10 @@ def choose_classes(
     `labels` holds 0 … 9. Two classes become −1.0 and +1.0, more become their place in `classes`.
     With `per_class`, that many rows of each class are drawn.
     """
-    chosen = _classes(classes)
-    if per_class is None:
-        if seed is not None:
-            raise ValueError(
-                f"seed must be left out without per_class, got seed={seed!r}; without per_class "
-                "every sample is taken: say per_class=10, or drop seed"
-            )
+    chosen = check_choice(classes=classes, per_class=per_class, seed=seed)
+    if per_class is None or seed is None:
         rows = np.flatnonzero(np.isin(labels, chosen))
     else:
-        per_class = count("per_class", per_class)
-        if seed is None:
-            raise TypeError(
-                "seed must be given with per_class, which draws samples at random; "
-                "randomness here is always explicit: pass seed=0, say"
-            )
         random = generator(seed)
         drawn = []
         for label in chosen:
@@ -177,7 +166,26 @@ def choose_classes(
     return rows, 2.0 * y - 1.0 if len(chosen) == 2 else y
 
 
-def _classes(classes: Sequence[int] | None) -> tuple[int, ...]:
+def check_choice(
+    *,
+    classes: Sequence[int] | None,
+    per_class: int | None,
+    seed: int | np.random.Generator | None,
+) -> tuple[int, ...]:
+    """Return the classes that are meant, if the arguments of `choose_classes` make sense."""
+    if per_class is None and seed is not None:
+        raise ValueError(
+            f"seed must be left out without per_class, got seed={seed!r}; without per_class "
+            "every sample is taken: say per_class=10, or drop seed"
+        )
+    if per_class is not None:
+        count("per_class", per_class)
+        if seed is None:
+            raise TypeError(
+                "seed must be given with per_class, which draws samples at random; "
+                "randomness here is always explicit: pass seed=0, say"
+            )
+        generator(seed)
     if classes is None:
         return tuple(range(10))
     try:

@@ -4,7 +4,7 @@ import hashlib
 import http.client
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -115,7 +115,9 @@ def _folder_of_all(root: str | PathLike[str] | None) -> Path:
 
 
 def _addresses(mirrors: Sequence[str]) -> tuple[str, ...]:
-    listed = () if isinstance(mirrors, str) else tuple(mirrors)
+    listed = (
+        tuple(mirrors) if isinstance(mirrors, Iterable) and not isinstance(mirrors, str) else ()
+    )
     if not listed or not all(
         isinstance(mirror, str) and mirror.startswith(("http://", "https://", "file://"))
         for mirror in listed
@@ -225,13 +227,11 @@ def _receive(address: str, part: Path) -> bool:
         resumed = partial and have > 0
         length = answer.headers.get("Content-Length", "")
         total = int(length) + have * resumed if length.isdecimal() else None
-        _write(answer, part, resumed=resumed, total=total)
+        _write(answer.read, part, resumed=resumed, total=total)
     return resumed
 
 
-def _write(
-    answer: http.client.HTTPResponse, part: Path, *, resumed: bool, total: int | None
-) -> None:
+def _write(read: Callable[[int], bytes], part: Path, *, resumed: bool, total: int | None) -> None:
     from tqdm import tqdm
 
     with (
@@ -247,7 +247,7 @@ def _write(
     ):
         while True:
             try:
-                block = answer.read(_BLOCK)
+                block = read(_BLOCK)
             except (OSError, http.client.HTTPException) as error:
                 raise _MirrorError(f"{_words(error)}, after {stream.tell()} bytes") from error
             if not block:

@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from numpy.typing import DTypeLike
 
 from ibtools._validation import one_of
-from ibtools.data.classification import Classification, choose_classes
+from ibtools.data.classification import Classification, check_choice, choose_classes
 from ibtools.data.downloads import DataError, RemoteFile, local_file
 from ibtools.data.image_files import read_cifar10, read_idx
 
@@ -164,6 +164,8 @@ def mnist(
     """
     one_of("split", split, _MNIST)
     number = _float_type(dtype)
+    # Told now, not after a long download.
+    check_choice(classes=classes, per_class=per_class, seed=seed)
     images_path, labels_path = (
         local_file(
             file,
@@ -250,6 +252,8 @@ def cifar10(
     """
     one_of("split", split, _CIFAR10_BATCHES)
     number = _float_type(dtype)
+    # Told now, not after a long download.
+    check_choice(classes=classes, per_class=per_class, seed=seed)
     path = local_file(
         _CIFAR10,
         folder="cifar10",
@@ -274,8 +278,8 @@ def _float_type(dtype: DTypeLike) -> np.dtype:
     try:
         number = np.dtype(dtype)
     except TypeError:
-        number = None
-    if number not in (np.dtype(np.float64), np.dtype(np.float32)) or dtype is None:
+        number = np.dtype(object)
+    if dtype is None or number not in (np.dtype(np.float64), np.dtype(np.float32)):
         raise ValueError(f"dtype must be float64 or float32, got {dtype!r}; choose one")
     return number
 

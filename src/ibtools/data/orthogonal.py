@@ -73,8 +73,9 @@ def orthogonality(X: ArrayLike) -> float:
     Returns
     -------
     float
-        C ≥ 0; infinite if all inner products are exactly 0, or if there is one sample only; 0 if
-        some sample is zero, because it has no direction that could be orthogonal to others.
+        C ≥ 0; infinite if no inner product can be told from 0 in floating point, or if there is
+        one sample only; 0 if some sample is zero, because it has no direction that could be
+        orthogonal to others.
 
     Raises
     ------
@@ -93,17 +94,19 @@ def orthogonality(X: ArrayLike) -> float:
     sizes = np.abs(X).max(axis=1)
     if not sizes.all():
         return 0.0
-    # Rows are scaled by powers of two, which rounds nothing: orthogonal rows stay so, and no square
-    # overflows.
+    # Rows are scaled by powers of two, which rounds nothing, so that no square overflows.
     exponents = np.frexp(sizes)[1].astype(np.int64)
     rows = np.ldexp(X, -exponents[:, None])
     norms = np.einsum("ij,ij->i", rows, rows)
     least = int(np.argmin(np.log2(norms) + 2 * exponents))
     greatest, exponent, log = 0.0, 0, -np.inf
+    # What a sum of d products may be off by, relative to the sum of their absolute values.
+    rounding = X.shape[1] * np.finfo(float).eps
     height = max(1, _AT_ONCE // n)
     for start in range(0, n, height):
         block = slice(start, start + height)
         products = np.abs(rows[block] @ rows.T)
+        products[products <= rounding * (np.abs(rows[block]) @ np.abs(rows).T)] = 0.0
         products[np.arange(len(products)), np.arange(start, start + len(products))] = 0.0
         with np.errstate(divide="ignore"):
             logs = np.log2(products) + exponents[block, None] + exponents
