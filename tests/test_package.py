@@ -16,11 +16,11 @@ _FLOORS = {
     "_validation": 0,
     "data": 1,
     "models": 2,
-    "trainers": 3,
     "metrics": 3,
-    "theory": 3,
-    "claims": 4,
-    "show": 4,
+    "theory": 4,
+    "trainers": 4,
+    "claims": 5,
+    "show": 5,
 }
 _OFFERS = {
     "ibtools.data": {"sparse_regression", "diabetes_interactions"},

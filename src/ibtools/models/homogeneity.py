@@ -220,7 +220,9 @@ def euler_defect(net: nn.Module, X: Float[Tensor, "n ..."], *, order: float) -> 
     # Jᵀv is linear in v, so the derivative of ⟨θ, Jᵀv⟩ in v is Jθ: one reverse pass more.
     v = torch.zeros_like(outputs, requires_grad=True)
     pulled = torch.autograd.grad(outputs, weights, v, create_graph=True)
-    inner = sum((w.detach() * p).sum() for w, p in zip(weights, pulled, strict=True))
+    inner = torch.stack(
+        [(w.detach() * p).sum() for w, p in zip(weights, pulled, strict=True)]
+    ).sum()
     (growth,) = torch.autograd.grad(inner, v)
     scale = float(outputs.detach().abs().max())
     return float((growth - order * outputs).detach().abs().max()) / scale if scale else 0.0

@@ -1,0 +1,367 @@
+"""A net, a data set and a loss, in the log domain: what a trainer asks of them.
+
+Only log 𝓛 and the gradient of log 𝓛 are formed, ∇log 𝓛 = −Σ v∇s with weights v ≥ 0 of sum ≤ 1 on
+the margins s. Neither underflows, however small the loss.
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from ibtools._validation import one_of
+from ibtools.metrics.margins import LOSSES
+from ibtools.models.layers import parameter_layers
+
+# Below this z, log log(1 + e^z) = z − e^z/2 to the last digit.
+_TAIL = -18.0
+_CHUNK = 2048
+
+
+def log_losses(
+    margins: Float[Tensor, "n c"], loss: str
+) -> tuple[Float[Tensor, " n"], Float[Tensor, "n c"]]:
+    """Return log ℓ of each sample, and −∂ log ℓ/∂s of each of its margins, in [0, 1]."""
+    if margins.shape[1] == 1:
+        q = margins[:, 0]
+        shares = torch.ones_like(margins)
+    else:
+        q = -torch.logsumexp(-margins, dim=1)
+        shares = torch.exp(q[:, None] - margins)
+    if loss == "exponential":
+        return -q, shares
+    z = -q
+    near = torch.nn.functional.softplus(z.clamp(min=_TAIL))
+    tail = z < _TAIL
+    log_loss = torch.where(tail, z - z.exp() / 2, near.log())
+    slope = torch.where(tail, 1 - z.exp() / 2, torch.sigmoid(z) / near)
+    return log_loss, slope[:, None] * shares
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Margins and log loss at one point, without gradients."""
+
+    margins: Float[Tensor, "n c"]
+    log_loss: float
+    weights: Float[Tensor, "n c"]
+
+    @property
+    def minimum_margin(self) -> float:
+        """The least of all margins."""
+        return float(self.margins.min())
+
+    @property
+    def slack(self) -> float:
+        """Return Σ v (s − s_min), what complementarity is made of."""
+        return float((self.weights * (self.margins - self.margins.min())).sum())
+
+
+class Problem:
+    """A private copy of a net, whose parameters are views into one flat vector, on its data."""
+
+    def __init__(self, net: nn.Module, X: ArrayLike | Tensor, y: ArrayLike, loss: str) -> None:
+        self.net = copy.deepcopy(net)
+        self.loss = one_of("loss", loss, LOSSES)
+        self.weights = list(self.net.parameters())
+        if not self.weights:
+            raise ValueError("net has no parameters; give one that can be trained")
+        first = self.weights[0]
+        self.flat = torch.cat([p.detach().reshape(-1) for p in self.weights])
+        self.sizes = [p.numel() for p in self.weights]
+        for p, piece in zip(self.weights, self.flat.split(self.sizes), strict=True):
+            p.data = piece.view_as(p)
+        if not bool(torch.isfinite(self.flat).all()):
+            raise ValueError("net has parameters that are not finite; start it anew")
+        self.X = inputs_of(X, like=first)
+        with torch.no_grad():
+            outputs = self.net(self.X[:1])
+        self.outputs = 1 if outputs.ndim == 1 else int(outputs.shape[1])
+        self.labels = labels_of(y, n=len(self.X), outputs=self.outputs, loss=loss).to(first.device)
+        if self.outputs > 1:
+            classes = torch.arange(self.outputs, device=first.device)
+            others = classes[None, :] != self.labels[:, None]
+            self.others = classes.expand(len(self.X), -1)[others].view(len(self.X), -1)
+        layers = parameter_layers(self.net)
+        self.layer_names = [name for name, _ in layers]
+        self._layers = [module for _, module in layers]
+        self._structured = all(type(m) in (nn.Linear, nn.Conv2d) for m in self._layers) and all(
+            m.groups == 1 and m.padding_mode == "zeros" and isinstance(m.padding, tuple)
+            for m in self._layers
+            if isinstance(m, nn.Conv2d)
+        )
+        self.evaluations = 0
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return len(self.X)
+
+    def margins_of(
+        self, outputs: Tensor, samples: Tensor | slice = slice(None)
+    ) -> Float[Tensor, "m c"]:
+        """Return the margins of outputs: yΦ for one output, Φ_y − Φ_j for each other class."""
+        labels = self.labels[samples]
+        # Losses far below the smallest float32 are differences of margins: keep these in double.
+        outputs = outputs.double()
+        if self.outputs == 1:
+            return (labels * outputs)[:, None]
+        own = outputs.gather(1, labels[:, None])
+        return own - outputs.gather(1, self.others[samples])
+
+    def _seed(
+        self, weights: Float[Tensor, "m c"], samples: Tensor | slice = slice(None)
+    ) -> Float[Tensor, "m *k"]:
+        """Return the derivative of Σ v s in the outputs."""
+        labels = self.labels[samples]
+        if self.outputs == 1:
+            return weights[:, 0] * labels
+        seed = weights.new_zeros(len(weights), self.outputs)
+        seed.scatter_(1, self.others[samples], -weights)
+        return seed.scatter_add_(1, labels[:, None], weights.sum(1, keepdim=True))
+
+    def _state(self, margins: Float[Tensor, "n c"]) -> State:
+        each, slopes = log_losses(margins, self.loss)
+        total = torch.logsumexp(each, 0)
+        weights = torch.exp(each - total)[:, None] * slopes
+        return State(margins, float(total), weights)
+
+    def evaluate(self, flat: Float[Tensor, " p"] | None = None) -> State:
+        """Return margins and log loss, at `flat` if given; the parameters move there."""
+        if flat is not None:
+            self.flat.copy_(flat)
+        self.evaluations += 1
+        with torch.no_grad():
+            margins = torch.cat(
+                [
+                    self.margins_of(self.net(self.X[i : i + _CHUNK]), slice(i, i + _CHUNK))
+                    for i in range(0, self.n, _CHUNK)
+                ]
+            )
+            return self._state(margins)
+
+    def descend_from(self) -> tuple[State, Float[Tensor, " p"]]:
+        """Return the state and the gradient of log 𝓛 at the present parameters."""
+        if self.n > _CHUNK:
+            state = self.evaluate()
+            return state, -self.pulled(state.weights)
+        self.evaluations += 1
+        outputs = self.net(self.X)
+        state = self._state(self.margins_of(outputs.detach()))
+        return state, -self._backward(outputs, self._seed(state.weights))
+
+    def pulled(self, weights: Float[Tensor, "n c"]) -> Float[Tensor, " p"]:
+        """Return Σ v ∇s over all samples."""
+        total = torch.zeros_like(self.flat)
+        for i in range(0, self.n, _CHUNK):
+            part = slice(i, i + _CHUNK)
+            total += self._backward(self.net(self.X[part]), self._seed(weights[part], part))
+        return total
+
+    def batch_gradient(self, samples: Tensor, log_frame: float) -> Float[Tensor, " p"]:
+        """Return the gradient of a batch's loss, a sum, over e^log_frame."""
+        outputs = self.net(self.X[samples])
+        margins = self.margins_of(outputs.detach(), samples)
+        each, slopes = log_losses(margins, self.loss)
+        weights = torch.exp(each - log_frame)[:, None] * slopes
+        return -self._backward(outputs, self._seed(weights, samples))
+
+    def _backward(self, outputs: Tensor, seed: Tensor) -> Float[Tensor, " p"]:
+        pieces = torch.autograd.grad(
+            outputs, self.weights, seed.to(outputs.dtype), allow_unused=True
+        )
+        return torch.cat(
+            [
+                (torch.zeros_like(p) if g is None else g).reshape(-1)
+                for g, p in zip(pieces, self.weights, strict=True)
+            ]
+        )
+
+    def layer_norms(self) -> Float[np.ndarray, " k"]:
+        """Return the norm of each layer's own parameters."""
+        norms = [
+            torch.sqrt(sum((p.detach().square().sum() for p in m.parameters(recurse=False)), zero))
+            for m in self._layers
+            for zero in [self.flat.new_zeros(())]
+        ]
+        return np.array([float(v) for v in norms])
+
+    def tangents(self, samples: Int[Tensor, " m"], columns: Int[Tensor, " m"]) -> "Tangents":
+        """Return the gradients of chosen margins, of which only products are formed."""
+        inputs = self.X[samples]
+        weights = self.flat.new_zeros(len(samples), 1 if self.outputs == 1 else self.outputs - 1)
+        weights.scatter_(1, columns[:, None], 1.0)
+        seed = self._seed(weights, samples).to(self.flat.dtype)
+        if not self._structured:
+            return Tangents([("full", self._jacobian(inputs, seed), None)])
+        seen: list[tuple[nn.Module, Tensor, Tensor]] = []
+        hooks = [
+            m.register_forward_hook(lambda m, i, o: seen.append((m, i[0].detach(), o)))
+            for m in self._layers
+        ]
+        try:
+            outputs = self.net(inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        once = len(seen) == len(self._layers)
+        if not once or any(type(m) is nn.Linear and i.ndim != 2 for m, i, _ in seen):
+            return Tangents([("full", self._jacobian(inputs, seed), None)])
+        backs = torch.autograd.grad(outputs, [o for _, _, o in seen], seed)
+        order = {id(m): i for i, m in enumerate(self._layers)}
+        pairs: list[tuple[str, Tensor, Tensor | None]] = []
+        for (module, came, _), back in sorted(
+            zip(seen, backs, strict=True), key=lambda pair: order[id(pair[0][0])]
+        ):
+            if isinstance(module, nn.Conv2d):
+                pairs.append(("full", _convolution_rows(module, came, back), None))
+                continue
+            if module.bias is not None:
+                came = torch.cat([came, came.new_ones(len(came), 1)], dim=1)
+            pairs.append(("bias" if module.bias is not None else "outer", back, came))
+        return Tangents(pairs)
+
+    def _jacobian(self, inputs: Tensor, seed: Tensor) -> Float[Tensor, "m p"]:
+        names = [name for name, _ in self.net.named_parameters()]
+        values = {n: p.detach() for n, p in zip(names, self.weights, strict=True)}
+
+        def product(parameters: dict[str, Tensor], x: Tensor, s: Tensor) -> Tensor:
+            outputs = torch.func.functional_call(self.net, parameters, (x[None],))
+            return (outputs[0] * s).sum()
+
+        rows = torch.func.vmap(torch.func.grad(product), in_dims=(None, 0, 0))(values, inputs, seed)
+        return torch.cat([rows[n].reshape(len(inputs), -1) for n in names], dim=1)
+
+
+class Tangents:
+    """Rows of a Jacobian J that is not formed: for a linear layer each row is an outer product."""
+
+    def __init__(self, blocks: Sequence[tuple[str, Tensor, Tensor | None]]) -> None:
+        self._blocks = blocks
+
+    def gram(self) -> Float[np.ndarray, "m m"]:
+        """Return JJᵀ."""
+        total = None
+        for _, back, came in self._blocks:
+            part = back @ back.T
+            if came is not None:
+                part = part * (came @ came.T)
+            total = part if total is None else total + part
+        assert total is not None
+        return np.asarray(total.detach().double().cpu().numpy())
+
+    def combination(self, c: Float[np.ndarray, " m"]) -> Float[Tensor, " p"]:
+        """Return Jᵀc as a flat vector."""
+        pieces = []
+        for kind, back, came in self._blocks:
+            factor = torch.as_tensor(c, dtype=back.dtype, device=back.device)
+            if came is None:
+                pieces.append(factor @ back)
+                continue
+            weight = (back * factor[:, None]).T @ came
+            if kind == "bias":
+                pieces += [weight[:, :-1].reshape(-1), weight[:, -1]]
+            else:
+                pieces.append(weight.reshape(-1))
+        return torch.cat(pieces)
+
+
+def _convolution_rows(module: nn.Conv2d, came: Tensor, back: Tensor) -> Float[Tensor, "m p"]:
+    padding = module.padding
+    assert isinstance(padding, tuple)
+    patches = torch.nn.functional.unfold(
+        came,
+        kernel_size=_pair(module.kernel_size),
+        dilation=_pair(module.dilation),
+        padding=_pair(padding),
+        stride=_pair(module.stride),
+    )
+    flat = back.flatten(2)
+    rows = [torch.einsum("mol,mil->moi", flat, patches).flatten(1)]
+    if module.bias is not None:
+        rows.append(flat.sum(2))
+    return torch.cat(rows, dim=1)
+
+
+def _pair(value: tuple[int, ...]) -> tuple[int, int]:
+    return value[0], value[1]
+
+
+def inputs_of(X: ArrayLike | Tensor, *, like: Tensor) -> Float[Tensor, "n ..."]:
+    """Return finite inputs, samples along the first axis, of the type and device of `like`."""
+    try:
+        value = torch.as_tensor(X, dtype=like.dtype, device=like.device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"X must be an array of real numbers, got {type(X).__name__}; convert it with "
+            "numpy.asarray(X, dtype=float)"
+        ) from error
+    if value.ndim < 2 or value.numel() == 0:
+        raise ValueError(
+            f"X must have samples along its first axis and at least one of them, got shape "
+            f"{tuple(value.shape)}"
+        )
+    finite = torch.isfinite(value)
+    if not bool(finite.all()):
+        where = tuple(int(i) for i in torch.nonzero(~finite)[0])
+        raise ValueError(
+            f"X must be finite, got {float(value[where])} at index {where} "
+            f"({int((~finite).sum())} such entries); remove or impute them"
+        )
+    return value
+
+
+def labels_of(y: ArrayLike, *, n: int, outputs: int, loss: str) -> Tensor:
+    """Return labels fit for the net: ±1 for one output, 0 … k−1 for k."""
+    try:
+        value = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"y must be an array of numbers, got {type(y).__name__}; labels are ±1 or 0 … k−1"
+        ) from error
+    if value.shape != (n,):
+        raise ValueError(
+            f"y must have one label for each of {n} samples, got shape {value.shape}; "
+            "a column of shape (n, 1) is not a vector of shape (n,)"
+        )
+    if outputs == 1:
+        if loss == "cross_entropy":
+            raise ValueError(
+                "loss 'cross_entropy' needs a net with one output for each class, got one output; "
+                "use loss='logistic'"
+            )
+        if not np.all(np.abs(value) == 1):
+            wrong = value[np.abs(value) != 1][0]
+            raise ValueError(
+                f"y must be ±1 for a net with one output, got {wrong:g}; relabel, for instance "
+                "with numpy.where(y == positive_class, 1, -1)"
+            )
+        return torch.tensor(value)
+    if loss != "cross_entropy":
+        raise ValueError(
+            f"loss {loss!r} is for a net with one output, got {outputs}; use loss='cross_entropy'"
+        )
+    if not np.all((value == np.round(value)) & (value >= 0) & (value < outputs)):
+        raise ValueError(
+            f"y must be classes 0 … {outputs - 1} for a net with {outputs} outputs, got labels "
+            f"from {value.min():g} to {value.max():g}; number the classes from 0"
+        )
+    return torch.tensor(value.astype(np.int64))
+
+
+@contextmanager
+def few_threads(work: int) -> Iterator[None]:
+    """Use one thread while a step is small; threads cost more there than they save."""
+    before = torch.get_num_threads()
+    if work < 10**8:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
