@@ -79,13 +79,14 @@ def test_orthogonality_decides_the_odd_cases() -> None:
     assert isinstance(orthogonality([[1, 0], [1, 3]]), float)
 
 
-def test_orthogonality_of_many_samples_goes_by_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    X, _ = nearly_orthogonal(n=23, d=40, seed=2)
-    whole = orthogonality(X)
-    for height in (1, 5, 22, 23):
-        monkeypatch.setattr(orthogonal, "_AT_ONCE", 23 * height)
-        assert orthogonality(X) == pytest.approx(whole, rel=1e-15)
-    assert whole == pytest.approx(_by_its_definition(X), rel=1e-14)
+@given(seed=st.integers(0, 2**32), height=st.integers(1, 9))
+def test_orthogonality_of_many_samples_goes_by_blocks(seed: int, height: int) -> None:
+    random = np.random.default_rng(seed)
+    # Small integers by powers of two: both sides are exact, and any sample may be the decisive one.
+    X = random.integers(-9, 10, size=(9, 4)) * 2.0 ** random.integers(-9, 9, size=(9, 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(orthogonal, "_AT_ONCE", 9 * height)
+        assert orthogonality(X) == pytest.approx(_by_its_definition(X), rel=4e-16)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +185,7 @@ def test_noise_makes_digits_more_orthogonal() -> None:
     [
         ({"n": 7}, ValueError, "n must be even, got 7"),
         ({"n": 0}, ValueError, "n must be at least 2"),
-        ({"n": 400}, ValueError, "per_class must be at most 183"),
+        ({"n": 400}, ValueError, "n must be at most 348 for the classes .3, 8., got 400"),
         ({"d": 63}, ValueError, "d must be at least 64"),
         ({"noise": -0.1}, ValueError, r"noise must be at least 0, got -0\.1"),
         ({"noise": np.nan}, ValueError, "noise must be finite"),

@@ -117,7 +117,8 @@ def mnist(
 
     60 000 images for training and 10 000 for testing (LeCun, Bottou, Bengio and Haffner 1998).
     Pixels are whole numbers from 0 to 255; `X` holds them divided by 255. The first call downloads
-    11 MB; later ones read the files it kept. Every call checks their checksums.
+    10 MB for training or 2 MB for testing; later ones read the files it kept. Every call checks
+    their checksums.
 
     Parameters
     ----------

@@ -138,7 +138,7 @@ def noisy_digits(
     Parameters
     ----------
     n
-        Samples, even, from 2 to twice the images of the rarer class (174 of each at worst).
+        Samples, even, from 2 to twice the images of the rarer class: 348 for 3 and 8.
     classes
         Two digits; the first gets label −1, the second +1.
     d
@@ -177,6 +177,12 @@ def noisy_digits(
     if classes is None or len(classes) != 2:
         raise ValueError(f"classes must be two digits, got {classes!r}; for example (3, 8)")
     random = generator(seed)
+    most = 2 * int(np.unique(digits(classes=classes).y, return_counts=True)[1].min())
+    if n > most:
+        raise ValueError(
+            f"n must be at most {most} for the classes {tuple(classes)}, got {n}; n/2 images of "
+            "each are drawn and there are no more: lower n"
+        )
     images, y = digits(classes=classes, per_class=n // 2, centred=True, seed=random)
     X: Float[np.ndarray, "n d"] = np.zeros((n, d))
     X[:, :64] = images
