@@ -1,0 +1,694 @@
+"""Where gradient descent takes two-layer ReLU and leaky ReLU networks, found without training.
+
+Once no neuron becomes active or inactive on a sample any more, the margins are linear in the
+weights and descent is logistic regression in the features that the pattern selects. What that
+converges to is known in closed form; whether it keeps the pattern can be checked.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from jaxtyping import Bool, Float
+from numpy.typing import ArrayLike
+from scipy.optimize import nnls
+
+from ibtools._validation import count, one_of, positive, vector
+from ibtools.models.two_layer import TwoLayerNet, leaky_slope, signed_problem
+
+# Inner products this small against the norms are those of orthogonal samples in floats.
+_ORTHOGONAL = 1e-12
+# Beyond this condition number nothing is known of the multipliers.
+_CONDITION = 1e12
+
+
+class InconsistentPatternError(ValueError):
+    """The predicted limit has neurons on the wrong side of samples: descent cannot end there."""
+
+
+@dataclass(frozen=True, eq=False)
+class TwoLayerLimit:
+    r"""The limit direction of a two-layer network, and what follows from it.
+
+    It solves :math:`\min \tfrac12\|W\|_F^2` subject to all margins being at least 1, with every
+    neuron held active on the samples on which it is.
+
+    Attributes
+    ----------
+    W
+        The solution, (2m, d): descent ends in the direction W/‖W‖.
+    multipliers
+        α ≥ 0, (n,): with the features' Gram matrix K, (Kα)ᵢ = 1 where αᵢ > 0. Row r of W is
+        :math:`s_r \sum_i \alpha_i y_i c_{ri} x_i` with the neuron's sign s and slopes c.
+    kernel
+        K, (n, n): :math:`K_{ik} = y_i y_k \langle x_i, x_k\rangle \frac1m\sum_r c_{ri}c_{rk}`.
+    slopes
+        c, (2m, n): the slope of each neuron at each sample, 1 or γ; between them where the limit
+        has the neuron on its kink there.
+    consistency
+        The smallest input of a neuron at a sample, counted positive on the side on which the
+        pattern has it, over all pairs that the limit moves; above 0 where the limit keeps its own
+        pattern. In units of the margin 1; kinks along which it slides do not count.
+    slope
+        γ.
+    """
+
+    W: Float[np.ndarray, "rows d"]
+    multipliers: Float[np.ndarray, " n"]
+    kernel: Float[np.ndarray, "n n"]
+    slopes: Float[np.ndarray, "rows n"]
+    consistency: float
+    slope: float
+
+    @property
+    def m(self) -> int:
+        """The number of neurons of either sign."""
+        return len(self.W) // 2
+
+    @property
+    def net(self) -> TwoLayerNet:
+        """The network with the limit's weights: its smallest margin is 1."""
+        return TwoLayerNet(self.W, slope=self.slope)
+
+    @property
+    def direction(self) -> Float[np.ndarray, "rows d"]:
+        """W/‖W‖, (2m, d)."""
+        return self.W * self.margin
+
+    @property
+    def margin(self) -> float:
+        r"""The limit of the normalized margin, :math:`1/\sqrt{m\sum\alpha}` = 1/‖W‖."""
+        return float(1 / np.sqrt(self.m * self.multipliers.sum()))
+
+    @property
+    def equal_margins(self) -> bool:
+        """Whether all margins become equal: α > 0 throughout, every sample a support vector."""
+        return bool((self.multipliers > 0).all())
+
+    @property
+    def sliding(self) -> Bool[np.ndarray, "rows n"]:
+        """Which neuron slides along its kink at which sample, (2m, n)."""
+        return (self.slopes > self.slope) & (self.slopes < 1)
+
+    @property
+    def v_plus(self) -> Float[np.ndarray, " d"]:
+        """The mean row of W₊, (d,); for a leaky ReLU in the labels' pattern, every row."""
+        return self.W[: self.m].mean(axis=0)
+
+    @property
+    def v_minus(self) -> Float[np.ndarray, " d"]:
+        """The mean row of W₋, (d,); for a leaky ReLU in the labels' pattern, every row."""
+        return self.W[self.m :].mean(axis=0)
+
+    @property
+    def stable_rank(self) -> float:
+        """The limit of the stable rank of the whole W."""
+        return _stable_rank(self.W)
+
+    @property
+    def stable_rank_signed(self) -> Float[np.ndarray, "2"]:
+        """The limits of the stable ranks of W₊ and W₋, (2,); NaN where that part stays bounded."""
+        return np.array([_stable_rank(self.W[: self.m]), _stable_rank(self.W[self.m :])])
+
+    def loss_time(self, *, schedule: str = "constant", step: float | None = None) -> float:
+        r"""Return the limit of L·τ, mean loss times τ = Σ η.
+
+        With constant steps it is :math:`m\sum\alpha = 1/\bar\gamma^2`; so :math:`t L_t` tends to
+        this over η. With η_t = η/L_t each step multiplies the loss by :math:`e^{-\Delta}`,
+        :math:`\Delta = \eta\bar\gamma^2`, and the sum of a geometric series leaves
+        :math:`\eta/(e^{\Delta} - 1)`.
+
+        Parameters
+        ----------
+        schedule
+            ``"constant"`` or ``"loss_based"``.
+        step
+            η > 0; needed for ``"loss_based"``.
+
+        Raises
+        ------
+        ValueError
+            If the schedule is unknown, or its step is missing or not above 0.
+        """
+        one_of("schedule", schedule, ("constant", "loss_based"))
+        total = self.m * float(self.multipliers.sum())
+        if schedule == "constant":
+            return total
+        if step is None:
+            raise ValueError("step must be given for schedule='loss_based'; pass its η")
+        return float(step / np.expm1(positive("step", step) / total))
+
+    def margin_gap(self) -> float:
+        r"""Return the limit of :math:`\max q - \min q`, which is log(max α/min α).
+
+        Infinite where margins do not become equal. The spread :math:`1-\min q/\max q` times log τ
+        tends to the same number.
+        """
+        if not self.equal_margins:
+            return np.inf
+        return float(np.log(self.multipliers.max() / self.multipliers.min()))
+
+
+def two_layer_limit(
+    net: TwoLayerNet, X: ArrayLike, y: ArrayLike, *, check: bool = True
+) -> TwoLayerLimit:
+    r"""Return where gradient descent takes `net`, without training it.
+
+    For a leaky ReLU (γ > 0) from a small start on nearly orthogonal data, every neuron ends up
+    active exactly on the samples whose label is its sign. With
+
+    .. math:: K_{ik} = \langle x_i, x_k\rangle \cdot
+        \begin{cases} 1+\gamma^2 & y_i = y_k \\ -2\gamma & y_i \ne y_k \end{cases},
+        \qquad K\alpha = \mathbf 1,
+
+    all rows of W₊ then tend to the direction of
+    :math:`v_+ = \sum_{y_i=+}\alpha_i x_i - \gamma\sum_{y_i=-}\alpha_i x_i`, those of W₋ to that of
+    :math:`v_- = \sum_{y_i=-}\alpha_i x_i - \gamma\sum_{y_i=+}\alpha_i x_i`.
+
+    For the ReLU (γ = 0) on orthogonal data the pattern of the start decides: a neuron stays active
+    on the samples of its own sign on which it is active at the start, and dies on the others. Then
+    :math:`\alpha_i = 1/(\beta_i\|x_i\|^2)`, β the active share of a sample's own neurons.
+
+    Parameters
+    ----------
+    net
+        The network at initialization. A leaky ReLU's limit depends on m and γ only.
+    X, y
+        The problem: X (n, d), labels ±1, (n,).
+    check
+        Whether to refuse a limit that does not keep its pattern. ``False`` returns it, with
+        ``consistency`` below 0, to compare with.
+
+    Returns
+    -------
+    TwoLayerLimit
+        The limit.
+
+    Raises
+    ------
+    InconsistentPatternError
+        If the limit has neurons on the wrong side of a sample, with the sample and the sign.
+    ValueError
+        If the problem is not finite, does not fit the network or has labels other than ±1; if
+        samples depend on each other; if a ReLU network's samples are not orthogonal, or no neuron
+        of a sample's sign is active on it.
+
+    See Also
+    --------
+    frozen_limit : the same for the pattern of a trained network.
+
+    Notes
+    -----
+    That the pattern forms from a small start is a theorem on nearly orthogonal data (the paper's
+    assumption); see `first_step_slack` for the first step. That nothing else can happen once it has
+    formed is the convergence of logistic regression to its hard-margin solution (Soudry et al.
+    2018). Where Kα = 1 has no positive solution some samples are no support vectors: α is then
+    the solution with α ≥ 0, and margins do not become equal.
+
+    References
+    ----------
+    Kou, Chen and Gu (2023); the limits in closed form are this book's.
+
+    Examples
+    --------
+    >>> net = TwoLayerNet.initialize(m=5, d=4, slope=0.5, scale=1e-3, seed=0)
+    >>> limit = two_layer_limit(net, 2 * np.eye(4), [1, 1, -1, -1])
+    >>> limit.multipliers, round(limit.margin, 6), round(limit.stable_rank, 6)
+    (array([0.2, 0.2, 0.2, 0.2]), 0.5, 1.111111)
+    """
+    X, y = signed_problem(X, y, columns=net.W.shape[1])
+    own = np.outer(net.signs, y) > 0
+    if net.slope > 0:
+        limit = _limit(X, y, np.where(own, 1.0, net.slope), net, own)
+    else:
+        _need_orthogonal(X)
+        active = own & (net.W @ X.T >= 0)
+        share = active.sum(axis=0) / net.m
+        if not share.all():
+            i = int(np.flatnonzero(share == 0)[0])
+            raise ValueError(
+                f"no neuron of sign {_sign(float(y[i]))} is active on sample {i} at the start, so "
+                "that it is never learned; take more neurons or another seed"
+            )
+        limit = _limit(X, y, active.astype(float), net, active)
+    return _checked(limit, X, y, own) if check and net.slope > 0 else limit
+
+
+def sliding_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit:
+    r"""Return the limit of a leaky ReLU network also where no pattern is consistent.
+
+    Where a sample pulls the neurons of the opposite sign less than the other samples push them,
+    these neurons neither stay active nor inactive: they slide along their kink ⟨w, x⟩ = 0. As long
+    as neurons end up active on the samples of their own sign, the limit solves the convex problem
+
+    .. math:: \min_{v_+, v_-} \|v_+\|^2 + \|v_-\|^2 \quad\text{s.t.}\quad
+        \begin{cases} \langle v_+, x_i\rangle - \sigma(\langle v_-, x_i\rangle) \ge 1 & y_i = + \\
+        \langle v_-, x_i\rangle - \sigma(\langle v_+, x_i\rangle) \ge 1 & y_i = - \end{cases}
+
+    and every row of W± is v±. Where the pattern is consistent it is `two_layer_limit`.
+
+    Parameters
+    ----------
+    net
+        The network; its limit depends on m and γ only, and γ > 0.
+    X, y
+        The problem: X (n, d), labels ±1, (n,).
+
+    Returns
+    -------
+    TwoLayerLimit
+        The limit; its slopes at kinks are those of Clarke's subgradients.
+
+    Raises
+    ------
+    InconsistentPatternError
+        If the solution has a neuron inactive on a sample of its own sign.
+    ValueError
+        If the problem is not finite, does not fit the network or has labels other than ±1; if
+        nothing separates the samples; or if the network is a ReLU.
+
+    Notes
+    -----
+    σ is convex, hence so are the constraints, and every Karush-Kuhn-Tucker point in the sense of
+    Clarke with the own neurons active is the solution. Gradient flow has no other limit directions
+    (Lyu and Li 2020, homogeneity of order 1). The problem over all 2m rows has the same solution:
+    it is strictly convex and does not tell the neurons of one sign apart.
+
+    References
+    ----------
+    This book.
+
+    Examples
+    --------
+    >>> net = TwoLayerNet.initialize(m=2, d=2, slope=0.1, scale=1e-3, seed=0)
+    >>> X, y = [[1.0, 0.0], [0.6, 0.8]], [1, -1]
+    >>> two_layer_limit(net, X, y, check=False).consistency < 0
+    True
+    >>> limit = sliding_limit(net, X, y)
+    >>> limit.equal_margins, int(limit.sliding.sum())
+    (True, 4)
+    """
+    X, y = signed_problem(X, y, columns=net.W.shape[1])
+    _need_leaky(net.slope)
+    own = np.outer(net.signs, y) > 0
+    # σ is the larger of two linear functions, so each constraint is two linear ones on (v₊, v₋).
+    branches = np.array([net.slope, 1.0] if net.slope < 1 else [1.0])
+    coordinates = np.transpose(np.linalg.qr(X.T, mode="r"))
+    rows = []
+    for slope in branches:
+        to_own, to_opposite = coordinates, -slope * coordinates
+        plus = y[:, None] > 0
+        rows.append(
+            np.hstack([np.where(plus, to_own, to_opposite), np.where(plus, to_opposite, to_own)])
+        )
+    weights = _separator(np.vstack(rows)).reshape(branches.size, -1)
+    alpha = weights.sum(axis=0)
+    # What the two branches of a sample are weighted by is a point of Clarke's subdifferential.
+    opposite = np.where(alpha > 0, branches @ weights, net.slope)
+    opposite = opposite / np.where(alpha > 0, alpha, 1.0)
+    limit = _limit(X, y, np.where(own, 1.0, opposite), net, own | (opposite == 1), alpha)
+    return _checked(limit, X, y, own)
+
+
+def frozen_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit:
+    """Return where descent goes if no neuron of `net` becomes active or inactive from now on.
+
+    It is the hard-margin solution in the features of the network's own pattern, for a ReLU as for a
+    leaky one, on any data. Use it on a trained network whose pattern has stopped moving.
+
+    Parameters
+    ----------
+    net
+        The network, at some time late in training.
+    X, y
+        The problem: X (n, d), labels ±1, (n,).
+
+    Returns
+    -------
+    TwoLayerLimit
+        The limit, with α ≥ 0.
+
+    Raises
+    ------
+    InconsistentPatternError
+        If the limit would move a neuron to the other side of a sample.
+    ValueError
+        If the problem does not fit, or no weights separate the samples within this pattern.
+
+    Examples
+    --------
+    >>> net = TwoLayerNet([[3.0, -0.1], [-0.1, -0.2], [-1.0, 2.0], [-0.3, 1.0]], slope=0.0)
+    >>> limit = frozen_limit(net, np.eye(2), [1, -1])
+    >>> limit.multipliers, limit.stable_rank_signed
+    (array([2., 1.]), array([1., 1.]))
+    """
+    X, y = signed_problem(X, y, columns=net.W.shape[1])
+    active = net.W @ X.T >= 0
+    return _checked(_limit(X, y, np.where(active, 1.0, net.slope), net, active), X, y, active)
+
+
+def signed_rank_constants(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> Float[np.ndarray, "2"]:
+    r"""Return the limits of :math:`(\operatorname{sr}(W_\pm) - 1)\,\|W_\pm\|_F^2` of a leaky ReLU.
+
+    In the labels' pattern all neurons of one sign take the same steps, so the part E of their rows
+    that is off their mean never changes again. With :math:`\hat v` the limit of the rows'
+    direction, the limits are :math:`\|E\|_F^2 - \|E\hat v\|^2`: the stable ranks approach 1 like
+    1/‖W‖², that is 1/log²τ.
+
+    Parameters
+    ----------
+    net
+        The network at any time after the pattern has formed.
+    X, y
+        The problem: X (n, d), labels ±1, (n,).
+
+    Returns
+    -------
+    Float[np.ndarray, "2"]
+        The constants of W₊ and of W₋.
+
+    Raises
+    ------
+    ValueError
+        As `two_layer_limit`, or if the network is not in the labels' pattern, or is a ReLU.
+
+    References
+    ----------
+    This book; the rate is that of Kou, Chen and Gu (2023).
+
+    Examples
+    --------
+    >>> W = [[1.0, -2.0, 0.3], [1.0, -2.0, -0.3], [-2.0, 1.0, 0.1], [-2.0, 1.0, 0.1]]
+    >>> net = TwoLayerNet(W, slope=0.5)
+    >>> signed_rank_constants(net, [[1, 0, 0], [0, 1, 0]], [1, -1])
+    array([0.18, 0.  ])
+    """
+    X, y = signed_problem(X, y, columns=net.W.shape[1])
+    _need_leaky(net.slope)
+    own = np.outer(net.signs, y) > 0
+    wrong = np.argwhere((net.W @ X.T >= 0) != own)
+    if wrong.size:
+        r, i = (int(index) for index in wrong[0])
+        raise ValueError(
+            f"net must be in the labels' pattern, but neuron {r} of sign "
+            f"{_sign(float(net.signs[r]))} is {'inactive' if own[r, i] else 'active'} on sample "
+            f"{i} of label {_sign(float(y[i]))}; train it until the pattern has formed"
+        )
+    limit = two_layer_limit(net, X, y)
+    constants = []
+    for rows, v in ((net.W_plus, limit.v_plus), (net.W_minus, limit.v_minus)):
+        off_mean = rows - rows.mean(axis=0)
+        along = off_mean @ (v / np.linalg.norm(v))
+        constants.append(np.sum(off_mean**2) - np.sum(along**2))
+    return np.array(constants)
+
+
+def first_step_slack(net: TwoLayerNet, X: ArrayLike, y: ArrayLike, *, step: float) -> float:
+    r"""Return by how much the first step of descent is sure to bring about the labels' pattern.
+
+    That step moves the input of a neuron at sample i towards its right side by at least
+
+    .. math:: \frac{\eta}{nm}\Big(\gamma g_i\|x_i\|^2
+        - \sum_{k\ne i} g_k |\langle x_i, x_k\rangle|\Big),
+
+    g = −ℓ′ of the margins (logistic), which are ½ at a small start. The pattern is right after it
+    if this exceeds every |⟨w, xᵢ⟩| of the start: the start must be small, the step not too small,
+    and the data nearly orthogonal.
+
+    Parameters
+    ----------
+    net
+        The network at the start; a leaky ReLU.
+    X, y
+        The problem: X (n, d), labels ±1, (n,).
+    step
+        η > 0, on the mean loss.
+
+    Returns
+    -------
+    float
+        The smallest difference of the two sides over neurons and samples, relative to the move of
+        the sample by itself, :math:`\frac{\eta}{nm}\gamma g_i\|x_i\|^2`: at most 1. Above 0 the
+        pattern is right after one step; at 0 or below nothing follows.
+
+    Raises
+    ------
+    ValueError
+        If the problem does not fit the network, a sample is zero, `step` is not above 0, or the
+        network is a ReLU.
+
+    Examples
+    --------
+    >>> net = TwoLayerNet.initialize(m=5, d=4, slope=0.5, scale=1e-3, seed=0)
+    >>> first_step_slack(net, np.eye(4), [1, 1, -1, -1], step=1.0) > 0
+    True
+    """
+    X, y = signed_problem(X, y, columns=net.W.shape[1])
+    _need_leaky(net.slope)
+    gram = X @ X.T
+    squares = np.diag(gram)
+    if not squares.all():
+        raise ValueError(f"X must have no zero rows, got one at {int(squares.argmin())}; drop it")
+    inputs = net.W @ X.T
+    outputs = (net.signs / net.m) @ np.where(inputs >= 0, inputs, net.slope * inputs)
+    pull = np.exp(-np.logaddexp(0.0, y * outputs))
+    alone = net.slope * pull * squares
+    others = np.abs(gram) @ pull - pull * squares
+    unit = positive("step", step) / (len(y) * net.m)
+    return float(((unit * (alone - others) - np.abs(inputs).max(axis=0)) / (unit * alone)).min())
+
+
+def consistency_statistic(*, n: int, d: int, slope: float) -> float:
+    r"""Return :math:`\rho = d\gamma^2/(n\log n)`, on which consistency of Gaussian data depends.
+
+    A sample pulls its opposite neurons by γd, all others together by noise of size √(nd), of which
+    the largest over n samples counts: the pattern is consistent where ρ is above a constant.
+
+    Parameters
+    ----------
+    n
+        Samples, at least 2.
+    d
+        Features, at least 1.
+    slope
+        γ in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    Examples
+    --------
+    >>> round(consistency_statistic(n=20, d=2000, slope=0.1), 4)
+    0.3338
+    """
+    n, d = count("n", n, least=2), count("d", d)
+    return float(d * leaky_slope(slope) ** 2 / (n * np.log(n)))
+
+
+def balanced_stable_rank(slope: float) -> float:
+    r"""Return :math:`2(1+\gamma^2)/(1+\gamma)^2`, the limit of the stable rank of the whole W.
+
+    On orthogonal samples of equal norm, as many of either label. It is 2 at γ → 0 and 1 at γ = 1.
+
+    Parameters
+    ----------
+    slope
+        γ in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If `slope` is not in [0, 1].
+
+    Examples
+    --------
+    >>> round(balanced_stable_rank(0.1), 4)
+    1.6694
+    """
+    slope = leaky_slope(slope)
+    return 2 * (1 + slope**2) / (1 + slope) ** 2
+
+
+def relu_rank_bound(shares: ArrayLike, weights: ArrayLike | None = None) -> float:
+    r"""Return the bound on the stable rank of W₊ (or W₋) of a ReLU network on orthogonal data.
+
+    It is the mean of 1/β over the samples of that sign, weighted by 1/‖x‖², hence at most
+    1/min β: about 2, as a random neuron is active on half of the samples.
+
+    Parameters
+    ----------
+    shares
+        β, (k,): the share of neurons of that sign that are active at the start on each of its
+        samples, in (0, 1].
+    weights
+        1/‖x‖² of these samples, (k,), above 0; default equal.
+
+    Raises
+    ------
+    ValueError
+        If a share is not in (0, 1], a weight is not above 0, or their numbers differ.
+
+    References
+    ----------
+    Kou, Chen and Gu (2023) bound it by a constant; this one is the book's.
+
+    Examples
+    --------
+    >>> relu_rank_bound([0.5, 0.4])
+    2.25
+    """
+    beta = vector("shares", shares)
+    weight = np.ones(beta.size) if weights is None else vector("weights", weights, size=beta.size)
+    if not ((beta > 0) & (beta <= 1)).all():
+        raise ValueError(
+            f"shares must be above 0 and at most 1, got {beta.min():g} to {beta.max():g}; they are "
+            "shares of neurons, and a sample with none is never learned"
+        )
+    if not (weight > 0).all():
+        raise ValueError(f"weights must be above 0, got {weight.min():g}; they are 1/‖x‖²")
+    return float(np.average(1 / beta, weights=weight))
+
+
+def wide_relu_stable_rank(samples: int) -> float:
+    r"""Return :math:`2n_+/(n_++1)`, the stable rank of W₊ for many ReLU neurons.
+
+    For orthogonal samples of equal norm and a Gaussian start, as m → ∞.
+
+    Parameters
+    ----------
+    samples
+        n₊, the number of samples of that sign, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If `samples` is below 1.
+
+    Examples
+    --------
+    >>> wide_relu_stable_rank(4)
+    1.6
+    """
+    samples = count("samples", samples)
+    return 2 * samples / (samples + 1)
+
+
+def _limit(
+    X: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, " n"],
+    slopes: Float[np.ndarray, "rows n"],
+    net: TwoLayerNet,
+    active: Bool[np.ndarray, "rows n"],
+    multipliers: Float[np.ndarray, " n"] | None = None,
+) -> TwoLayerLimit:
+    """Return the hard-margin solution with these slopes of neurons at samples."""
+    kernel = (slopes.T @ slopes) * (X @ X.T) * np.outer(y, y) / net.m
+    if multipliers is None:
+        multipliers = _hard_margin(kernel)
+    W = net.signs[:, None] * slopes @ ((multipliers * y)[:, None] * X)
+    inputs = np.where(active, 1.0, -1.0) * (W @ X.T)
+    moved = np.abs(inputs) > _ORTHOGONAL * np.abs(inputs).max()
+    consistency = np.inf if net.slope == 1 else float(inputs[moved].min())
+    return TwoLayerLimit(W, multipliers, kernel, slopes, consistency, net.slope)
+
+
+def _hard_margin(kernel: Float[np.ndarray, "n n"]) -> Float[np.ndarray, " n"]:
+    """Return argmin ½αᵀKα − Σα over α ≥ 0: the multipliers of the least-norm separator."""
+    size = np.sqrt(np.diag(kernel))
+    lost = np.flatnonzero(size == 0)
+    if lost.size:
+        raise ValueError(
+            f"sample {lost[0]} is zero, or no neuron is active on it: nothing can separate it; "
+            "drop it, or take more neurons"
+        )
+    scaled = kernel / np.outer(size, size)
+    if np.linalg.cond(scaled) > _CONDITION:
+        raise ValueError(
+            f"the samples' features depend on each other (condition number "
+            f"{np.linalg.cond(scaled):.1e}), so that Kα = 1 does not determine α; drop repeated "
+            "samples, or use fewer than features"
+        )
+    alpha = np.linalg.solve(scaled, 1 / size)
+    if (alpha <= 0).any():
+        factor = np.linalg.cholesky(scaled)
+        target = scipy.linalg.solve_triangular(factor, 1 / size, lower=True)
+        support = nnls(factor.T, target)[0] > 0
+        alpha = np.zeros_like(alpha)
+        # The support is what matters; solving on it again is exact.
+        inner = scaled[np.ix_(support, support)]
+        alpha[support] = np.linalg.solve(inner, 1 / size[support])
+    return alpha / size
+
+
+def _separator(features: Float[np.ndarray, "k p"]) -> Float[np.ndarray, " k"]:
+    """Return the multipliers of the shortest v with Fv ≥ 1; F may have dependent rows."""
+    size = np.linalg.norm(features, axis=1).max()
+    if size > 0:
+        unit = features / size
+        # The point of the features' convex hull that is nearest to 0 points along v.
+        equations = np.vstack([unit.T, np.ones(len(unit))])
+        found = nnls(equations, np.append(np.zeros(unit.shape[1]), 1.0))[0]
+        nearest = found @ unit
+        if (unit @ nearest).min() > 1e-9 * (nearest @ nearest):
+            support = found > 0
+            result = np.zeros(len(unit))
+            inner = unit[support] @ unit[support].T
+            result[support] = np.linalg.lstsq(inner, np.ones(int(support.sum())), rcond=None)[0]
+            return result / size**2
+    raise ValueError("no weights separate the samples; remove samples of contradicting labels")
+
+
+def _checked(
+    limit: TwoLayerLimit,
+    X: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, " n"],
+    active: Bool[np.ndarray, "rows n"],
+) -> TwoLayerLimit:
+    """Return the limit if it keeps its pattern, or say which neuron at which sample does not."""
+    if limit.consistency > 0:
+        return limit
+    inputs = limit.W @ X.T
+    r, i = np.unravel_index(np.where(active, inputs, -inputs).argmin(), inputs.shape)
+    neuron = "+" if r < limit.m else "−"
+    raise InconsistentPatternError(
+        f"the pattern is inconsistent: at the limit the neurons of sign {neuron} would have input "
+        f"{inputs[r, i]:.3g} at sample {i} of label {_sign(float(y[i]))}, where they have to be "
+        f"{'active' if active[r, i] else 'inactive'} (margins are 1); descent cannot end there. "
+        "Take a larger slope, more features, or fewer samples; or see sliding_limit"
+    )
+
+
+def _need_orthogonal(X: Float[np.ndarray, "n d"]) -> None:
+    size = np.linalg.norm(X, axis=1)
+    if not size.all():
+        raise ValueError(f"X must have no zero rows, got one at {int(size.argmin())}; drop it")
+    cosines = np.abs((X / size[:, None]) @ (X / size[:, None]).T)
+    np.fill_diagonal(cosines, 0.0)
+    if cosines.max() > _ORTHOGONAL:
+        i, k = np.unravel_index(cosines.argmax(), cosines.shape)
+        raise ValueError(
+            "a ReLU network's limit is known in advance for orthogonal samples only, and samples "
+            f"{min(i, k)} and {max(i, k)} have cosine {cosines[i, k]:.3g}; train it and use "
+            "frozen_limit, or take a slope above 0"
+        )
+
+
+def _need_leaky(slope: float) -> None:
+    if slope == 0:
+        raise ValueError(
+            "net must be a leaky ReLU, got slope 0: the labels' pattern never forms in a ReLU "
+            "network; take a slope above 0"
+        )
+
+
+def _sign(label: float) -> str:
+    return "+" if label > 0 else "−"
+
+
+def _stable_rank(W: Float[np.ndarray, "p d"]) -> float:
+    values = np.linalg.svd(W, compute_uv=False)
+    if values[0] == 0:
+        return np.nan
+    return float(np.sum((values / values[0]) ** 2))
