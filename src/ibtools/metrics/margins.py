@@ -46,7 +46,7 @@ def loss_threshold(loss: str) -> float:
     return 0.0 if loss == "exponential" else float(np.log(np.log(2.0)))
 
 
-def inverse_loss(log_loss: ArrayLike, loss: str = "exponential") -> Numbers:
+def inverse_loss(log_loss: ArrayLike | float, loss: str = "exponential") -> Numbers:
     r"""Return :math:`\ell^{-1}(\mathcal L)`, the margin at which one sample alone has this loss.
 
     Parameters
@@ -79,7 +79,7 @@ def inverse_loss(log_loss: ArrayLike, loss: str = "exponential") -> Numbers:
         )
 
 
-def normalized_margin(minimum_margin: ArrayLike, norm: ArrayLike, order: float | int) -> Numbers:
+def normalized_margin(minimum_margin: ArrayLike | float, norm: ArrayLike, order: float | int) -> Numbers:
     r"""Return the normalized margin :math:`\bar\gamma = q_{\min}/\rho^L`.
 
     Parameters
@@ -109,7 +109,7 @@ def normalized_margin(minimum_margin: ArrayLike, norm: ArrayLike, order: float |
 
 
 def smoothed_margin(
-    log_loss: ArrayLike, norm: ArrayLike, order: float | int, loss: str = "exponential"
+    log_loss: ArrayLike | float, norm: ArrayLike, order: float | int, loss: str = "exponential"
 ) -> Numbers:
     r"""Return the smoothed margin :math:`\tilde\gamma = \ell^{-1}(\mathcal L)/\rho^L`.
 
@@ -145,7 +145,7 @@ def smoothed_margin(
 
 
 def modified_descent_margin(
-    log_loss: ArrayLike, norm: ArrayLike, order: float | int, *, initial_log_loss: float | int
+    log_loss: ArrayLike | float, norm: ArrayLike, order: float | int, *, initial_log_loss: float | int
 ) -> Numbers:
     r"""Return Lyu and Li's modified margin :math:`\hat\gamma=e^{\varphi(\mathcal L)}/\rho^L`.
 
@@ -196,7 +196,7 @@ def modified_descent_margin(
 
 
 def layer_product_margin(
-    minimum_margin: ArrayLike,
+    minimum_margin: ArrayLike | float,
     layer_norms: Float[np.ndarray, "*t k"],
     exponents: Sequence[float | int],
 ) -> Numbers:
@@ -237,7 +237,7 @@ def layer_product_margin(
     return np.asarray(np.asarray(minimum_margin, dtype=np.float64) / powers)
 
 
-def _power(norm: ArrayLike, order: float | int) -> Numbers:
+def _power(norm: ArrayLike | float, order: float | int) -> Numbers:
     positive("order", float(order))
     rho = np.asarray(norm, dtype=np.float64)
     if np.any(rho <= 0):

@@ -19,12 +19,12 @@ from ibtools.trainers.warped import WarpedRun, warped_flow, weighted_problem
 
 if TYPE_CHECKING:
     from ibtools.trainers.descent import descend
-    from ibtools.trainers.margin_flow import margin_flow
+    from ibtools.trainers.implicit_flow import margin_flow
     from ibtools.trainers.margin_history import MarginRun, load_run
 
 _NEED_TORCH = {
     "descend": "descent",
-    "margin_flow": "margin_flow",
+    "margin_flow": "implicit_flow",
     "MarginRun": "margin_history",
     "load_run": "margin_history",
 }

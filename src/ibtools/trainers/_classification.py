@@ -256,6 +256,27 @@ class Tangents:
         assert total is not None
         return np.asarray(total.detach().double().cpu().numpy())
 
+    def along(self, direction: Float[Tensor, " p"]) -> Float[np.ndarray, " m"]:
+        """Return J times a flat vector."""
+        total = None
+        at = 0
+        for kind, back, came in self._blocks:
+            if came is None:
+                size = back.shape[1]
+                part = back @ direction[at : at + size]
+            else:
+                inputs = came.shape[1] - (kind == "bias")
+                size = back.shape[1] * inputs
+                weight = direction[at : at + size].view(back.shape[1], inputs)
+                part = ((back @ weight) * came[:, :inputs]).sum(1)
+                if kind == "bias":
+                    part = part + back @ direction[at + size : at + size + back.shape[1]]
+                    size += back.shape[1]
+            at += size
+            total = part if total is None else total + part
+        assert total is not None
+        return np.asarray(total.detach().double().cpu().numpy())
+
     def combination(self, c: Float[np.ndarray, " m"]) -> Float[Tensor, " p"]:
         """Return Jᵀc as a flat vector."""
         pieces = []

@@ -1,12 +1,14 @@
 """Gradient flow on log 𝓛 by implicit steps, to losses as small as one likes."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
+from scipy.special import expit, logsumexp
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -18,6 +20,8 @@ from ibtools.trainers.history import TrainingWarning
 from ibtools.trainers.margin_history import MarginRun, Offset, Recorder, exponents_of, restorer
 
 Net = TypeVar("Net", bound=nn.Module)
+
+Numbers = Float[np.ndarray, " m"]
 
 _ROUNDING = 8 * np.finfo(np.float64).eps
 _LARGEST_WORKING_SET = 400
@@ -205,17 +209,23 @@ class _Flow:
             return False
         if np.isnan(self.h):
             self.h = 0.1 * self.relative_step * rho / size
-        samples, columns = self._working_set(size * self.relative_step * rho)
-        tangents = problem.tangents(samples, columns)
+        chosen = self._working_set(size * self.relative_step * rho)
+        width = self.state.margins.shape[1]
+        tangents = problem.tangents(torch.div(chosen, width, rounding_mode="floor"), chosen % width)
         K = tangents.gram()
-        s = self.state.margins[samples, columns].cpu().numpy()
+        nearby = Nearby(self.state, chosen, problem.loss)
+        push = self._push_of_others(chosen)
+        drift = None if push is None else tangents.along(push)
         for _ in range(60):
-            c = implicit_multipliers(s, K, self.h, problem.loss)
-            length = float(np.sqrt(max(c @ K @ c, 0.0)))
+            s = nearby.s if drift is None else nearby.s + self.h * drift
+            d = tangents.combination(implicit_multipliers(nearby, s, K, self.h))
+            if push is not None:
+                d += self.h * push
+            length = float(d.norm())
             if length > self.relative_step * rho:
                 self.h *= max(0.1, 0.9 * self.relative_step * rho / length)
                 continue
-            candidate = problem.evaluate(start + tangents.combination(c))
+            candidate = problem.evaluate(start + d)
             new_rho = self.norm
             fell = candidate.log_loss < self.state.log_loss
             after = self.margin(candidate, new_rho)
@@ -248,16 +258,22 @@ class _Flow:
         self.state = state
         self._gradient = None
 
-    def _working_set(self, reach: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the margins that a step could make active: samples and columns."""
-        s = self.state.margins
-        flat = s.reshape(-1)
+    def _working_set(self, reach: float) -> torch.Tensor:
+        """Return which margins a step could make active, as indices into all of them."""
+        flat = self.state.margins.reshape(-1)
         least = float(flat.min())
-        wide = least + 40.0 + 0.5 * abs(least) + reach
-        chosen = torch.nonzero(flat <= wide)[:, 0]
+        chosen = torch.nonzero(flat <= least + 40.0 + 0.5 * abs(least) + reach)[:, 0]
         if len(chosen) > _LARGEST_WORKING_SET:
             chosen = torch.topk(flat, _LARGEST_WORKING_SET, largest=False).indices.sort().values
-        return torch.div(chosen, s.shape[1], rounding_mode="floor"), chosen % s.shape[1]
+        return chosen
+
+    def _push_of_others(self, chosen: torch.Tensor) -> torch.Tensor | None:
+        """Return Σ v∇s of the margins outside the working set, which a step takes as constant."""
+        others = self.state.weights.clone()
+        others.view(-1)[chosen] = 0
+        if float(others.sum()) < 1e-9:
+            return None
+        return self.problem.pulled(others)
 
     def record(self, recorder: Recorder) -> None:
         flat = self.problem.flat
@@ -305,74 +321,99 @@ class _Flow:
         self.problem.evaluations += int(run.evaluations[-1]) - 2
 
 
+class Nearby:
+    """log 𝓛 as a function of the margins of a working set; all other margins stay as they are."""
+
+    def __init__(self, state: State, chosen: Int[torch.Tensor, " m"], loss: str) -> None:
+        margins = state.margins.detach().cpu().numpy()
+        flat = chosen.cpu().numpy()
+        rows = flat // margins.shape[1]
+        samples, self._group = np.unique(rows, return_inverse=True)
+        self.s = margins.reshape(-1)[flat]
+        # Beyond this margin every loss is e^(−s) to the last digit, and only differences matter.
+        self._exponential = loss == "exponential" or float(margins.min()) > 60
+        self.shift = float(margins.min()) if self._exponential else 0.0
+        self._several = margins.shape[1] > 1
+        left = np.ones(margins.size, dtype=bool)
+        left[flat] = False
+        rest = np.where(left.reshape(margins.shape), self.shift - margins, -np.inf)
+        self._of_sample = logsumexp(rest[samples], axis=1)
+        others = np.setdiff1d(np.arange(len(margins)), samples)
+        away = logsumexp(rest[others], axis=1)
+        self._away = logsumexp(self._log_loss(away)[0]) if others.size else -np.inf
+
+    def _log_loss(self, z: Numbers) -> tuple[Numbers, Numbers]:
+        """Return log ℓ and its derivative at z = −q, q the margin of a sample."""
+        if self._exponential:
+            return z, np.ones_like(z)
+        tail = z < -18.0
+        near = np.logaddexp(0.0, np.where(tail, 0.0, z))
+        value = np.where(tail, z - np.exp(np.minimum(z, 0.0)) / 2, np.log(near))
+        return value, np.where(tail, 1 - np.exp(np.minimum(z, 0.0)) / 2, expit(z) / near)
+
+    def __call__(self, s: Numbers) -> tuple[float, Numbers]:
+        """Return log 𝓛, up to a constant, and v = −∂log 𝓛/∂s at the working set's margins `s`."""
+        each = self.shift - s
+        if self._several:
+            top = np.maximum(self._of_sample, -np.inf)
+            np.maximum.at(top := top.copy(), self._group, each)
+            sums = np.exp(self._of_sample - top)
+            np.add.at(sums, self._group, np.exp(each - top[self._group]))
+            z = top + np.log(sums)
+        else:
+            z = each
+        value, slope = self._log_loss(z)
+        total = np.logaddexp(logsumexp(value), self._away)
+        weights = np.exp(value - total) * slope
+        if self._several:
+            return float(total), weights[self._group] * np.exp(each - z[self._group])
+        return float(total), weights
+
+
 def implicit_multipliers(
-    s: Float[np.ndarray, " m"], K: Float[np.ndarray, "m m"], h: float, loss: str
+    nearby: Callable[[Numbers], tuple[float, Numbers]],
+    s: Float[np.ndarray, " m"],
+    K: Float[np.ndarray, "m m"],
+    h: float,
 ) -> Float[np.ndarray, " m"]:
-    """Return c of least log Σ ℓ(s + Kc) + cᵀKc/(2h), by Newton's method with a line search.
+    """Return c of least log 𝓛(s + Kc) + cᵀKc/(2h), by Newton's method with a line search.
 
     The gradient is K(c/h − v), with v = −∂log 𝓛/∂s at s + Kc: the solution has c = h v.
     """
-    # Beyond this margin every loss is e^(−s) to the last digit, and only differences matter.
-    one_sided = loss == "exponential" or float(s.min()) > 60
-    if one_sided:
-        s = s - s.min()
-
-    def parts(at: np.ndarray) -> tuple[float, np.ndarray]:
-        if one_sided:
-            each, slope = -at, np.ones_like(at)
-        else:
-            near = np.log1p(np.exp(-np.maximum(at, -500.0)))
-            tail = at > 18.0
-            with np.errstate(divide="ignore"):
-                each = np.where(tail, -at - np.exp(-at) / 2, np.log(np.where(tail, 1.0, near)))
-            each = np.where(at < -500, np.log(np.maximum(-at, 1.0)), each)
-            slope = np.where(
-                tail, 1 - np.exp(-at) / 2, 1 / (1 + np.exp(np.minimum(at, 700))) / near
-            )
-        top = each.max()
-        weights = np.exp(each - top)
-        total = weights.sum()
-        return float(top + np.log(total)), weights / total * slope
-
     c = np.zeros_like(s)
     Kc = np.zeros_like(s)
-    value, v = parts(s)
+    value, v = nearby(s)
     for _ in range(100):
         residual = c / h - v
-        slope_size = float(residual @ (K @ residual))
-        if slope_size <= 1e-20 * max(float(v @ (K @ v)), 1e-300):
+        if residual @ (K @ residual) <= 1e-20 * max(float(v @ (K @ v)), 1e-300):
             break
         # Where v is negligible Newton's equation is solved by its diagonal.
         move = -h * residual
         live = np.flatnonzero(v > 1e-12)
         K_live = K[np.ix_(live, live)]
         v_live = v[live]
-        HK = v_live[:, None] * (K_live - v_live @ K_live)
+        system = v_live[:, None] * (K_live - v_live @ K_live)
         away = K[live] @ move - K_live @ move[live]
         right = -residual[live] - v_live * (away - v_live @ away)
-        HK[np.diag_indices_from(HK)] += 1 / h
-        move[live] = np.linalg.solve(HK, right)
-        Kmove = K @ move
-        descent = float(residual @ Kmove)
-        if not descent < 0:
-            move, Kmove = -h * residual, -h * (K @ residual)
-            descent = float(residual @ Kmove)
+        system[np.diag_indices_from(system)] += 1 / h
+        move[live] = np.linalg.solve(system, right)
+        K_move = K @ move
+        slope = float(residual @ K_move)
+        if not slope < 0:
+            move = -h * residual
+            K_move = K @ move
+            slope = float(residual @ K_move)
+        linear, quadratic = float(c @ K_move) / h, 0.5 * float(move @ K_move) / h
         t = 1.0
-        quadratic = 0.5 * float(move @ Kmove) / h
-        linear = float(c @ Kmove) / h
-        base = value
-        improved = False
         for _ in range(50):
-            new_value, new_v = parts(s + Kc + t * Kmove)
-            change = (new_value - base) + t * linear + t * t * quadratic
-            if change <= 1e-4 * t * descent:
-                improved = True
+            new_value, new_v = nearby(s + Kc + t * K_move)
+            change = (new_value - value) + t * linear + t * t * quadratic
+            if change <= 1e-4 * t * slope:
                 break
             t *= 0.5
-        if not improved:
+        else:
             break
-        c = c + t * move
-        Kc = Kc + t * Kmove
+        c, Kc = c + t * move, Kc + t * K_move
         value, v = new_value, new_v
         if -change < 1e-14 * max(1.0, abs(value)):
             break
