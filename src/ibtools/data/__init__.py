@@ -1,6 +1,26 @@
-"""Problems ``(X, y)``, synthetic ones with their truth and real ones."""
+"""Problems ``(X, y)``: synthetic ones, with their truth where there is one, and real ones."""
 
+from ibtools.data.classification import Classification, blobs, toy_a, xor
+from ibtools.data.downloads import DataError
+from ibtools.data.images import cifar10, digits, mnist
+from ibtools.data.orthogonal import nearly_orthogonal, noisy_digits, orthogonality
 from ibtools.data.synthetic import SparseRegression, sparse_regression
 from ibtools.data.tabular import DiabetesInteractions, diabetes_interactions
 
-__all__ = ["DiabetesInteractions", "SparseRegression", "diabetes_interactions", "sparse_regression"]
+__all__ = [
+    "Classification",
+    "DataError",
+    "DiabetesInteractions",
+    "SparseRegression",
+    "blobs",
+    "cifar10",
+    "diabetes_interactions",
+    "digits",
+    "mnist",
+    "nearly_orthogonal",
+    "noisy_digits",
+    "orthogonality",
+    "sparse_regression",
+    "toy_a",
+    "xor",
+]
