@@ -4,12 +4,12 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import positive, vector
+from ibtools._validation import count, positive, vector
 
 _MAX_ITERATIONS = 200
 
 
-def loss_rate_constant(margin: float, order: float | int) -> float:
+def loss_rate_constant(margin: float, order: int) -> float:
     r"""Return the limit of :math:`\mathcal L\,t\,(\log 1/\mathcal L)^{2-2/L}` along the flow.
 
     It is :math:`1/(L^2\bar\gamma^{2/L})`, where γ̄ is the normalized margin of the limit direction
@@ -27,24 +27,24 @@ def loss_rate_constant(margin: float, order: float | int) -> float:
     margin
         γ̄ > 0 of the limit direction.
     order
-        L > 0.
+        L ≥ 1.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not a finite number above 0.
+        If `margin` is not a finite number above 0 or `order` no integer of at least 1.
 
     Examples
     --------
     >>> loss_rate_constant(0.5, 1)  # a linear predictor: 1/γ²
     4.0
     """
-    margin, order = positive("margin", margin), positive("order", order)
+    margin, order = positive("margin", margin), count("order", order)
     return float(margin ** (-2 / order) / order**2)
 
 
 def predicted_log_loss(
-    log_time: ArrayLike, *, margin: float, order: float | int
+    log_time: ArrayLike, *, margin: float, order: int
 ) -> Float[np.ndarray, " t"]:
     r"""Return log 𝓛 at each log t, as the rate predicts it.
 
@@ -74,12 +74,7 @@ def predicted_log_loss(
     array([-106.050207])
     """
     times = vector("log_time", log_time)
-    margin, order = positive("margin", margin), positive("order", order)
-    if order < 1:
-        raise ValueError(
-            f"order must be at least 1, got {order:g}; below it the equation for the loss has "
-            "another form: use loss_rate_constant"
-        )
+    margin, order = positive("margin", margin), count("order", order)
     power = 2 - 2 / order
     target = times - np.log(loss_rate_constant(margin, order))
     least = power - power * np.log(power) if power > 0 else 0.0

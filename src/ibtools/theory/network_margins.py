@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import array, count, real, regression_problem
+from ibtools._validation import array, count, real, regression_problem, vector
 from ibtools.theory.interpolation import AccuracyWarning
 from ibtools.theory.max_margin import MaxMargin, max_margin
+from ibtools.theory.separation import separation_constants
 
 _PROMISED = 1e-8
 _MAX_ROUNDS = 100
@@ -48,6 +49,76 @@ def deep_linear_margin(X: ArrayLike, y: ArrayLike, *, depth: int) -> float:
     """
     depth = count("depth", depth)
     return max_margin(X, y).margin * depth ** (-depth / 2)
+
+
+def deep_linear_gap(
+    log_loss: ArrayLike, X: ArrayLike, y: ArrayLike, *, depth: int, remainder: float = 0.0
+) -> Float[np.ndarray, " t"]:
+    r"""Return how far below its limit the normalized margin of a deep linear network lies.
+
+    .. math:: 1 - \frac{\bar\gamma L^{L/2}}{\gamma} \simeq \tfrac12\Big(\sum_i m_i\Big)\,
+        s^{-2/L} + \frac{1}{\gamma s}\sum_n p_n\log\frac{\max p}{p_n}, \qquad
+        s = \frac{\log 1/\mathcal L}{\gamma}
+
+    with :math:`m_i = \lim\|W_i\|_F^2 - \|W_i\|_2^2`, what is left in layer i beside its growing
+    singular value. It is our own: with s the norm of the predictor, balancedness leaves
+    :math:`\|\theta\|^2 = L s^{2/L} + \sum_i m_i + O(s^{-2/L})`, which is the first term; the
+    second is that of a linear predictor (`separation_constants`), at the same loss. Hence the slope
+    −2/L of the gap in log(1/𝓛), for L ≥ 3 and hidden layers wider than one neuron; where
+    :math:`m_i = 0`, and for L = 1, the slope is −1.
+
+    Parameters
+    ----------
+    log_loss
+        log 𝓛 < 0 of the summed exponential loss, (t,).
+    X, y
+        The problem: X (n, d), labels y (n,) of ±1, separable through the origin, whose support
+        vectors span ℝᵈ and have positive multipliers.
+    depth
+        L ≥ 1.
+    remainder
+        Σmᵢ ≥ 0. It depends on the start by way of the whole path: measure it on the network.
+
+    Returns
+    -------
+    Float[np.ndarray, "t"]
+        The two leading terms of the relative gap.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range, `max_margin` refuses the problem, or its support vectors
+        are not as said.
+
+    Examples
+    --------
+    >>> toy = [[3, -1], [1, 2], [4, 4]], [1, 1, 1]
+    >>> deep_linear_gap([-1e3, -1e6], *toy, depth=4, remainder=2.0).round(6)
+    array([0.044311, 0.001394])
+    """
+    v = -vector("log_loss", log_loss)
+    if np.any(v <= 0):
+        raise ValueError(
+            f"log_loss must be below 0, got {-v.min():g}; the expansion is for losses near 0"
+        )
+    depth = count("depth", depth)
+    remainder = real("remainder", remainder)
+    if remainder < 0:
+        raise ValueError(
+            f"remainder must be at least 0, got {remainder:g}; it is a sum of squared singular "
+            "values"
+        )
+    X, y = regression_problem(X, y)
+    constants = separation_constants(X, y)
+    rank = int(np.linalg.matrix_rank(X[constants.support]))
+    if rank < X.shape[1] or constants.reason:
+        raise ValueError(
+            f"X and y must have support vectors that span all {X.shape[1]} dimensions, with "
+            f"multipliers above 0, got {constants.support.size} of rank {rank}; off their span the "
+            "gap depends on the start: use fewer features or more samples"
+        )
+    size = v / constants.margin
+    return np.asarray(remainder / 2 * size ** (-2 / depth) + constants.margin_gap / v)
 
 
 def diagonal_margin(X: ArrayLike, y: ArrayLike) -> float:

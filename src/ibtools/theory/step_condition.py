@@ -145,7 +145,7 @@ def two_layer_bounds(X: ArrayLike, *, power: int = 2) -> SphereBounds:
 def log_descent_step_bound(
     log_loss: float,
     *,
-    order: float | int,
+    order: int,
     initial_log_loss: float,
     initial_modified_margin: float,
     initial_norm: float,
@@ -205,9 +205,7 @@ def log_descent_step_bound(
     3.0
     """
     log_loss = real("log_loss", log_loss)
-    order = positive("order", order)
-    if order < 1:
-        raise ValueError(f"order must be at least 1, got {order:g}; no smooth model has less")
+    order = count("order", order)
     initial = real("initial_log_loss", initial_log_loss)
     if initial >= 0:
         raise ValueError(
@@ -239,7 +237,7 @@ def log_descent_step_bound(
 def descent_step_bound(
     log_loss: float,
     *,
-    order: float | int,
+    order: int,
     initial_log_loss: float,
     initial_modified_margin: float,
     initial_norm: float,

@@ -1,0 +1,256 @@
+"""Largest margins: reference digits, certificates made here, laws of scaling, decided answers."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+from sklearn.datasets import load_digits
+
+from ibtools.theory.interpolation import AccuracyWarning
+from ibtools.theory.max_margin import max_margin
+
+TOY = np.array([[3.0, -1.0], [1.0, 2.0], [4.0, 4.0]])
+ONES = np.ones(3)
+seeds = st.integers(0, 10_000)
+norms = st.sampled_from(["l2", "l1"])
+DUAL = {"l2": 2, "l1": np.inf}
+ORDER = {"l2": 2, "l1": 1}
+
+
+def digits(first: int, second: int) -> tuple[np.ndarray, np.ndarray]:
+    table = load_digits()
+    chosen = (table.target == first) | (table.target == second)
+    return table.data[chosen] / 16, np.where(table.target[chosen] == second, 1.0, -1.0)
+
+
+def separable(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    n, d = rng.integers(1, 25), rng.integers(1, 10)
+    X = rng.normal(size=(n, d))
+    y = np.where(X @ rng.normal(size=d) >= 0, 1.0, -1.0)
+    return X, y
+
+
+def test_toy_a() -> None:
+    found = max_margin(TOY, ONES)
+    assert found.margin == pytest.approx(7 / 13**0.5, rel=1e-15)
+    np.testing.assert_allclose(found.w, [3 / 7, 2 / 7], rtol=1e-14)
+    np.testing.assert_allclose(found.direction, np.array([3, 2]) / 13**0.5, rtol=1e-14)
+    np.testing.assert_allclose(found.multipliers, np.array([4, 9, 0]) / 49, rtol=1e-14)
+    np.testing.assert_array_equal(found.support, [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("pair", "norm", "margin", "support"),
+    [
+        ((3, 8), "l2", 0.207440406931, 29),
+        ((0, 1), "l2", 0.584944998135, 16),
+        ((3, 8), "l1", 0.043421807135, 23),
+    ],
+)
+def test_digits(pair: tuple[int, int], norm: str, margin: float, support: int) -> None:
+    found = max_margin(*digits(*pair), norm=norm)
+    assert found.margin == pytest.approx(margin, abs=5e-13)
+    assert found.support.size == support == np.sum(found.multipliers > 0)
+    assert found.duality_gap < 1e-13
+
+
+def test_the_l1_toy() -> None:
+    Z = np.array([[2, 1, 0.2], [1, 2, 0.2]])
+    found = max_margin(Z, [1, 1], norm="l1")
+    assert found.margin == pytest.approx(1.5, rel=1e-15)
+    np.testing.assert_allclose(found.direction, [0.5, 0.5, 0], atol=1e-15)
+    other = max_margin(Z, [1, 1]).direction
+    assert (Z @ other).min() / np.abs(other).sum() == pytest.approx(1.41875, rel=1e-14)
+
+
+@given(seeds, norms)
+def test_margin_is_attained_and_no_other_is_larger(seed: int, norm: str) -> None:
+    # Both bounds are computed here, from the definition: together they prove the margin.
+    X, y = separable(seed)
+    found = max_margin(X, y, norm=norm)
+    Z = y[:, None] * X
+    assert np.linalg.norm(found.direction, ORDER[norm]) == pytest.approx(1, rel=1e-14)
+    assert (Z @ found.direction).min() == pytest.approx(found.margin, rel=1e-12)
+    assert found.multipliers.min() >= 0
+    p = found.multipliers / found.multipliers.sum()
+    assert np.linalg.norm(p @ Z, DUAL[norm]) == pytest.approx(found.margin, rel=1e-12)
+
+
+@given(seeds, norms)
+def test_normal_solution_satisfies_its_conditions(seed: int, norm: str) -> None:
+    X, y = separable(seed)
+    found = max_margin(X, y, norm=norm)
+    Z, size = y[:, None] * X, np.linalg.norm(found.w, ORDER[norm])
+    margins = Z @ found.w
+    assert margins.min() == pytest.approx(1, rel=1e-12)
+    assert size == pytest.approx(1 / found.margin, rel=1e-12)
+    assert found.multipliers.sum() == pytest.approx(1 / found.margin**2, rel=1e-11)
+    # ∂(½‖w‖²) = ‖w‖ ∂‖w‖: its elements have dual norm ‖w‖ and product ‖w‖² with w.
+    force = found.multipliers @ Z
+    assert np.linalg.norm(force, DUAL[norm]) == pytest.approx(size, rel=1e-11)
+    assert force @ found.w == pytest.approx(size**2, rel=1e-11)
+    assert set(np.flatnonzero(found.multipliers)) <= set(found.support)
+    np.testing.assert_allclose(margins[found.support], 1, rtol=1e-9)
+
+
+def test_agrees_with_a_general_solver() -> None:
+    X, y = separable(8)
+    Z = y[:, None] * X
+    answer = minimize(
+        lambda w: 0.5 * w @ w,
+        np.linalg.lstsq(Z, np.ones(len(Z)), rcond=None)[0],
+        jac=lambda w: w,
+        constraints={"type": "ineq", "fun": lambda w: Z @ w - 1, "jac": lambda w: Z},
+        method="SLSQP",
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    assert answer.success
+    np.testing.assert_allclose(max_margin(X, y).w, answer.x, atol=1e-5 * abs(answer.x).max())
+
+
+@given(seeds, norms, st.floats(-100, 100))
+def test_margin_scales_with_the_data(seed: int, norm: str, exponent: float) -> None:
+    X, y = separable(seed)
+    scale = 10.0**exponent
+    one, other = max_margin(X, y, norm=norm), max_margin(scale * X, y, norm=norm)
+    assert other.margin == pytest.approx(scale * one.margin, rel=1e-11)
+    size = np.abs(one.direction).max()
+    np.testing.assert_allclose(other.direction, one.direction, atol=1e-9 * size)
+    np.testing.assert_allclose(other.w * scale, one.w, atol=1e-9 * np.abs(one.w).max())
+
+
+@given(seeds, norms, seeds)
+def test_labels_order_and_duplicates_do_not_matter(seed: int, norm: str, other: int) -> None:
+    X, y = separable(seed)
+    one = max_margin(X, y, norm=norm)
+    rng = np.random.default_rng(other)
+    order = rng.integers(0, len(y), size=2 * len(y))
+    order = np.concatenate([order, np.arange(len(y))])
+    sign = rng.choice([-1.0, 1.0], size=len(order))
+    again = max_margin(sign[:, None] * X[order], sign * y[order], norm=norm)
+    assert again.margin == pytest.approx(one.margin, rel=1e-12)
+
+
+@given(seeds)
+def test_more_samples_never_raise_the_margin(seed: int) -> None:
+    X, y = separable(seed)
+    assume(len(y) > 1)
+    for norm in ("l2", "l1"):
+        whole, part = max_margin(X, y, norm=norm), max_margin(X[1:], y[1:], norm=norm)
+        assert whole.margin <= part.margin * (1 + 1e-12)
+
+
+def test_one_dimension_and_one_class() -> None:
+    for norm in ("l2", "l1"):
+        found = max_margin([[2.0], [-3.0], [5.0]], [1, -1, 1], norm=norm)
+        assert found.margin == 2
+        np.testing.assert_array_equal(found.direction, [1])
+        found = max_margin([[0.0, -4.0]], [-1], norm=norm)
+        np.testing.assert_array_equal(found.direction, [0, 1])
+        np.testing.assert_array_equal(found.support, [0])
+
+
+def test_a_thin_wedge() -> None:
+    # γ = s exactly, ever nearer to what cannot be separated.
+    for s in (1e-3, 1e-6, 1e-9, 1e-11):
+        for norm in ("l2", "l1"):
+            found = max_margin([[1.0, s], [-1.0, s]], [1, 1], norm=norm)
+            assert found.margin == pytest.approx(s, rel=1e-14)
+            np.testing.assert_allclose(found.direction, [0, 1], atol=1e-14)
+
+
+def test_not_unique_l1_solutions_have_one_margin() -> None:
+    found = max_margin([[1.0, 1.0]], [1], norm="l1")
+    assert found.margin == 1
+    np.testing.assert_array_equal(np.sort(found.direction), [0, 1])
+
+
+def test_many_samples_are_solved_a_few_at_a_time() -> None:
+    # More rows than the first working set; certified in exact arithmetic on the support.
+    rng = np.random.default_rng(3)
+    Z = rng.integers(-9, 10, size=(4000, 4)).astype(float)
+    Z = Z[Z @ [4, 3, 2, 1] > 6]
+    found = max_margin(Z, np.ones(len(Z)))
+    p = [Fraction(float(a)) for a in found.multipliers]
+    point = [sum(a * Fraction(float(z)) for a, z in zip(p, column, strict=True)) for column in Z.T]
+    bound = float(sum(c * c for c in point) / sum(p) ** 2) ** 0.5
+    assert (Z @ found.direction).min() == pytest.approx(bound, rel=1e-14)
+
+
+@pytest.mark.parametrize("norm", ["l2", "l1"])
+@pytest.mark.parametrize(
+    "Z",
+    [
+        [[1.0, 0.0], [-1.0, 0.0]],
+        [[0.0, 0.0], [1.0, 0.0]],
+        [[0.0, 0.0]],
+        [[1.0, 2.0], [-1.0, 2.0], [0.0, -1.0]],
+        [[1.0], [-1.0]],
+        [[1.0, 1e-13], [-1.0, 1e-13]],
+        [[0.1, 0.7], [0.3, -0.9], [-0.7, 0.1]],
+    ],
+)
+def test_what_cannot_be_separated(Z: list, norm: str) -> None:
+    with pytest.raises(ValueError, match="append a constant column"):
+        max_margin(Z, np.ones(len(Z)), norm=norm)
+
+
+@given(seeds)
+def test_random_labels_are_separated_or_refused(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(12, 3)), rng.choice([-1.0, 1.0], size=12)
+    for norm in ("l2", "l1"):
+        try:
+            found = max_margin(X, y, norm=norm)
+        except ValueError:
+            # Farkas: then 0 is a convex combination of the samples.
+            Z = y[:, None] * X
+            answer = minimize(
+                lambda p, Z=Z: 0.5 * np.sum((p @ Z) ** 2), np.full(12, 1 / 12),
+                bounds=[(0, 1)] * 12, constraints={"type": "eq", "fun": lambda p: p.sum() - 1},
+                method="SLSQP", options={"ftol": 1e-14, "maxiter": 500},
+            )  # fmt: skip
+            assert np.linalg.norm(answer.x @ Z) < 1e-4
+        else:
+            assert (y * (X @ found.direction)).min() > 0
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(
+    ("X", "y", "norm", "error", "words"),
+    [
+        ([[1.0]], [2.0], "l2", ValueError, "labels 1 and -1"),
+        ([[1.0]], [0.0], "l2", ValueError, "numpy.where"),
+        ([[1.0]], [1.0, 1.0], "l2", ValueError, "same number of rows"),
+        ([[np.nan]], [1.0], "l2", ValueError, "finite"),
+        ([[1.0]], [np.inf], "l2", ValueError, "finite"),
+        (np.empty((0, 2)), [], "l2", ValueError, "empty"),
+        ([1.0, 2.0], [1.0], "l2", ValueError, "2 axis"),
+        ([[1.0]], [1.0], "l3", ValueError, "norm must be one of"),
+        ([["a"]], [1.0], "l2", TypeError, "real numbers"),
+        ([[1e200]], [1.0], "l2", ValueError, "rescale"),
+        ([[1e-200]], [1.0], "l1", ValueError, "rescale"),
+    ],
+)
+def test_bad_input(X: list, y: list, norm: str, error: type, words: str) -> None:
+    with pytest.raises(error, match=words):
+        max_margin(X, y, norm=norm)
+
+
+def test_a_missed_accuracy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ibtools.theory.max_margin as module
+
+    exact = module._least_norm
+
+    def blunt(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        w, p = exact(Z)
+        return w * [1, 1 + 1e-6], p
+
+    monkeypatch.setattr(module, "_least_norm", blunt)
+    with pytest.warns(AccuracyWarning, match="duality gap is"):
+        found = max_margin(TOY, ONES)
+    assert found.margin == pytest.approx(7 / 13**0.5, rel=1e-5)
