@@ -136,6 +136,20 @@ def test_the_formula(
     assert found == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("order", [1, 2, 3, 5])
+@pytest.mark.parametrize("share", [0.5, 0.99, 1.01, 1.5, 3.0])
+def test_the_formula_on_both_sides_of_its_switch(order: int, share: float) -> None:
+    # κ switches at log 1/𝓛 = 2 − 2/L.
+    log_loss = -share * (2 - 2 / order) - (order == 1) * share
+    B = SphereBounds(0.5, 0.7, 2.0)
+    found = descent_step_bound(
+        log_loss, order=order, initial_log_loss=log_loss / 2, initial_modified_margin=0.2,
+        initial_norm=1.5, bounds=B,
+    )  # fmt: skip
+    expected = literal(math.exp(log_loss), order, math.exp(log_loss / 2), 0.2, 1.5, B)
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
 def test_the_bound_goes_below_the_smallest_float() -> None:
     B = polynomial_bounds(1.0, order=2)
     start = {"initial_log_loss": -3.0, "initial_modified_margin": 0.1, "initial_norm": 5.0}
