@@ -406,14 +406,15 @@ def signed_rank_constants(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> Float
 def first_step_slack(net: TwoLayerNet, X: ArrayLike, y: ArrayLike, *, step: float) -> float:
     r"""Return by how much the first step of descent is sure to bring about the labels' pattern.
 
-    That step moves the input of a neuron at sample i towards its right side by at least
+    That step moves the input of neuron r at sample i towards its right side by at least
 
-    .. math:: \frac{\eta}{nm}\Big(\gamma g_i\|x_i\|^2
-        - \sum_{k\ne i} g_k |\langle x_i, x_k\rangle|\Big),
+    .. math:: \frac{\eta}{nm}\Big(c_{ri}\,g_i\|x_i\|^2
+        - \sum_{k\ne i} c_{rk}\,g_k\,|\langle x_i, x_k\rangle|\Big),
 
-    g = −ℓ′ of the margins (logistic), which are ½ at a small start. The pattern is right after it
-    if this exceeds every |⟨w, xᵢ⟩| of the start: the start must be small, the step not too small,
-    and the data nearly orthogonal.
+    with the slopes c at the start and g = −ℓ′ of its margins (logistic), ½ where the start is
+    small. The pattern is right after the step if this exceeds |⟨w, xᵢ⟩| wherever the start is on
+    the wrong side: for a small start, a step that is not too small, and nearly orthogonal data. On
+    orthogonal data the condition is necessary, too.
 
     Parameters
     ----------
@@ -427,9 +428,9 @@ def first_step_slack(net: TwoLayerNet, X: ArrayLike, y: ArrayLike, *, step: floa
     Returns
     -------
     float
-        The smallest difference of the two sides over neurons and samples, relative to the move of
-        the sample by itself, :math:`\frac{\eta}{nm}\gamma g_i\|x_i\|^2`: at most 1. Above 0 the
-        pattern is right after one step; at 0 or below nothing follows.
+        How far beyond 0 on its right side an input is sure to be, relative to what its own sample
+        moves it by; the smallest over all. Above 0 the pattern is right after one step; below 0
+        nothing follows on data that are not orthogonal.
 
     Raises
     ------
@@ -445,17 +446,18 @@ def first_step_slack(net: TwoLayerNet, X: ArrayLike, y: ArrayLike, *, step: floa
     """
     X, y = signed_problem(X, y, columns=net.W.shape[1])
     _need_leaky(net.slope)
-    gram = X @ X.T
-    squares = np.diag(gram)
+    gram = np.abs(X @ X.T)
+    squares = np.diag(gram).copy()
     if not squares.all():
         raise ValueError(f"X must have no zero rows, got one at {int(squares.argmin())}; drop it")
     inputs = net.W @ X.T
-    outputs = (net.signs / net.m) @ np.where(inputs >= 0, inputs, net.slope * inputs)
-    pull = np.exp(-np.logaddexp(0.0, y * outputs))
-    alone = net.slope * pull * squares
-    others = np.abs(gram) @ pull - pull * squares
+    slopes = np.where(inputs >= 0, 1.0, net.slope)
+    pull = np.exp(-np.logaddexp(0.0, y * ((net.signs / net.m) @ (slopes * inputs))))
+    np.fill_diagonal(gram, 0.0)
+    alone = slopes * (pull * squares)
     unit = positive("step", step) / (len(y) * net.m)
-    return float(((unit * (alone - others) - np.abs(inputs).max(axis=0)) / (unit * alone)).min())
+    moved = unit * (alone - (slopes * pull) @ gram)
+    return float(((np.outer(net.signs, y) * inputs + moved) / (unit * alone)).min())
 
 
 def consistency_statistic(*, n: int, d: int, slope: float) -> float:

@@ -398,4 +398,4 @@ def log_loss_terms(
 def log_sum(terms: Float[np.ndarray, "*batch n"]) -> Float[np.ndarray, "*batch"]:
     """Return log Σ exp over the last axis."""
     largest = terms.max(axis=-1)
-    return largest + np.log(np.exp(terms - largest[..., None]).sum(axis=-1))
+    return np.asarray(largest + np.log(np.exp(terms - largest[..., None]).sum(axis=-1)))

@@ -74,6 +74,7 @@ class TwoLayerRun:
     method: str
     _start: TwoLayerNet = field(repr=False)
     _X: Float[np.ndarray, "n d"] = field(repr=False)
+    _y: Float[np.ndarray, " n"] = field(repr=False)
     _positions: tuple[Float[np.ndarray, "rows _"] | None, ...] = field(repr=False)
     _state: State = field(repr=False)
 
@@ -401,7 +402,7 @@ def _train(
         nets, X, y, step=step, loss=options.loss, schedule=options.schedule, target=options.target
     )
     if old is not None:
-        _take_up(descent, nets, X, old, method)
+        _take_up(descent, nets, X, y, old, method)
     done = int(descent.state.steps.max())
     taken = [(descent.snapshot(), descent.state.position)]
     interrupted = False
@@ -431,7 +432,9 @@ def _train(
         snapshots = [_entry(Snapshot, snapshot, i) for snapshot, _ in taken]
         state = _entry(State, descent.state, i)
         before = None if old is None else old[i]
-        run = _run_of(net, X[i], snapshots, positions, state, options, method, interrupted, before)
+        run = _run_of(
+            net, X[i], y[i], snapshots, positions, state, options, method, interrupted, before
+        )
         runs.append(run)
     _warn(runs)
     return runs
@@ -448,6 +451,7 @@ def _entry(kind: type[Parts], parts: Parts, i: int) -> Parts:
 def _run_of(
     net: TwoLayerNet,
     X: np.ndarray,
+    y: np.ndarray,
     snapshots: list[Snapshot],
     positions: list[np.ndarray | None],
     state: State,
@@ -513,6 +517,7 @@ def _run_of(
         method=method,
         _start=net,
         _X=X,
+        _y=y,
         _positions=tuple(positions),
         _state=state,
     )
@@ -526,16 +531,18 @@ def _take_up(
     descent: "GramDescent | WeightDescent",
     nets: list[TwoLayerNet],
     X: list[np.ndarray],
+    y: list[np.ndarray],
     old: list[TwoLayerRun],
     method: str,
 ) -> None:
     """Put the descent where the old runs ended, if they are runs of the same networks and data."""
-    for net, data, run in zip(nets, X, old, strict=True):
+    for net, data, labels, run in zip(nets, X, y, old, strict=True):
         same = (
             run.method == method
             and np.array_equal(run._start.W, net.W)
             and run._start.slope == net.slope
             and np.array_equal(run._X, data)
+            and np.array_equal(run._y, labels)
         )
         if not same:
             raise ValueError(

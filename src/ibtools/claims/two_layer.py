@@ -1,0 +1,475 @@
+"""Claims of the chapter on two-layer ReLU and leaky ReLU networks and nearly orthogonal data."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import brentq
+
+from ibtools.claims.claim import Comparison, claim, is_worse, relative
+from ibtools.data import nearly_orthogonal
+from ibtools.models.two_layer import TwoLayerNet
+from ibtools.theory.two_layer import (
+    balanced_stable_rank,
+    first_step_slack,
+    relu_rank_bound,
+    signed_rank_constants,
+    sliding_limit,
+    two_layer_limit,
+    wide_relu_stable_rank,
+)
+from ibtools.trainers.two_layer import TwoLayerRun, train_two_layer, train_two_layer_batch
+
+_KOU = "Kou, Chen and Gu 2023"
+
+
+def _gaussian(
+    *, n: int, d: int, m: int, slope: float, scale: float = 1e-3, seed: int
+) -> tuple[TwoLayerNet, Float[np.ndarray, "n d"], Float[np.ndarray, " n"], float]:
+    """Return a network, nearly orthogonal data, and the step at which log L falls by about ½."""
+    X, y = nearly_orthogonal(n=n, d=d, seed=seed)
+    net = TwoLayerNet.initialize(m=m, d=d, slope=slope, scale=scale, seed=seed)
+    return net, X, y, n * m / (2 * d)
+
+
+def _orthogonal(
+    *, n: int, d: int, sizes: Float[np.ndarray, " n"], seed: int
+) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
+    """Return orthogonal samples of given norms, the first half labelled 1, the rest −1."""
+    basis = np.linalg.qr(np.random.default_rng(seed).standard_normal((d, n)))[0]
+    return sizes[:, None] * basis.T, np.repeat([1.0, -1.0], n // 2)
+
+
+def _apart(W: Float[np.ndarray, "rows d"], other: Float[np.ndarray, "rows d"]) -> float:
+    """Return the distance of two directions."""
+    return float(np.linalg.norm(W / np.linalg.norm(W) - other / np.linalg.norm(other)))
+
+
+def _late_run(slope: float = 0.3) -> tuple[TwoLayerRun, Float[np.ndarray, "n d"], np.ndarray]:
+    net, X, y, step = _gaussian(n=20, d=2000, m=10, slope=slope, seed=0)
+    return train_two_layer(net, X, y, step=step, steps=10_000, schedule="loss_based"), X, y
+
+
+@claim(
+    "two_layer.limit-direction",
+    title="The limit direction, rank one for either sign",
+    source=f"{_KOU}; in closed form this book",
+    statement="On nearly orthogonal data, from a small start, all rows of W₊ tend to the direction "
+    "of v₊ and all rows of W₋ to that of v₋, which one linear system Kα = 1 gives.",
+)
+def limit_direction() -> Comparison:
+    """Compare W of gradient descent, at log τ near 5000, with the rank-one directions."""
+    run, X, y = _late_run()
+    limit = two_layer_limit(run.net_at(0), X, y)
+    return Comparison(
+        "normalized margin",
+        limit.margin,
+        float(run.normalized_margin[-1]),
+        _apart(run.net.W, limit.W),
+        "distance of the two directions, which is of order 1/log τ",
+        2e-4,
+    )
+
+
+@claim(
+    "two_layer.equal-margins",
+    title="All margins become equal",
+    source=f"{_KOU}; the constant this book",
+    statement="The gap between the largest and the smallest margin tends to log(max α/min α), "
+    "while margins grow like log τ: normalized margins become equal at the rate 1/log τ.",
+)
+def equal_margins() -> Comparison:
+    """Compare the gap of unnormalized margins with that of the multipliers."""
+    run, X, y = _late_run()
+    predicted = two_layer_limit(run.net_at(0), X, y).margin_gap()
+    margins = run.normalized_margins[-1] * run.norm[-1]
+    measured = float(margins.max() - margins.min())
+    return Comparison(
+        "max q − min q",
+        predicted,
+        measured,
+        abs(measured - predicted) / predicted,
+        "relative difference",
+        1e-8,
+    )
+
+
+@claim(
+    "two_layer.signed-rank-rate",
+    title="The stable ranks of W₊ and W₋ tend to 1 like 1/log²τ",
+    source=f"{_KOU}; the constants this book",
+    statement="(sr(W±) − 1)‖W±‖² tends to a constant that the first few steps settle: the part of "
+    "the rows that is off their mean never changes again.",
+)
+def signed_rank_rate() -> Comparison:
+    """Predict the late stable ranks from the weights right after the pattern formed."""
+    run, X, y = _late_run()
+    formed = int(np.searchsorted(run.steps, run.last_switch[-1]))
+    predicted = signed_rank_constants(run.net_at(formed), X, y)
+    sizes = [np.sum(run.net.W_plus**2), np.sum(run.net.W_minus**2)]
+    measured = (run.stable_rank_signed[-1] - 1) * sizes
+    return Comparison(
+        "(sr(W₊) − 1)‖W₊‖²",
+        float(predicted[0]),
+        float(measured[0]),
+        relative(measured - predicted, predicted),
+        "relative distance, both signs",
+        1e-4,
+    )
+
+
+@claim(
+    "two_layer.whole-rank",
+    title="The whole W does not become rank one",
+    source="this book",
+    statement="On orthogonal samples of equal norm, as many of either label, the stable rank of W "
+    "tends to 2(1 + γ²)/(1 + γ)².",
+)
+def whole_rank() -> Comparison:
+    """Compare the limits of five slopes, trained together, with the formula."""
+    slopes = np.array([0.05, 0.1, 0.3, 0.5, 0.9])
+    X, y = _orthogonal(n=10, d=60, sizes=np.full(10, 2.0), seed=1)
+    nets = [TwoLayerNet.initialize(m=8, d=60, slope=s, scale=1e-5, seed=2) for s in slopes]
+    runs = train_two_layer_batch(nets, X, y, step=10.0, steps=20_000, schedule="loss_based")
+    measured = runs.last("stable_rank")
+    predicted = np.array([balanced_stable_rank(slope) for slope in slopes])
+    worst = int(np.abs(measured - predicted).argmax())
+    return Comparison(
+        "sr(W)",
+        float(predicted[worst]),
+        float(measured[worst]),
+        float(np.abs(measured - predicted).max()),
+        "largest difference, 5 slopes from 0.05 to 0.9",
+        1e-4,
+    )
+
+
+@claim(
+    "two_layer.whole-rank-any-data",
+    title="… on any nearly orthogonal data",
+    source="this book",
+    statement="The stable rank of W tends to that of the matrix with m rows v₊ and m rows v₋.",
+)
+def whole_rank_any_data() -> Comparison:
+    """Compare on Gaussian data; the approach is of order 1/log τ."""
+    run, X, y = _late_run()
+    predicted = two_layer_limit(run.net_at(0), X, y).stable_rank
+    measured = float(run.stable_rank[-1])
+    return Comparison("sr(W)", predicted, measured, abs(measured - predicted), "difference", 5e-5)
+
+
+@claim(
+    "two_layer.loss-constant",
+    title="The loss of a constant step: t·L → (m/η)Σα",
+    source=f"rate: {_KOU}; the constant this book",
+    statement="With a constant step η the mean loss L after t steps has t·L → (m/η)Σα = 1/(ηγ̄²).",
+)
+def loss_constant() -> Comparison:
+    """Compare t·L after 20 000 steps with the multipliers."""
+    net, X, y, step = _gaussian(n=10, d=800, m=10, slope=0.3, seed=1)
+    step *= 4
+    run = train_two_layer(net, X, y, step=step, steps=20_000)
+    predicted = two_layer_limit(net, X, y).loss_time() / step
+    measured = float(np.exp(run.log_loss[-1])) / len(y) * int(run.steps[-1])
+    return Comparison(
+        "t·L",
+        predicted,
+        measured,
+        abs(measured - predicted) / predicted,
+        "relative difference, after 20 000 steps",
+        1e-3,
+    )
+
+
+@claim(
+    "two_layer.loss-rate",
+    title="The loss falls like 1/t",
+    source=_KOU,
+    statement="The training loss of gradient descent with a constant step is O(1/t): leaky ReLU "
+    "and ReLU.",
+)
+def loss_rate() -> Comparison:
+    """Fit the power of t between 2 000 and 20 000 steps, for both activations."""
+    worst, shown = -1.0, np.nan
+    for slope in (0.3, 0.0):
+        net, X, y, step = _gaussian(n=10, d=800, m=10, slope=slope, seed=1)
+        run = train_two_layer(net, X, y, step=step, steps=20_000)
+        early = int(np.searchsorted(run.steps, 2000))
+        power = float(
+            (run.log_loss[-1] - run.log_loss[early]) / (run.log_time[-1] - run.log_time[early])
+        )
+        if is_worse(abs(power + 1), worst):
+            worst, shown = abs(power + 1), power
+    return Comparison("power of t", -1.0, shown, worst, "difference, worse of two", 0.01)
+
+
+@claim(
+    "two_layer.log-domain-loss",
+    title="The same when steps grow with 1/L",
+    source="this book",
+    statement="With steps η/L every step takes the factor exp(−ηγ̄²) off the loss, so L·τ tends to "
+    "η/(exp(ηγ̄²) − 1).",
+)
+def log_domain_loss() -> Comparison:
+    """Compare L·τ at a loss of about e⁻¹⁰⁰⁰⁰."""
+    net, X, y, step = _gaussian(n=20, d=2000, m=10, slope=0.3, seed=0)
+    run = train_two_layer(net, X, y, step=step, steps=20_000, schedule="loss_based")
+    predicted = two_layer_limit(net, X, y).loss_time(schedule="loss_based", step=step)
+    measured = float(np.exp(run.log_loss[-1] - np.log(len(y)) + run.log_time[-1]))
+    return Comparison(
+        "L·τ",
+        predicted,
+        measured,
+        abs(measured - predicted) / predicted,
+        f"relative difference, at log L = {run.log_loss[-1]:.0f}",
+        1e-8,
+    )
+
+
+@claim(
+    "two_layer.linear-boundary",
+    title="The decision boundary becomes a hyperplane",
+    source="this book; after Kou, Chen and Gu 2023",
+    statement="f(x) > 0 where ⟨v₊ − v₋, x⟩ > 0: on that hyperplane f vanishes.",
+)
+def linear_boundary() -> Comparison:
+    """Evaluate the trained network on 500 random points of the predicted hyperplane."""
+    run, X, y = _late_run()
+    limit = two_layer_limit(run.net_at(0), X, y)
+    normal = limit.v_plus - limit.v_minus
+    points = np.random.default_rng(5).standard_normal((500, X.shape[1]))
+    on_plane = points - np.outer(points @ normal, normal) / (normal @ normal)
+    typical = float(np.abs(run.net.predict(points)).mean())
+    measured = float(np.abs(run.net.predict(on_plane)).max()) / typical
+    return Comparison(
+        "largest |f| on the hyperplane, over a typical |f| off it",
+        0.0,
+        measured,
+        measured,
+        "the same; it is of order 1/log τ",
+        1e-3,
+    )
+
+
+@claim(
+    "two_layer.relu-limit",
+    title="ReLU on orthogonal data: the start decides",
+    source="this book; after Kou, Chen and Gu 2023",
+    statement="A ReLU neuron stays active on the samples of its sign on which it starts active, "
+    "and dies on all others; then αᵢ = 1/(βᵢ‖xᵢ‖²), βᵢ the active share of a sample's neurons.",
+)
+def relu_limit() -> Comparison:
+    """Compare directions and t·L of ReLU networks on orthogonal data of unequal norms."""
+    X, y = _orthogonal(n=12, d=100, sizes=np.linspace(1, 2, 12), seed=3)
+    net = TwoLayerNet.initialize(m=20, d=100, slope=0.0, scale=1e-3, seed=2)
+    limit = two_layer_limit(net, X, y)
+    late = train_two_layer(net, X, y, step=40.0, steps=40_000, schedule="loss_based")
+    plain = train_two_layer(net, X, y, step=300.0, steps=20_000)
+    measured = float(np.exp(plain.log_loss[-1])) / len(y) * int(plain.steps[-1])
+    predicted = limit.loss_time() / 300.0
+    error = max(_apart(late.net.W, limit.W), abs(measured - predicted) / predicted)
+    return Comparison(
+        "t·L", predicted, measured, error, "worse of t·L, relative, and the direction", 1e-3
+    )
+
+
+@claim(
+    "two_layer.relu-rank-bound",
+    title="ReLU: stable ranks stay below a constant",
+    source=f"{_KOU}; this constant is the book's",
+    statement="On orthogonal data sr(W±) ends at most at the mean of 1/β over the samples of that "
+    "sign, weighted by 1/‖x‖²: about 2, however many samples there are.",
+)
+def relu_rank_bound_holds() -> Comparison:
+    """Train 12 networks on 40 samples each and compare with the bound from their starts."""
+    X, y = _orthogonal(n=40, d=100, sizes=np.linspace(1, 2, 40), seed=4)
+    nets = [TwoLayerNet.initialize(m=25, d=100, slope=0.0, scale=1e-3, seed=s) for s in range(12)]
+    runs = train_two_layer_batch(
+        nets, X, y, step=100.0, steps=3000, schedule="loss_based", records=2
+    )
+    measured = runs.last("stable_rank_signed")
+    weights = 1 / np.sum(X**2, axis=1)
+    bounds = np.empty_like(measured)
+    for k, net in enumerate(nets):
+        inputs = net.W @ X.T
+        for column, sign in enumerate((1, -1)):
+            shares = (inputs[net.signs == sign][:, y == sign] >= 0).mean(axis=0)
+            bounds[k, column] = relu_rank_bound(shares, weights[y == sign])
+    excess = measured / bounds - 1
+    tightest = np.unravel_index(excess.argmax(), excess.shape)
+    return Comparison(
+        "sr(W±), the tightest of 24, and its bound",
+        float(bounds[tightest]),
+        float(measured[tightest]),
+        max(0.0, float(excess.max())) if np.isfinite(excess).all() else np.nan,
+        "largest relative excess over the bound",
+        1e-6,
+    )
+
+
+@claim(
+    "two_layer.relu-wide",
+    title="ReLU with many neurons: 2n₊/(n₊ + 1)",
+    source="this book",
+    statement="For many neurons, sr(W±) tends to 2n±/(n± + 1) on orthogonal samples of equal norm.",
+)
+def relu_wide() -> Comparison:
+    """Train 1000 neurons of either sign on 12 samples."""
+    X, y = _orthogonal(n=12, d=60, sizes=np.full(12, 3.0), seed=3)
+    m = 1000
+    net = TwoLayerNet.initialize(m=m, d=60, slope=0.0, scale=1e-5, seed=0)
+    run = train_two_layer(net, X, y, step=m * 12 / 9, steps=500, schedule="loss_based", records=1)
+    predicted = wide_relu_stable_rank(6)
+    measured = float(run.stable_rank_signed[-1].mean())
+    return Comparison(
+        "sr(W±), mean of both",
+        predicted,
+        measured,
+        abs(measured - predicted) / predicted,
+        "relative difference, of order 1/√m; m = 1000",
+        0.02,
+    )
+
+
+def _cosine_problem(
+    *, d: int, slope: float
+) -> tuple[TwoLayerNet, Float[np.ndarray, "8 d"], Float[np.ndarray, "8"]]:
+    """Return data and a start written down by cosines and sines, that anyone can reproduce."""
+    i, k = np.arange(8)[:, None], np.arange(d)
+    X = np.cos(0.9 * (i + 1) * (k + 1) + 0.13 * (i + 1) ** 2 * (k + 1) ** 1.5)
+    order = np.arange(1, 20 * d + 1)
+    W = 1e-3 * np.sin(0.7 * order**2 + 0.3 * order).reshape(20, d)
+    return TwoLayerNet(W, slope=slope), X, np.repeat([1.0, -1.0], 4)
+
+
+@claim(
+    "two_layer.inconsistent",
+    title="Where the pattern is inconsistent the closed form fails",
+    source="this book",
+    statement="With 64 features for 8 samples and γ = 0.3 the solution of Kα = 1 has neurons on "
+    "the wrong side of samples; descent ends elsewhere, by as much as theory says.",
+)
+def inconsistent() -> Comparison:
+    """Compare by how much descent, and theory for sliding neurons, miss the closed form."""
+    net, X, y = _cosine_problem(d=64, slope=0.3)
+    closed = two_layer_limit(net, X, y, check=False)
+    if closed.consistency > 0:
+        return Comparison("1 − cos", np.nan, np.nan, np.nan, "the pattern is consistent", 0.01)
+    run = train_two_layer(net, X, y, step=1.25, steps=5000, schedule="loss_based")
+    predicted = _apart(sliding_limit(net, X, y).W, closed.W) ** 2 / 2
+    measured = _apart(run.net.W, closed.W) ** 2 / 2
+    return Comparison(
+        "1 − cos of the angle to the closed form",
+        predicted,
+        measured,
+        abs(measured - predicted) / predicted,
+        "relative difference",
+        0.01,
+    )
+
+
+@claim(
+    "two_layer.sliding",
+    title="Where it ends then: neurons slide along their kinks",
+    source="this book",
+    statement="Where no pattern is consistent but neurons stay active on samples of their own "
+    "sign, descent ends at the solution of a convex problem: still of rank one for either sign.",
+)
+def sliding() -> Comparison:
+    """Compare 16 networks on Gaussian data below the threshold, where two thirds have to slide."""
+    slides, worst, shown = 0, -1.0, (np.nan, np.nan)
+    problems = [_gaussian(n=20, d=300, m=5, slope=0.3, scale=1e-5, seed=seed) for seed in range(16)]
+    runs = train_two_layer_batch(
+        [net for net, *_ in problems],
+        [X for _, X, *_ in problems],
+        problems[0][2],
+        step=problems[0][3],
+        steps=10_000,
+        schedule="loss_based",
+        records=2,
+    )
+    for (net, X, y, _), run in zip(problems, runs, strict=True):
+        limit = sliding_limit(net, X, y)
+        slides += bool(limit.sliding.any())
+        error = _apart(run.net.W, limit.W)
+        if is_worse(error, worst):
+            worst, shown = error, (limit.margin, float(run.normalized_margin[-1]))
+    return Comparison(
+        f"normalized margin, the worst of 16, of which {slides} slide",
+        *shown,
+        worst if slides else np.nan,
+        "distance of the two directions, worst of 16",
+        1e-3,
+    )
+
+
+@claim(
+    "two_layer.first-step",
+    title="How small a start has to be",
+    source=f"after {_KOU}; the sharp form is the book's",
+    statement="On orthogonal data the labels' pattern is there after one step exactly where the "
+    "pull of each sample exceeds what the start has on the wrong side of it, and then it stays.",
+)
+def first_step() -> Comparison:
+    """Find the largest scale of 5 starts by theory, and by taking a step and looking."""
+    X, y = _orthogonal(n=8, d=50, sizes=np.linspace(1, 2, 8), seed=5)
+    worst, shown = -1.0, (np.nan, np.nan)
+    for seed in range(5):
+        start = np.random.default_rng(seed).standard_normal((20, 50))
+
+        def slack(scale: float, start: Float[np.ndarray, "rows d"] = start) -> float:
+            return first_step_slack(TwoLayerNet(scale * start, slope=0.3), X, y, step=5.0)
+
+        predicted = float(brentq(slack, 1e-6, 1.0, xtol=1e-12))
+        low, high = 0.5 * predicted, 2 * predicted
+        for _ in range(40):
+            middle = (low + high) / 2
+            net = TwoLayerNet(middle * start, slope=0.3)
+            right = train_two_layer(net, X, y, step=5.0, steps=1).pattern_agreement[-1] == 1
+            low, high = (middle, high) if right else (low, middle)
+        below = TwoLayerNet(low * start, slope=0.3)
+        stays = train_two_layer(below, X, y, step=5.0, steps=2000).last_switch[-1] == 1
+        error = abs(low - predicted) / predicted if stays else np.nan
+        if is_worse(error, worst):
+            worst, shown = error, (predicted, low)
+    return Comparison("largest σ₀", *shown, worst, "relative difference, worst of 5", 1e-8)
+
+
+@claim(
+    "two_layer.gram",
+    title="The Gram matrix is all that training needs",
+    source="this book",
+    statement="Following the inputs WXᵀ through XXᵀ gives the same weights as following W.",
+)
+def gram() -> Comparison:
+    """Compare both ways on three problems: a frozen pattern, a sliding one, and ReLU."""
+    worst, shown = -1.0, (np.nan, np.nan)
+    for slope, d in ((0.5, 400), (0.3, 64), (0.0, 100)):
+        net, X, y = _cosine_problem(d=d, slope=slope)
+        for schedule in ("constant", "loss_based"):
+            by_weights, by_gram = (
+                train_two_layer(net, X, y, step=0.2, steps=1500, schedule=schedule, method=method)
+                for method in ("weights", "gram")
+            )
+            error = relative(by_gram.net.W - by_weights.net.W, by_weights.net.W)
+            if is_worse(error, worst):
+                worst, shown = error, (float(by_weights.norm[-1]), float(by_gram.norm[-1]))
+    return Comparison("‖W‖", *shown, worst, "relative distance of the weights, worst of 6", 1e-12)
+
+
+CLAIMS = (
+    limit_direction,
+    equal_margins,
+    signed_rank_rate,
+    whole_rank,
+    whole_rank_any_data,
+    loss_constant,
+    loss_rate,
+    log_domain_loss,
+    linear_boundary,
+    relu_limit,
+    relu_rank_bound_holds,
+    relu_wide,
+    inconsistent,
+    sliding,
+    first_step,
+    gram,
+)
