@@ -153,7 +153,7 @@ def modified_descent_margin(
     their step condition. In closed form, with :math:`v=\log(1/\mathcal L)` and :math:`v_0\ge 2` its
     value at the start,
 
-    .. math:: \hat\gamma = \frac{v}{\rho^L}\exp\Bigl(-v_0\Bigl(\frac1v+\frac1{2v^2}\Bigr)\Bigr).
+    .. math:: \hat\gamma = \frac{v}{\rho^L}\exp\Bigl(-v_0\Bigl(\frac1v+\frac1{2Lv^2}\Bigr)\Bigr).
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def modified_descent_margin(
             "below exp(-2)"
         )
     v0 = -initial_log_loss
-    return np.asarray(v / _power(norm, order) * np.exp(-v0 * (1 / v + 1 / (2 * v * v))))
+    return np.asarray(v / _power(norm, order) * np.exp(-v0 * (1 / v + 1 / (2 * order * v * v))))
 
 
 def layer_product_margin(
