@@ -1,0 +1,226 @@
+"""How a net's outputs change when all its parameters are scaled, at many parameters at once."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.polynomial import Polynomial
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from ibtools._validation import array, count, generator, positive, real
+
+# The search starts at norms ‖θ‖ from e⁻³ to e⁷ and is free to leave them.
+_LOG_NORMS = (-3.0, 7.0)
+_LEARNING_RATE = 0.05
+_LAST_RATE = 0.05
+
+
+class WorstRatios(NamedTuple):
+    """The largest ratios that `worst_ratios` found; at most 1 where the bounds are right.
+
+    Attributes
+    ----------
+    defect
+        |⟨θ, ∇f⟩ − M f| over its bound.
+    gap
+        |f − f_H| over its bound.
+    """
+
+    defect: float
+    gap: float
+
+
+class Scaling(NamedTuple):
+    """What `scaling` measured.
+
+    Attributes
+    ----------
+    outputs
+        f(θ; x), (t, n), or (t, n, k) for k outputs.
+    defects
+        ⟨θ, ∇f⟩ − M f, of the same shape.
+    """
+
+    outputs: Float[np.ndarray, "t n *k"]
+    defects: Float[np.ndarray, "t n *k"]
+
+
+def scaling(net: nn.Module, parameters: ArrayLike, X: ArrayLike, *, order: float | int) -> Scaling:
+    r"""Measure outputs and Euler's defect ⟨θ, ∇f⟩ − M f at each of many parameter vectors.
+
+    ⟨θ, ∇f⟩ is the derivative of f(cθ) in c at c = 1.
+
+    Parameters
+    ----------
+    net
+        The net; its own parameters do not matter.
+    parameters
+        Flat parameter vectors, (t, p), in the order of ``net.parameters()``.
+    X
+        Inputs, (n, …), finite.
+    order
+        M.
+
+    Raises
+    ------
+    ValueError
+        If the net has another number of parameters than p, or something is not finite.
+
+    Examples
+    --------
+    >>> net = nn.Linear(1, 1, dtype=torch.float64)
+    >>> scaling(net, [[2.0, 1.0]], [[3.0]], order=2).defects.squeeze()
+    array(-7.)
+    """
+    flat = array("parameters", parameters, ndim=2)
+    read, size = _reader(net)
+    if flat.shape[1] != size:
+        raise ValueError(
+            f"parameters must have {size} columns, one for each parameter of the net, got "
+            f"{flat.shape[1]}; flatten them in the order of net.parameters()"
+        )
+    real("order", float(order))
+    inputs = torch.tensor(array("X", X, ndim=np.ndim(X)))
+
+    def measure(theta: Tensor) -> tuple[Tensor, Tensor]:
+        return _outputs_and_defects(lambda t: read(net, t, inputs), theta, order)
+
+    with torch.no_grad():
+        outputs, defects = torch.func.vmap(measure)(torch.tensor(flat))
+    return Scaling(outputs.numpy(), defects.numpy())
+
+
+def worst_ratios(
+    net: nn.Module,
+    homogenized: nn.Module,
+    *,
+    order: int,
+    defect: Polynomial,
+    gap: Polynomial,
+    radius: float | int,
+    input_shape: Sequence[int],
+    starts: int = 64,
+    steps: int = 400,
+    seed: int | np.random.Generator,
+) -> WorstRatios:
+    r"""Search for parameters and an input at which a net comes nearest to its bounds.
+
+    Gradient ascent (Adam) on the logarithm of each ratio, over the direction and the norm of θ and
+    over inputs with ‖x‖ = `radius`, from random starts.
+
+    Parameters
+    ----------
+    net, homogenized
+        f and f_H, of one output, with the same parameters under the same names.
+    order
+        M.
+    defect, gap
+        The bounds, polynomials in ‖θ‖ with coefficients ≥ 0, not 0.
+    radius
+        Norm of the inputs, above 0.
+    input_shape
+        Shape of one input.
+    starts, steps
+        Number of starts, and of steps from each.
+    seed
+        Of the starts: an int or a NumPy generator.
+
+    Raises
+    ------
+    ValueError
+        If a bound is 0 (the net is homogeneous) or has a negative coefficient, or a number is out
+        of range.
+
+    Examples
+    --------
+    >>> f, f_H = (nn.Sequential(nn.Linear(1, 1, dtype=torch.float64), module, nn.Linear(1, 1,
+    ...     bias=False, dtype=torch.float64)) for module in (nn.Softplus(), nn.ReLU()))
+    >>> bound = Polynomial([0.0, np.log(2)])
+    >>> found = worst_ratios(f, f_H, order=2, defect=bound, gap=bound, radius=1.0,
+    ...     input_shape=(1,), seed=0)
+    >>> round(found.defect, 2), round(found.gap, 2)
+    (1.0, 1.0)
+    """
+    positive("radius", float(radius))
+    count("starts", starts)
+    count("steps", steps)
+    for name, bound in (("defect", defect), ("gap", gap)):
+        coefficients = np.asarray(bound.coef, dtype=np.float64)
+        if not (np.all(coefficients >= 0) and np.any(coefficients > 0)):
+            raise ValueError(
+                f"{name} must be a polynomial with coefficients ≥ 0, not 0, got {bound}; a "
+                "homogeneous net has nothing to compare"
+            )
+    read, size = _reader(net)
+    entries = int(np.prod([count("input_shape", entry) for entry in input_shape]))
+    drawn = generator(seed)
+    points = drawn.normal(size=(starts, size + 1 + entries))
+    points[:, size] = drawn.uniform(*_LOG_NORMS, size=starts)
+
+    def split(point: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        direction, log_norm, x = point[:size], point[size], point[size + 1 :]
+        theta = direction * (log_norm.exp() / direction.norm())
+        return theta, log_norm, (radius / x.norm() * x).view(1, *input_shape)
+
+    def log_defect(point: Tensor) -> Tensor:
+        theta, log_norm, x = split(point)
+        _, value = _outputs_and_defects(lambda t: read(net, t, x), theta, order)
+        return _log_ratio(value, defect, log_norm)
+
+    def log_gap(point: Tensor) -> Tensor:
+        theta, log_norm, x = split(point)
+        return _log_ratio(read(net, theta, x) - read(homogenized, theta, x), gap, log_norm)
+
+    start = torch.tensor(points)
+    return WorstRatios(_ascend(log_defect, start, steps), _ascend(log_gap, start, steps))
+
+
+def _reader(net: nn.Module) -> tuple[Callable[[nn.Module, Tensor, Tensor], Tensor], int]:
+    """Return a function from a module, flat parameters and inputs to outputs, and their number."""
+    weights = [(name, p.shape, p.numel()) for name, p in net.named_parameters()]
+
+    def read(module: nn.Module, theta: Tensor, inputs: Tensor) -> Tensor:
+        pieces = theta.split([number for _, _, number in weights])
+        named = {
+            name: piece.view(shape) for (name, shape, _), piece in zip(weights, pieces, strict=True)
+        }
+        outputs: Tensor = torch.func.functional_call(module, named, (inputs,))
+        return outputs
+
+    return read, sum(number for _, _, number in weights)
+
+
+def _outputs_and_defects(
+    outputs_at: Callable[[Tensor], Tensor], theta: Tensor, order: float | int
+) -> tuple[Tensor, Tensor]:
+    # The pull-back of u is linear in u: its derivative in u is the push-forward.
+    one = theta.new_ones(())
+    outputs, pull, *_ = torch.func.vjp(lambda c: outputs_at(c * theta), one)
+    growth: Tensor = torch.func.grad(lambda u: pull(u)[0])(torch.zeros_like(outputs))
+    return outputs, growth - order * outputs
+
+
+def _log_ratio(value: Tensor, bound: Polynomial, log_norm: Tensor) -> Tensor:
+    coefficients = np.asarray(bound.coef, dtype=np.float64)
+    exponents = [np.log(c) + i * log_norm for i, c in enumerate(coefficients) if c > 0]
+    return value.squeeze().abs().clamp(min=1e-300).log() - torch.logsumexp(
+        torch.stack(exponents), 0
+    )
+
+
+def _ascend(objective: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> float:
+    slopes_and_values = torch.func.vmap(torch.func.grad_and_value(objective))
+    points = start.clone().requires_grad_()
+    adam = torch.optim.Adam([points], lr=_LEARNING_RATE, betas=(0.9, 0.99))
+    rates = torch.optim.lr_scheduler.LinearLR(adam, 1.0, _LAST_RATE, steps)
+    best = -np.inf
+    for _ in range(steps):
+        slopes, values = slopes_and_values(points.detach())
+        best = max(best, float(values.max()))
+        points.grad = -torch.nan_to_num(slopes)
+        adam.step()
+        rates.step()
+    return float(np.exp(best))

@@ -1,0 +1,82 @@
+"""Measured defects: against formulas, and a search that finds the worst."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.polynomial import Polynomial
+from torch import nn
+
+from ibtools.metrics.scaling import scaling, worst_ratios
+from ibtools.models import MLP, ResidualMLP
+
+
+def linear(inputs: int, outputs: int, *, bias: bool = True) -> nn.Linear:
+    return nn.Linear(inputs, outputs, bias=bias, dtype=torch.float64)
+
+
+def test_defects_of_a_linear_layer() -> None:
+    rng = np.random.default_rng(0)
+    theta, X = rng.normal(size=(5, 6)), rng.normal(size=(4, 2))
+    W, b = theta[:, :4].reshape(5, 2, 2), theta[:, 4:]
+    outputs = np.einsum("nd,tkd->tnk", X, W) + b[:, None, :]
+    measured = scaling(linear(2, 2), theta, X, order=3)
+    np.testing.assert_allclose(measured.outputs, outputs, rtol=1e-12)
+    # order 1: f − 3f
+    np.testing.assert_allclose(measured.defects, -2 * outputs, rtol=1e-12)
+
+
+def test_defects_against_a_difference_quotient() -> None:
+    net = ResidualMLP(d=3, width=4, bias=True, seed=0)
+    rng = np.random.default_rng(1)
+    theta = rng.normal(size=(3, sum(p.numel() for p in net.parameters())))
+    X, h = rng.normal(size=(5, 3)), 1e-5
+    measured = scaling(net, theta, X, order=4)
+    up, down = (scaling(net, theta * (1 + s), X, order=4).outputs for s in (h, -h))
+    expected = (up - down) / (2 * h) - 4 * measured.outputs
+    np.testing.assert_allclose(measured.defects, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_a_homogeneous_net_has_none() -> None:
+    net = MLP([3, 4, 1], "relu", seed=0)
+    measured = scaling(net, np.random.default_rng(0).normal(size=(4, 16)), np.eye(3), order=2)
+    np.testing.assert_allclose(measured.defects, 0, atol=1e-12)
+
+
+def test_the_search_finds_a_known_supremum() -> None:
+    # f = a x + c, order 2: the defect is |ax + c|, at most √2‖θ‖ for |x| = 1; the bound given is 3r
+    net = linear(1, 1)
+    bound = Polynomial([0.0, 3.0])
+    zero = nn.Linear(1, 1, dtype=torch.float64)
+    found = worst_ratios(
+        net, _Nothing(zero), order=2, defect=bound, gap=bound, radius=1.0, input_shape=(1,), seed=0
+    )
+    assert found.defect == pytest.approx(2**0.5 / 3, rel=1e-4)
+    assert found.gap == pytest.approx(2**0.5 / 3, rel=1e-4)
+
+
+class _Nothing(nn.Module):
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        self.weight, self.bias = layer.weight, layer.bias
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 0.0 * (self.weight.sum() + self.bias.sum()) * x
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_bad_input() -> None:
+    net = linear(2, 1)
+    with pytest.raises(ValueError, match=r"3 columns, one for each parameter of the net, got 2"):
+        scaling(net, [[1.0, 2.0]], [[1.0, 2.0]], order=1)
+    with pytest.raises(ValueError, match=r"parameters must be finite"):
+        scaling(net, [[1.0, np.nan, 0.0]], [[1.0, 2.0]], order=1)
+    with pytest.raises(ValueError, match=r"X must be finite"):
+        scaling(net, [[1.0, 2.0, 3.0]], [[1.0, np.inf]], order=1)
+    good = Polynomial([0.0, 1.0])
+    for bad in (Polynomial([0.0]), Polynomial([1.0, -1.0])):
+        with pytest.raises(ValueError, match=r"gap must be a polynomial with coefficients ≥ 0"):
+            worst_ratios(
+                net, net, order=2, defect=good, gap=bad, radius=1.0, input_shape=(2,), seed=0
+            )
+    with pytest.raises(ValueError, match=r"radius must be greater than 0"):
+        worst_ratios(net, net, order=2, defect=good, gap=good, radius=0, input_shape=(2,), seed=0)

@@ -1,0 +1,69 @@
+"""Constants of smooth activations: reference digits, and that they are suprema."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from ibtools.theory.activations import activation_constants, suprema
+
+MODULES = {
+    "gelu": nn.GELU(),
+    "gelu_tanh": nn.GELU(approximate="tanh"),
+    "silu": nn.SiLU(),
+    "softplus": nn.Softplus(),
+}
+
+
+def test_reference_digits() -> None:
+    with mp.workdps(30):
+        # κ of GELU is at z = √2: z²ϕ(z) = 2e^(−1)/√(2π)
+        gelu = 2 / mp.e / mp.sqrt(2 * mp.pi)
+        # κ of SiLU is the maximum of z²σ(1−σ), where z tanh(z/2) = 2
+        z = mp.findroot(lambda t: t * mp.tanh(t / 2) - 2, 2.4)
+        silu = z**2 / (4 * mp.cosh(z / 2) ** 2)
+    assert activation_constants("gelu").kappa == pytest.approx(float(gelu), rel=1e-14)
+    assert activation_constants("silu").kappa == pytest.approx(float(silu), rel=1e-14)
+    assert activation_constants("softplus").kappa == pytest.approx(np.log(2), rel=1e-15)
+    assert activation_constants("gelu").kappa == pytest.approx(0.29352533, abs=5e-9)
+    assert activation_constants("silu").kappa == pytest.approx(0.43922884, abs=5e-9)
+
+
+def test_other_constants() -> None:
+    assert activation_constants("gelu").excess == 0.0
+    assert activation_constants("silu").excess == 0.0
+    assert activation_constants("softplus").excess == pytest.approx(np.log(2), rel=1e-15)
+    assert activation_constants("softplus").slope == pytest.approx(1.0, rel=1e-15)
+    # GELU is steepest at √2 as well
+    phi = float(mp.npdf(mp.sqrt(2)) * mp.sqrt(2) + mp.ncdf(mp.sqrt(2)))
+    assert activation_constants("gelu").slope == pytest.approx(phi, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", MODULES)
+@given(z=st.floats(-1e3, 1e3))
+def test_they_are_bounds_for_the_modules_of_the_nets(name: str, z: float) -> None:
+    constants = activation_constants(name)
+    at = torch.tensor(z, dtype=torch.float64, requires_grad=True)
+    value = MODULES[name](at)
+    (slope,) = torch.autograd.grad(value, at)
+    # PyTorch's softplus is z itself from 20 on, 2e-9 below the truth.
+    value, at = value.detach(), at.detach()
+    assert abs(float(value - at * slope)) <= constants.kappa + 1e-12 * abs(z)
+    assert abs(float(slope)) <= constants.slope * (1 + 1e-12)
+    assert abs(float(value)) - abs(z) <= constants.excess + 1e-12 * abs(z)
+
+
+def test_an_activation_of_ones_own() -> None:
+    found = suprema(
+        lambda z: np.where(z > 1, z - 0.5, z * np.abs(z) / 2) * (z > 0), lambda z: np.clip(z, 0, 1)
+    )
+    assert found.kappa == pytest.approx(0.5, abs=1e-8)
+    assert found.slope == 1.0
+
+
+def test_an_unknown_activation() -> None:
+    with pytest.raises(ValueError, match=r"activation must be one of 'gelu', .* got 'tanh'"):
+        activation_constants("tanh")

@@ -1,0 +1,93 @@
+"""Polynomials in block norms: algebra, and bounds on the sphere that are bounds and sharp."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibtools.theory.block_polynomials import BlockPolynomial
+
+NAMES = "abcd"
+monomials = st.dictionaries(st.sampled_from(NAMES), st.integers(1, 3), max_size=3).map(
+    lambda powers: tuple(sorted(powers.items()))
+)
+terms = st.dictionaries(monomials, st.floats(1e-3, 1e3), max_size=6)
+norms = st.fixed_dictionaries({name: st.floats(0, 10) for name in NAMES})
+
+
+def block(name: str) -> BlockPolynomial:
+    return BlockPolynomial.block(name)
+
+
+def climbed(p: BlockPolynomial, degree: int) -> float:
+    """The maximum of the part of one degree on the unit sphere, by ascent from many points."""
+    part = {m: c for m, c in p.terms.items() if sum(k for _, k in m) == degree}
+    powers = np.array([[dict(m).get(name, 0) for name in NAMES] for m in part])
+    c = np.array(list(part.values()))
+    squares = np.random.default_rng(0).dirichlet(np.ones(len(NAMES)), size=200)
+    for _ in range(300):
+        values = c * np.exp(np.log(np.maximum(squares, 1e-300)) @ powers.T / 2)
+        squares = values @ powers
+        squares /= squares.sum(axis=1, keepdims=True)
+    return float(values.sum(axis=1).max())
+
+
+@given(terms, terms, norms, st.floats(0, 5))
+def test_sums_and_products(left: dict, right: dict, at: dict, number: float) -> None:
+    p, q = BlockPolynomial(left), BlockPolynomial(right)
+    assert (p + q)(at) == pytest.approx(p(at) + q(at))
+    assert (p * q)(at) == pytest.approx(p(at) * q(at))
+    assert (number * p + number)(at) == pytest.approx(number * p(at) + number)
+
+
+@given(terms, norms)
+def test_the_bound_is_one(drawn: dict, at: dict) -> None:
+    r = float(np.linalg.norm(list(at.values())))
+    p = BlockPolynomial(drawn)
+    assert p(at) <= p.on_sphere()(r) * (1 + 1e-9)
+
+
+@given(terms)
+def test_the_bound_is_not_loose(drawn: dict) -> None:
+    p = BlockPolynomial(drawn)
+    bounds = p.on_sphere().coef
+    for degree in range(1, len(bounds)):
+        part = [c for m, c in p.terms.items() if sum(k for _, k in m) == degree]
+        if part:
+            assert bounds[degree] <= sum(part) * (1 + 1e-9)
+            # Exact up to degree 2; with at most six terms never far off beyond.
+            slack = 1e-6 if degree <= 2 else 0.6
+            assert bounds[degree] <= climbed(p, degree) * (1 + slack)
+
+
+@pytest.mark.parametrize(
+    ("p", "coefficients"),
+    [
+        (BlockPolynomial.constant(0.0), [0.0]),
+        (BlockPolynomial.constant(2.5), [2.5]),
+        (3 * block("a") + 4 * block("b"), [0, 5]),
+        (block("a") * block("b"), [0, 0, 1 / 2]),
+        (block("a") * block("b") * block("c"), [0, 0, 0, 3**-1.5]),
+        (block("a") * block("a") * block("b"), [0, 0, 0, 2 / 27**0.5]),
+        # a factor and two blocks that enter together
+        (block("a") * (3 * block("b") + 4 * block("c")), [0, 0, 5 / 2]),
+        (block("a") * block("d") * (3 * block("b") + 4 * block("c")), [0, 0, 0, 5 * 3**-1.5]),
+        # pieces without a common block: the larger one
+        (block("a") * block("b") + 2 * block("c") * block("d"), [0, 0, 1]),
+        (block("a") * block("a") + block("b") * block("b"), [0, 0, 1]),
+        # a path of three blocks has the eigenvalue √2/2
+        (block("a") * block("b") + block("b") * block("c"), [0, 0, 2**-0.5]),
+    ],
+)
+def test_exact_maxima(p: BlockPolynomial, coefficients: list) -> None:
+    np.testing.assert_allclose(p.on_sphere().coef, coefficients, rtol=1e-12, atol=0)
+
+
+def test_one_block_twice_is_one_block() -> None:
+    # ‖W‖² and not ‖W‖‖W'‖: its maximum is 1, not 1/2
+    assert (block("W") * block("W")).on_sphere().coef[-1] == 1.0
+
+
+def test_it_writes_itself() -> None:
+    assert repr(BlockPolynomial.constant(0.0)) == "0"
+    assert repr(block("b") + 2 * block("a") * block("a") + 1) == "1 + ‖b‖ + 2 ‖a‖²"
