@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from typing import overload
 
 import numpy as np
 import scipy.linalg
@@ -11,6 +12,7 @@ from scipy.optimize import linprog
 
 from ibtools._validation import regression_problem, vector
 from ibtools.models import DiagonalNet, LinearNet, LinearNeuron
+from ibtools.models.two_layer import TwoLayerNet
 from ibtools.theory.interpolation import (
     PROMISED,
     AccuracyWarning,
@@ -19,6 +21,7 @@ from ibtools.theory.interpolation import (
 )
 from ibtools.theory.neuron_limits import explicit_limit
 from ibtools.theory.potentials import HypentropyPotential, implicit_potential
+from ibtools.theory.two_layer import TwoLayerLimit, two_layer_limit
 from ibtools.theory.warping import single_neuron
 
 # No Newton step moves an exponent 2P by more than this: a hyperbolic sine is then known, within a
@@ -27,26 +30,38 @@ _LARGEST_MOVE = 3.0
 _MAX_ITERATIONS = 500
 
 
+@overload
 def implicit_limit(
     net: DiagonalNet | LinearNeuron | LinearNet, X: ArrayLike, y: ArrayLike
-) -> Float[np.ndarray, " d"]:
-    r"""Return where gradient flow from `net` ends, without simulating it.
+) -> Float[np.ndarray, " d"]: ...
 
+
+@overload
+def implicit_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit: ...
+
+
+def implicit_limit(
+    net: DiagonalNet | LinearNeuron | LinearNet | TwoLayerNet, X: ArrayLike, y: ArrayLike
+) -> Float[np.ndarray, " d"] | TwoLayerLimit:
+    r"""Return where training from `net` ends, without simulating it.
+
+    For regression, where gradient flow ends:
     The minimizer of ``implicit_potential(net)`` over the interpolators :math:`\{w : Xw = y\}`
     (Azulay et al. 2021, Theorem 1 and Appendix A). For a neuron, linear or leaky, it is
     `explicit_limit` (Theorems 2 and 4), which also covers an output weight that changes its sign.
+    For the classifier `TwoLayerNet`, the direction of gradient descent: `two_layer_limit`.
 
     Parameters
     ----------
     net
         The network at initialization.
     X, y
-        The problem: X (n, d) of full row rank with n < d, y (n,).
+        The problem: X (n, d) of full row rank with n < d, y (n,); labels ±1 for a `TwoLayerNet`.
 
     Returns
     -------
-    Float[np.ndarray, " d"]
-        w(∞), to a relative 1e-8 or with a warning.
+    Float[np.ndarray, " d"] or TwoLayerLimit
+        w(∞), to a relative 1e-8 or with a warning; of a `TwoLayerNet` its direction and margins.
 
     Raises
     ------
@@ -66,6 +81,8 @@ def implicit_limit(
     >>> implicit_limit(net, [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5]).round(6)
     array([ 0.037056,  0.484766, -0.013175])
     """
+    if isinstance(net, TwoLayerNet):
+        return two_layer_limit(net, X, y)
     X, y = regression_problem(X, y, columns=net.predictor.size)
     if isinstance(net, LinearNet):
         net = single_neuron(net)
