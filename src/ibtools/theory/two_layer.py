@@ -303,11 +303,15 @@ def sliding_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit
         )
     weights = _separator(np.vstack(rows)).reshape(branches.size, -1)
     alpha = weights.sum(axis=0)
-    # What the two branches of a sample are weighted by is a point of Clarke's subdifferential.
-    opposite = np.where(alpha > 0, branches @ weights, net.slope)
-    opposite = opposite / np.where(alpha > 0, alpha, 1.0)
-    limit = _limit(X, y, np.where(own, 1.0, opposite), net, own | (opposite == 1), alpha)
-    return _checked(limit, X, y, own)
+    # What the two branches of a sample are weighted by is a point of Clarke's subdifferential;
+    # taken by its part above γ, so that a single branch gives its slope to the last digit.
+    share = weights[-1] / np.where(alpha > 0, alpha, 1.0)
+    opposite = np.where(share == 1, 1.0, net.slope + (1 - net.slope) * share)
+    slopes = np.where(own, 1.0, opposite)
+    # A sample that is no support vector has no weight to tell its branch by; the limit itself does.
+    above = (net.signs[:, None] * slopes * alpha * y) @ X @ X.T > 0
+    slopes = np.where(~own & (alpha == 0), np.where(above, 1.0, net.slope), slopes)
+    return _checked(_limit(X, y, slopes, net, own | (slopes == 1), alpha), X, y, own)
 
 
 def frozen_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit:
@@ -589,7 +593,7 @@ def _limit(
     kernel = (slopes.T @ slopes) * (X @ X.T) * np.outer(y, y) / net.m
     if multipliers is None:
         multipliers = _hard_margin(kernel)
-    W = net.signs[:, None] * slopes @ ((multipliers * y)[:, None] * X)
+    W = (net.signs[:, None] * slopes * multipliers * y) @ X
     inputs = np.where(active, 1.0, -1.0) * (W @ X.T)
     moved = np.abs(inputs) > _ORTHOGONAL * np.abs(inputs).max()
     consistency = np.inf if net.slope == 1 else float(inputs[moved].min())

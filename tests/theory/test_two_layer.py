@@ -1,0 +1,445 @@
+"""Limits of two-layer networks against their definition, generic solvers, and known values."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from ibtools.metrics.rank import stable_rank
+from ibtools.models.two_layer import TwoLayerNet
+from ibtools.theory.two_layer import (
+    InconsistentPatternError,
+    TwoLayerLimit,
+    balanced_stable_rank,
+    consistency_statistic,
+    first_step_slack,
+    frozen_limit,
+    relu_rank_bound,
+    signed_rank_constants,
+    sliding_limit,
+    two_layer_limit,
+    wide_relu_stable_rank,
+)
+
+seeds = st.integers(0, 10_000)
+
+
+def leaky(m: int, d: int, slope: float) -> TwoLayerNet:
+    """Return a network of which only m, d and γ matter."""
+    return TwoLayerNet.initialize(m=m, d=d, slope=slope, scale=1e-3, seed=0)
+
+
+def cosines(d: int) -> tuple[np.ndarray, np.ndarray]:
+    i, k = np.arange(8)[:, None], np.arange(d)
+    X = np.cos(0.9 * (i + 1) * (k + 1) + 0.13 * (i + 1) ** 2 * (k + 1) ** 1.5)
+    return X, np.repeat([1.0, -1.0], 4)
+
+
+def gaussian(n: int, d: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    return random.normal(size=(n, d)), np.repeat([1.0, -1.0], [n - n // 2, n // 2])
+
+
+def shared_rows(
+    X: np.ndarray, y: np.ndarray, slope: float, *, convex: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return v₊ and v₋ by a generic solver: of the convex problem, or in the labels' pattern."""
+    d = X.shape[1]
+    plus = y[:, None] > 0
+    # max(z, γz) is at most a number where both z and γz are.
+    rows = np.vstack(
+        [
+            np.hstack([np.where(plus, X, -c * X), np.where(plus, -c * X, X)])
+            for c in ((slope, 1.0) if convex else (slope,))
+        ]
+    )
+    start = np.concatenate([v := 2 * np.linalg.pinv(X) @ y, -v])
+    found = minimize(
+        lambda v: v @ v / 2,
+        start,
+        jac=lambda v: v,
+        constraints={"type": "ineq", "fun": lambda v: rows @ v - 1, "jac": lambda v: rows},
+        method="SLSQP",
+        options={"ftol": 1e-15, "maxiter": 2000},
+    )
+    return found.x[:d], found.x[d:]
+
+
+def test_reference_1() -> None:
+    X, y = np.diag([2, 3, 2.5, 3.5]) @ np.eye(4, 6), np.array([1.0, 1.0, -1.0, -1.0])
+    limit = two_layer_limit(leaky(8, 6, 0.25), X, y)
+    assert limit.loss_time() == pytest.approx(4.53831, abs=1e-5)
+    assert limit.stable_rank == pytest.approx(1.331522, abs=1e-6)
+    # On orthogonal data α = 1/((1 + γ²)‖x‖²).
+    np.testing.assert_allclose(limit.multipliers, 1 / (1.0625 * np.sum(X**2, axis=1)), rtol=1e-14)
+
+
+def test_reference_2() -> None:
+    X, y = cosines(400)
+    limit = two_layer_limit(leaky(10, 400, 0.5), X, y)
+    assert limit.multipliers.sum() == pytest.approx(0.03085525, abs=1e-8)
+    assert limit.stable_rank == pytest.approx(1.117884, abs=1e-6)
+    assert limit.margin == pytest.approx(1.800261, abs=1e-6)
+
+
+def test_reference_3_is_refused_and_says_why() -> None:
+    X, y = cosines(64)
+    net = leaky(10, 64, 0.3)
+    with pytest.raises(
+        InconsistentPatternError,
+        match=r"neurons of sign − would have input 0\.143 at sample 1 of label \+, where they have "
+        r"to be inactive",
+    ):
+        two_layer_limit(net, X, y)
+    limit = two_layer_limit(net, X, y, check=False)
+    assert limit.consistency == pytest.approx(-0.1425954, abs=1e-7)
+    assert limit.consistency == pytest.approx(-(X @ limit.v_minus)[1], rel=1e-12)
+
+
+def check_solution(limit: TwoLayerLimit, X: np.ndarray, y: np.ndarray) -> None:
+    """Check everything that follows from the definition."""
+    margins = y * limit.net.predict(X)
+    active = limit.multipliers > 0
+    assert margins.min() == pytest.approx(1, rel=1e-9)
+    np.testing.assert_allclose(margins[active], 1, rtol=1e-8)
+    norm = np.linalg.norm(limit.W)
+    assert limit.margin == pytest.approx(1 / norm, rel=1e-9)
+    assert np.linalg.norm(limit.direction) == pytest.approx(1, rel=1e-9)
+    np.testing.assert_allclose((limit.kernel @ limit.multipliers)[active], 1, rtol=1e-8)
+    signs = np.repeat([1.0, -1.0], limit.m)
+    rows = signs[:, None] * (limit.slopes * limit.multipliers * y) @ X
+    np.testing.assert_allclose(limit.W, rows, atol=1e-12 * norm)
+    assert limit.stable_rank == pytest.approx(stable_rank(limit.W), rel=1e-12)
+
+
+@settings(max_examples=30)
+@given(seeds, st.sampled_from([0.1, 0.4, 0.8, 1.0]), st.integers(2, 6))
+def test_it_solves_its_constrained_problem(seed: int, slope: float, n: int) -> None:
+    X, y = gaussian(n, 40, seed)
+    limit = two_layer_limit(leaky(3, 40, slope), X, y, check=False)
+    assume(slope == 1 or limit.consistency > 0)
+    check_solution(limit, X, y)
+    v_plus, v_minus = shared_rows(X, y, slope, convex=False)
+    size = np.linalg.norm(limit.v_plus)
+    np.testing.assert_allclose(limit.v_plus, v_plus, atol=1e-6 * size)
+    np.testing.assert_allclose(limit.v_minus, v_minus, atol=1e-6 * size)
+    assert np.ptp(limit.W[:3], axis=0).max() == 0  # all rows of W₊ are v₊
+    np.testing.assert_allclose(limit.stable_rank_signed, [1, 1], rtol=1e-12)
+
+
+def test_its_kernel_is_the_one_of_the_text() -> None:
+    X, y = gaussian(6, 500, 1)
+    gamma = 0.3
+    limit = two_layer_limit(leaky(4, 500, gamma), X, y)
+    gram = X @ X.T
+    same = np.equal.outer(y, y)
+    expected = np.where(same, (1 + gamma**2) * gram, -2 * gamma * gram)
+    np.testing.assert_allclose(limit.kernel, expected, rtol=1e-12)
+    np.testing.assert_allclose(limit.multipliers, np.linalg.solve(expected, np.ones(6)), rtol=1e-10)
+    alpha, plus = limit.multipliers, y > 0
+    v_plus = alpha[plus] @ X[plus] - gamma * alpha[~plus] @ X[~plus]
+    v_minus = alpha[~plus] @ X[~plus] - gamma * alpha[plus] @ X[plus]
+    np.testing.assert_allclose(limit.v_plus, v_plus, atol=1e-14)
+    np.testing.assert_allclose(limit.v_minus, v_minus, atol=1e-14)
+    # consistency: the smallest input on its right side
+    inputs = np.concatenate([y * (X @ v_plus), -y * (X @ v_minus)])
+    assert limit.consistency == pytest.approx(inputs.min(), rel=1e-12)
+
+
+@given(seeds, st.floats(1e-4, 1e4))
+def test_units_order_and_signs_of_the_labels_do_not_matter(seed: int, unit: float) -> None:
+    X, y = gaussian(5, 60, seed)
+    net = leaky(2, 60, 0.4)
+    limit = two_layer_limit(net, X, y, check=False)
+    scaled = two_layer_limit(net, unit * X, y, check=False)
+    np.testing.assert_allclose(scaled.multipliers, limit.multipliers / unit**2, rtol=1e-9)
+    assert scaled.margin == pytest.approx(unit * limit.margin, rel=1e-9)
+    assert scaled.consistency == pytest.approx(limit.consistency, rel=1e-6, abs=1e-9)
+    order = np.random.default_rng(seed).permutation(5)
+    moved = two_layer_limit(net, X[order], y[order], check=False)
+    np.testing.assert_allclose(moved.W, limit.W, atol=1e-10 * np.abs(limit.W).max())
+    flipped = two_layer_limit(net, X, -y, check=False)
+    np.testing.assert_allclose(flipped.v_plus, limit.v_minus, atol=1e-10)
+
+
+def test_a_linear_network_has_no_pattern_to_keep() -> None:
+    X, y = gaussian(8, 10, 0)
+    limit = two_layer_limit(leaky(2, 10, 1.0), X, y)
+    assert limit.consistency == np.inf
+    check_solution(limit, X, y)
+    np.testing.assert_allclose(limit.v_plus, -limit.v_minus, rtol=1e-12)
+
+
+def test_samples_that_are_no_support_vectors() -> None:
+    # The long sample is far beyond the margin that the short one of its label needs.
+    X = np.array([[1.0, 0.0, 0.0], [5.0, 0.5, 0.0], [0.0, 0.0, 1.0]])
+    y = np.array([1.0, 1.0, -1.0])
+    limit = two_layer_limit(leaky(3, 3, 0.5), X, y)
+    np.testing.assert_allclose(limit.multipliers, [0.8, 0, 0.8], rtol=1e-12)
+    assert not limit.equal_margins
+    assert limit.margin_gap() == np.inf
+    check_solution(limit, X, y)
+
+
+@settings(max_examples=30)
+@given(seeds, st.sampled_from([0.05, 0.3, 0.7]), st.integers(2, 8))
+def test_sliding_solves_the_convex_problem(seed: int, slope: float, n: int) -> None:
+    X, y = gaussian(n, 9, seed)
+    net = leaky(2, 9, slope)
+    v_plus, v_minus = shared_rows(X, y, slope, convex=True)
+    own = np.where(y > 0, X @ v_plus, X @ v_minus)
+    assume(np.abs(own).min() > 1e-4)
+    if own.min() < 0:
+        with pytest.raises(InconsistentPatternError, match="have to be active"):
+            sliding_limit(net, X, y)
+        return
+    limit = sliding_limit(net, X, y)
+    size = np.linalg.norm(v_plus) + np.linalg.norm(v_minus)
+    np.testing.assert_allclose(limit.v_plus, v_plus, atol=1e-5 * size)
+    np.testing.assert_allclose(limit.v_minus, v_minus, atol=1e-5 * size)
+    check_solution(limit, X, y)
+    inputs = limit.W @ X.T
+    np.testing.assert_allclose(inputs[limit.sliding], 0, atol=1e-10 * np.abs(inputs).max())
+    off = ~limit.sliding & (np.abs(inputs) > 1e-9 * np.abs(inputs).max())
+    assert np.all((limit.slopes == 1)[off] == (inputs > 0)[off])
+
+
+def test_sliding_is_the_closed_form_where_the_pattern_is_consistent() -> None:
+    X, y = cosines(400)
+    net = leaky(10, 400, 0.5)
+    closed, convex = two_layer_limit(net, X, y), sliding_limit(net, X, y)
+    np.testing.assert_allclose(convex.W, closed.W, atol=1e-12 * np.abs(closed.W).max())
+    np.testing.assert_allclose(convex.multipliers, closed.multipliers, rtol=1e-10)
+    assert not convex.sliding.any()
+    assert convex.consistency == pytest.approx(closed.consistency, rel=1e-9)
+
+
+def orthogonal(n: int, d: int, sizes: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    basis = np.linalg.qr(np.random.default_rng(seed).normal(size=(d, n)))[0]
+    return sizes[:, None] * basis.T, np.repeat([1.0, -1.0], [n - n // 2, n // 2])
+
+
+def test_relu_on_orthogonal_data() -> None:
+    X, y = orthogonal(7, 20, np.linspace(1, 3, 7), 0)
+    net = TwoLayerNet.initialize(m=6, d=20, slope=0.0, scale=1.0, seed=0)
+    limit = two_layer_limit(net, X, y)
+    active = net.W @ X.T >= 0
+    share = np.where(y > 0, active[:6].mean(axis=0), active[6:].mean(axis=0))
+    squares = np.sum(X**2, axis=1)
+    np.testing.assert_allclose(limit.multipliers, 1 / (share * squares), rtol=1e-12)
+    check_solution(limit, X, y)
+    assert limit.loss_time() == pytest.approx(6 * np.sum(1 / (share * squares)), rel=1e-12)
+    for column, sign in enumerate((1.0, -1.0)):
+        mine = y == sign
+        bound = relu_rank_bound(share[mine], 1 / squares[mine])
+        assert limit.stable_rank_signed[column] <= bound * (1 + 1e-12)
+        assert bound <= 1 / share[mine].min()
+
+
+def test_the_relu_bound_is_attained_by_neurons_with_one_sample_each() -> None:
+    # Every neuron active on one sample of two: W₊ has orthogonal rows, and β = ½.
+    W = [[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
+    limit = two_layer_limit(TwoLayerNet(W, slope=0.0), np.eye(3), [1, 1, -1])
+    assert limit.stable_rank_signed[0] == pytest.approx(relu_rank_bound([0.5, 0.5]), rel=1e-12)
+    assert limit.stable_rank_signed[0] == pytest.approx(2, rel=1e-12)
+    assert limit.stable_rank_signed[1] == pytest.approx(1, rel=1e-12)
+
+
+def test_wide_relu_networks() -> None:
+    X, y = orthogonal(12, 30, np.full(12, 2.0), 1)
+    ranks = [
+        two_layer_limit(
+            TwoLayerNet.initialize(m=4000, d=30, slope=0.0, scale=1.0, seed=seed), X, y
+        ).stable_rank_signed
+        for seed in range(3)
+    ]
+    assert np.mean(ranks) == pytest.approx(wide_relu_stable_rank(6), rel=5e-3)
+
+
+def test_one_class_leaves_the_other_neurons_of_a_relu_net_bounded() -> None:
+    net = TwoLayerNet(np.ones((2, 3)), slope=0.0)
+    limit = two_layer_limit(net, np.eye(3), [1, 1, 1])
+    assert np.isnan(limit.stable_rank_signed[1])
+    assert limit.stable_rank_signed[0] == pytest.approx(1)
+    leaky_limit = two_layer_limit(leaky(1, 3, 0.5), np.eye(3), [-1, -1, -1])
+    np.testing.assert_allclose(leaky_limit.v_plus, -0.5 * leaky_limit.v_minus)
+
+
+@pytest.mark.parametrize("slope", [0.05, 0.3, 0.9, 1.0])
+def test_balanced_orthogonal_data(slope: float) -> None:
+    X, y = orthogonal(10, 30, np.full(10, 1.7), 2)
+    limit = two_layer_limit(leaky(4, 30, slope), X, y)
+    assert limit.stable_rank == pytest.approx(balanced_stable_rank(slope), rel=1e-12)
+    assert limit.margin_gap() == pytest.approx(0, abs=1e-12)
+
+
+def test_known_values() -> None:
+    assert balanced_stable_rank(0.1) == pytest.approx(1.6694, abs=5e-5)
+    assert balanced_stable_rank(0.5) == pytest.approx(1.1111, abs=5e-5)
+    assert balanced_stable_rank(0.0) == 2
+    assert wide_relu_stable_rank(1) == 1
+    assert consistency_statistic(n=10, d=100, slope=0.5) == pytest.approx(25 / (10 * np.log(10)))
+
+
+def test_time_times_loss() -> None:
+    X, y = cosines(400)
+    limit = two_layer_limit(leaky(10, 400, 0.5), X, y)
+    total = 1 / limit.margin**2
+    assert limit.loss_time() == pytest.approx(total, rel=1e-12)
+    expected = 0.2 / (np.exp(0.2 / total) - 1)
+    assert limit.loss_time(schedule="loss_based", step=0.2) == pytest.approx(expected, rel=1e-12)
+    # Small steps are flow, where both are the same.
+    assert limit.loss_time(schedule="loss_based", step=1e-9) == pytest.approx(total, rel=1e-8)
+    alpha = limit.multipliers
+    assert limit.margin_gap() == pytest.approx(np.log(alpha.max() / alpha.min()), rel=1e-12)
+
+
+def test_frozen_limit_of_the_labels_pattern_is_the_limit() -> None:
+    X, y = cosines(400)
+    limit = two_layer_limit(leaky(10, 400, 0.5), X, y)
+    frozen = frozen_limit(limit.net, X, y)
+    np.testing.assert_allclose(frozen.W, limit.W, atol=1e-13)
+    with pytest.raises(InconsistentPatternError):
+        frozen_limit(leaky(10, 400, 0.5), X, y)  # a random start
+
+
+def test_frozen_limit_of_a_relu_net() -> None:
+    X, y = orthogonal(6, 15, np.linspace(1, 2, 6), 3)
+    net = TwoLayerNet.initialize(m=7, d=15, slope=0.0, scale=1.0, seed=4)
+    limit = two_layer_limit(net, X, y)
+    # Far out, and a little below every kink that the limit leaves alone.
+    late = net.replace(
+        (50 * limit.W + np.where(np.abs(limit.W @ X.T) < 1e-9, -1.0, 0.0) @ X).ravel()
+    )
+    np.testing.assert_allclose(frozen_limit(late, X, y).W, limit.W, atol=1e-12)
+
+
+def test_signed_rank_constants_by_hand() -> None:
+    X, y = np.eye(2, 5), np.array([1.0, -1.0])
+    off = np.array([[0.0, 0.3, 0.0, 0.1, 0.0], [0.0, -0.1, 0.2, 0.0, 0.0]])
+    base = np.array([[5.0, -2, 0, 0, 0], [-2.0, 5, 0, 0, 0]])
+    W = np.vstack([base[0] + off, base[1] - off])
+    constants = signed_rank_constants(TwoLayerNet(W, slope=0.5), X, y)
+    for constant, sign in zip(constants, (1, -1), strict=True):
+        v = np.array([1, -0.5, 0, 0, 0]) if sign > 0 else np.array([-0.5, 1, 0, 0, 0])
+        deviation = off - off.mean(axis=0)
+        expected = np.sum(deviation**2) - np.sum((deviation @ v / np.linalg.norm(v)) ** 2)
+        assert constant == pytest.approx(expected, rel=1e-12)
+        # The same from the stable rank itself, with the rows far out in the limit direction.
+        far = 1e3 * v + deviation
+        assert (stable_rank(far) - 1) * np.sum(far**2) == pytest.approx(expected, rel=1e-3)
+
+
+def test_first_step_slack_by_hand() -> None:
+    X, y = np.diag([2.0, 1.0]), np.array([1.0, -1.0])
+    W = [[-0.1, 0.05], [0.0, -0.02]]  # one neuron of either sign
+    net = TwoLayerNet(W, slope=0.5)
+    outputs = [0.5 * -0.2 - 0.0, 0.05 - 0.5 * -0.02]
+    pull = 1 / (1 + np.exp([outputs[0], -outputs[1]]))
+    unit = 0.7 / 2
+    moves = unit * pull * np.array([4.0, 1.0])  # of an active neuron at its own sample
+    # Where it has to go: + at sample 0 up, at sample 1 down; − the other way round.
+    slack = [
+        (0.5 * moves[0] - 0.2) / (0.5 * moves[0]),
+        (moves[1] - 0.05) / moves[1],
+        (moves[0] + 0.0) / moves[0],
+        (0.5 * moves[1] - 0.02) / (0.5 * moves[1]),
+    ]
+    assert first_step_slack(net, X, y, step=0.7) == pytest.approx(min(slack), rel=1e-12)
+    # A second sample takes from it what it may push the wrong way.
+    nearby = np.array([[2.0, 0.0], [0.5, 1.0]])
+    assert first_step_slack(net, nearby, y, step=0.7) < min(slack)
+
+
+@pytest.mark.parametrize(("low", "high", "least", "most"), [(0.1, 0.1, 0, 0.3), (1.5, 2, 0.9, 1)])
+def test_consistency_of_gaussian_data_depends_on_one_number(
+    low: float, high: float, least: float, most: float
+) -> None:
+    shares = []
+    for n, slope in ((10, 0.3), (20, 0.3), (20, 0.6)):
+        d = int(np.ceil((low + high) / 2 * n * np.log(n) / slope**2))
+        consistent = [
+            two_layer_limit(leaky(1, d, slope), *gaussian(n, d, seed), check=False).consistency > 0
+            for seed in range(40)
+        ]
+        shares.append(np.mean(consistent))
+    assert all(least <= share <= most for share in shares), shares
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(
+    ("X", "y", "slope", "message"),
+    [
+        (np.eye(3), [1, 1, -1], 0.0, None),
+        ([[1.0, 0, 0], [0.1, 1, 0], [0, 0, 1]], [1, 1, -1], 0.0, r"samples 0 and 1 have cosine"),
+        ([[1.0, 0, 0], [0, 0, 0]], [1, -1], 0.0, r"X must have no zero rows, got one at 1"),
+        ([[1.0, 0, 0], [0, 0, 0]], [1, -1], 0.5, r"sample 1 is zero"),
+        ([[1.0, 0, 0], [1, 0, 0]], [1, 1], 0.5, r"depend on each other.*drop repeated"),
+        (np.eye(3), [1, 2, -1], 0.5, r"labels 1 and -1 only"),
+        (np.eye(2), [1, -1], 0.5, r"X must have 3 columns"),
+        (np.full((2, 3), np.nan), [1, -1], 0.5, r"X must be finite"),
+    ],
+)
+def test_what_has_no_limit_is_refused(
+    X: object, y: list, slope: float, message: str | None
+) -> None:
+    net = TwoLayerNet(np.ones((4, 3)), slope=slope)
+    if message is None:
+        assert two_layer_limit(net, X, y).equal_margins
+        return
+    with pytest.raises(ValueError, match=message):
+        two_layer_limit(net, X, y)
+
+
+def test_a_relu_sample_without_active_neurons_is_refused() -> None:
+    net = TwoLayerNet([[1.0, -1.0], [1.0, 1.0]], slope=0.0)
+    with pytest.raises(ValueError, match=r"no neuron of sign \+ is active on sample 1"):
+        two_layer_limit(net, np.eye(2), [1, 1])
+
+
+def test_contradicting_samples_are_refused() -> None:
+    net = leaky(2, 1, 0.5)
+    with pytest.raises(ValueError, match="no weights separate the samples"):
+        sliding_limit(net, [[1.0], [2.0], [-1.0], [-3.0]], [1, -1, 1, -1])
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_bad_arguments_are_refused() -> None:
+    X, y = np.eye(2, 3), np.array([1.0, -1.0])
+    net, relu = leaky(2, 3, 0.5), leaky(2, 3, 0.0)
+    limit = two_layer_limit(net, X, y)
+    with pytest.raises(ValueError, match="schedule must be one of"):
+        limit.loss_time(schedule="cosine")
+    with pytest.raises(ValueError, match="step must be given"):
+        limit.loss_time(schedule="loss_based")
+    with pytest.raises(ValueError, match="step must be greater than 0"):
+        limit.loss_time(schedule="loss_based", step=0.0)
+    with pytest.raises(ValueError, match="step must be greater than 0"):
+        first_step_slack(net, X, y, step=0.0)
+    with pytest.raises(ValueError, match="no zero rows, got one at 1"):
+        first_step_slack(net, np.diag([1.0, 0.0]) @ X, y, step=1.0)
+    for refused in (
+        lambda: first_step_slack(relu, X, y, step=1.0),
+        lambda: signed_rank_constants(relu, X, y),
+        lambda: sliding_limit(relu, X, y),
+    ):
+        with pytest.raises(ValueError, match="leaky ReLU, got slope 0"):
+            refused()
+    wrong = TwoLayerNet([[1.0, 1.0, 0.0], [-1.0, 1.0, 0.0]], slope=0.5)
+    with pytest.raises(
+        ValueError, match=r"neuron 0 of sign \+ is active on sample 1 of label −; train it"
+    ):
+        signed_rank_constants(wrong, X, y)
+    with pytest.raises(ValueError, match="shares must be above 0 and at most 1"):
+        relu_rank_bound([0.5, 0.0])
+    with pytest.raises(ValueError, match="weights must be above 0"):
+        relu_rank_bound([0.5, 0.5], [1.0, 0.0])
+    with pytest.raises(ValueError, match="weights must have 2 entries"):
+        relu_rank_bound([0.5, 0.5], [1.0])
+    with pytest.raises(ValueError, match="samples must be at least 1"):
+        wide_relu_stable_rank(0)
+    with pytest.raises(ValueError, match="slope must be from 0 to 1"):
+        balanced_stable_rank(1.1)
+    with pytest.raises(ValueError, match="n must be at least 2"):
+        consistency_statistic(n=1, d=10, slope=0.1)
