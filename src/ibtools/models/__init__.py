@@ -3,13 +3,14 @@
 The nets for classification are PyTorch modules; PyTorch is imported when one of them is asked for.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ibtools._lazy import lazily
 from ibtools.models.diagonal import DiagonalNet, TiedDiagonalNet
 from ibtools.models.linear_net import LinearNet
 from ibtools.models.neuron import LinearNeuron
 from ibtools.models.protocol import DualModel, RegressionModel, RowSpaceModel
+from ibtools.models.two_layer import TwoLayerNet
 
 if TYPE_CHECKING:
     from ibtools.models.homogeneity import (
@@ -37,14 +38,18 @@ if TYPE_CHECKING:
         vgg16,
     )
 
-_NEED_TORCH = {
-    **dict.fromkeys(
-        ("NotHomogeneousError", "Order", "euler_defect", "homogeneity_order", "order_of"),
-        "homogeneity",
-    ),
-    **dict.fromkeys(("DifferenceOfSquares", "Product", "Residual", "SquaredReLU", "Sum"), "layers"),
-    **dict.fromkeys(
-        (
+__getattr__ = lazily(
+    __name__,
+    {
+        "homogeneity": (
+            "NotHomogeneousError",
+            "Order",
+            "euler_defect",
+            "homogeneity_order",
+            "order_of",
+        ),
+        "layers": ("DifferenceOfSquares", "Product", "Residual", "SquaredReLU", "Sum"),
+        "nets": (
             "MLP",
             "ConvNet",
             "DeepLinear",
@@ -54,9 +59,8 @@ _NEED_TORCH = {
             "mnist_cnn",
             "vgg16",
         ),
-        "nets",
-    ),
-}
+    },
+)
 
 __all__ = [
     "MLP",
@@ -79,15 +83,10 @@ __all__ = [
     "SquaredReLU",
     "Sum",
     "TiedDiagonalNet",
+    "TwoLayerNet",
     "euler_defect",
     "homogeneity_order",
     "mnist_cnn",
     "order_of",
     "vgg16",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _NEED_TORCH:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_NEED_TORCH[name]}"), name)

@@ -1,5 +1,11 @@
-"""Theory: potentials and constrained minimizers. Nothing here trains anything."""
+"""Theory: potentials, constrained minimizers, margins, orders. Nothing here trains anything.
 
+What walks a PyTorch net needs PyTorch, imported when it is asked for.
+"""
+
+from typing import TYPE_CHECKING
+
+from ibtools._lazy import lazily
 from ibtools.theory.interpolation import AccuracyWarning, Interpolator
 from ibtools.theory.loss_rates import loss_rate_constant, predicted_log_loss
 from ibtools.theory.max_margin import MaxMargin, max_margin
@@ -38,20 +44,51 @@ from ibtools.theory.step_condition import (
     polynomial_bounds,
     two_layer_bounds,
 )
+from ibtools.theory.two_layer import (
+    InconsistentPatternError,
+    TwoLayerLimit,
+    balanced_stable_rank,
+    consistency_statistic,
+    first_step_slack,
+    frozen_limit,
+    relu_rank_bound,
+    signed_rank_constants,
+    sliding_limit,
+    two_layer_limit,
+    wide_relu_stable_rank,
+)
 from ibtools.theory.warping import WarpedPotential, neuron_metric_defect, warp
+
+if TYPE_CHECKING:
+    from ibtools.theory.homogeneity import (
+        NearHomogeneity,
+        NotNearHomogeneousError,
+        near_homogeneity,
+    )
+
+__getattr__ = lazily(
+    __name__,
+    {"homogeneity": ("NearHomogeneity", "NotNearHomogeneousError", "near_homogeneity")},
+)
 
 __all__ = [
     "AccuracyWarning",
     "HypentropyPotential",
+    "InconsistentPatternError",
     "Interpolator",
     "MaxMargin",
+    "NearHomogeneity",
     "NeuronLimit",
+    "NotNearHomogeneousError",
     "SeparationConstants",
     "SignDecision",
     "SphereBounds",
+    "TwoLayerLimit",
     "TwoLayerMargin",
     "WarpedPotential",
+    "balanced_stable_rank",
     "bregman_projection",
+    "consistency_statistic",
     "deep_linear_bounds",
     "deep_linear_gap",
     "deep_linear_margin",
@@ -60,6 +97,8 @@ __all__ = [
     "diagonal_margin",
     "explicit_limit",
     "final_sign",
+    "first_step_slack",
+    "frozen_limit",
     "hessian_map_defect",
     "implicit_limit",
     "implicit_potential",
@@ -71,14 +110,20 @@ __all__ = [
     "max_margin",
     "minimum_l1_interpolator",
     "minimum_norm_interpolator",
+    "near_homogeneity",
     "neuron_metric_defect",
     "polynomial_bounds",
     "predicted_log_loss",
+    "relu_rank_bound",
     "separation_constants",
     "sign_flip_bracket",
+    "signed_rank_constants",
+    "sliding_limit",
     "small_start_bound",
     "two_layer_bounds",
+    "two_layer_limit",
     "two_layer_margin",
     "warp",
     "warped_projection",
+    "wide_relu_stable_rank",
 ]

@@ -3,9 +3,9 @@
 The trainers of nets for classification need PyTorch, imported when one of them is asked for.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ibtools._lazy import lazily
 from ibtools.trainers.flow import (
     Predictor,
     gradient_descent,
@@ -15,6 +15,12 @@ from ibtools.trainers.flow import (
 )
 from ibtools.trainers.history import RegressionRun, TrainingWarning
 from ibtools.trainers.layers import Kink, LinearNetRun, NeuronRun
+from ibtools.trainers.two_layer import (
+    TwoLayerBatch,
+    TwoLayerRun,
+    train_two_layer,
+    train_two_layer_batch,
+)
 from ibtools.trainers.warped import WarpedRun, warped_flow, weighted_problem
 
 if TYPE_CHECKING:
@@ -22,12 +28,14 @@ if TYPE_CHECKING:
     from ibtools.trainers.implicit_flow import margin_flow
     from ibtools.trainers.margin_history import MarginRun, load_run
 
-_NEED_TORCH = {
-    "descend": "descent",
-    "margin_flow": "implicit_flow",
-    "MarginRun": "margin_history",
-    "load_run": "margin_history",
-}
+__getattr__ = lazily(
+    __name__,
+    {
+        "descent": ("descend",),
+        "implicit_flow": ("margin_flow",),
+        "margin_history": ("MarginRun", "load_run"),
+    },
+)
 
 __all__ = [
     "Kink",
@@ -37,6 +45,8 @@ __all__ = [
     "Predictor",
     "RegressionRun",
     "TrainingWarning",
+    "TwoLayerBatch",
+    "TwoLayerRun",
     "WarpedRun",
     "descend",
     "gradient_descent",
@@ -45,12 +55,8 @@ __all__ = [
     "margin_flow",
     "metric_flow",
     "mirror_flow",
+    "train_two_layer",
+    "train_two_layer_batch",
     "warped_flow",
     "weighted_problem",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _NEED_TORCH:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_NEED_TORCH[name]}"), name)
