@@ -5,6 +5,7 @@ the margins s. Neither underflows, however small the loss.
 """
 
 import copy
+import numbers
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ibtools._validation import one_of
+from ibtools._validation import one_of, real
 from ibtools.metrics.margins import LOSSES
 from ibtools.models.layers import parameter_layers
 
@@ -37,11 +38,18 @@ def log_losses(
     if loss == "exponential":
         return -q, shares
     z = -q
-    near = torch.nn.functional.softplus(z.clamp(min=_TAIL))
-    tail = z < _TAIL
-    log_loss = torch.where(tail, z - z.exp() / 2, near.log())
-    slope = torch.where(tail, 1 - z.exp() / 2, torch.sigmoid(z) / near)
+    log_loss, slope = log_logistic(z)
     return log_loss, slope[:, None] * shares
+
+
+def log_logistic(z: Float[Tensor, " n"]) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """Return log log(1 + e^z) and its derivative in z, to the last digit for every z."""
+    tail = z < _TAIL
+    # PyTorch's softplus drops log(1 + e^-z) beyond z = 20; it counts up to 37.
+    near = torch.logaddexp(z.clamp(min=_TAIL), z.new_zeros(()))
+    small = z.clamp(max=0.0).exp()
+    log_loss = torch.where(tail, z - small / 2, near.log())
+    return log_loss, torch.where(tail, 1 - small / 2, torch.sigmoid(z) / near)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +75,23 @@ class Problem:
     """A private copy of a net, whose parameters are views into one flat vector, on its data."""
 
     def __init__(self, net: nn.Module, X: ArrayLike | Tensor, y: ArrayLike, loss: str) -> None:
-        self.net = copy.deepcopy(net)
+        # Dropout would make the loss a random number.
+        self.net = copy.deepcopy(net).eval()
         self.loss = one_of("loss", loss, LOSSES)
         self.weights = list(self.net.parameters())
         if not self.weights:
             raise ValueError("net has no parameters; give one that can be trained")
+        frozen = [name for name, p in self.net.named_parameters() if not p.requires_grad]
+        if frozen:
+            raise ValueError(
+                f"net has frozen parameters, {', '.join(frozen)}, but its order counts them all; "
+                "set requires_grad, or give a net that holds them as buffers"
+            )
         first = self.weights[0]
+        if any(p.dtype != first.dtype or p.device != first.device for p in self.weights):
+            raise ValueError(
+                "net has parameters of several types or devices; move it to one with net.to(...)"
+            )
         self.flat = torch.cat([p.detach().reshape(-1) for p in self.weights])
         self.sizes = [p.numel() for p in self.weights]
         for p, piece in zip(self.weights, self.flat.split(self.sizes), strict=True):
@@ -80,9 +99,7 @@ class Problem:
         if not bool(torch.isfinite(self.flat).all()):
             raise ValueError("net has parameters that are not finite; start it anew")
         self.X = inputs_of(X, like=first)
-        with torch.no_grad():
-            outputs = self.net(self.X[:1])
-        self.outputs = 1 if outputs.ndim == 1 else int(outputs.shape[1])
+        self.outputs = self._number_of_outputs()
         self.labels = labels_of(y, n=len(self.X), outputs=self.outputs, loss=loss).to(first.device)
         if self.outputs > 1:
             classes = torch.arange(self.outputs, device=first.device)
@@ -102,6 +119,27 @@ class Problem:
     def n(self) -> int:
         """Number of samples."""
         return len(self.X)
+
+    def _number_of_outputs(self) -> int:
+        try:
+            with torch.no_grad():
+                outputs = self.net(self.X[:1])
+        except RuntimeError as error:
+            raise ValueError(
+                f"X must fit the net, got samples of shape {tuple(self.X.shape[1:])} ({error}); "
+                "reshape the samples or build the net for them"
+            ) from error
+        if outputs.ndim not in (1, 2) or len(outputs) != 1:
+            raise ValueError(
+                f"net must map (n, …) to (n,) or (n, k), got {tuple(outputs.shape)} from one "
+                "sample; end it with Flatten and a linear layer"
+            )
+        return 1 if outputs.ndim == 1 else int(outputs.shape[1])
+
+    def outputs_at(self, inputs: Float[Tensor, "m ..."]) -> Float[Tensor, "m *k"]:
+        """Return the outputs at inputs: (m,) for one output, (m, k) for k classes."""
+        outputs: Tensor = self.net(inputs)
+        return outputs.reshape(-1) if self.outputs == 1 else outputs
 
     def margins_of(
         self, outputs: Tensor, samples: Tensor | slice = slice(None)
@@ -140,7 +178,7 @@ class Problem:
         with torch.no_grad():
             margins = torch.cat(
                 [
-                    self.margins_of(self.net(self.X[i : i + _CHUNK]), slice(i, i + _CHUNK))
+                    self.margins_of(self.outputs_at(self.X[i : i + _CHUNK]), slice(i, i + _CHUNK))
                     for i in range(0, self.n, _CHUNK)
                 ]
             )
@@ -152,7 +190,7 @@ class Problem:
             state = self.evaluate()
             return state, -self.pulled(state.weights)
         self.evaluations += 1
-        outputs = self.net(self.X)
+        outputs = self.outputs_at(self.X)
         state = self._state(self.margins_of(outputs.detach()))
         return state, -self._backward(outputs, self._seed(state.weights))
 
@@ -161,20 +199,22 @@ class Problem:
         total = torch.zeros_like(self.flat)
         for i in range(0, self.n, _CHUNK):
             part = slice(i, i + _CHUNK)
-            total += self._backward(self.net(self.X[part]), self._seed(weights[part], part))
+            total += self._backward(self.outputs_at(self.X[part]), self._seed(weights[part], part))
         return total
 
     def batch_gradient(self, samples: Tensor, log_frame: float) -> Float[Tensor, " p"]:
         """Return the gradient of a batch's loss, a sum, over e^log_frame."""
-        outputs = self.net(self.X[samples])
+        outputs = self.outputs_at(self.X[samples])
         margins = self.margins_of(outputs.detach(), samples)
         each, slopes = log_losses(margins, self.loss)
         weights = torch.exp(each - log_frame)[:, None] * slopes
         return -self._backward(outputs, self._seed(weights, samples))
 
-    def _backward(self, outputs: Tensor, seed: Tensor) -> Float[Tensor, " p"]:
+    def _backward(
+        self, outputs: Tensor, seed: Tensor, *, keep: bool = False
+    ) -> Float[Tensor, " p"]:
         pieces = torch.autograd.grad(
-            outputs, self.weights, seed.to(outputs.dtype), allow_unused=True
+            outputs, self.weights, seed.to(outputs.dtype), allow_unused=True, retain_graph=keep
         )
         return torch.cat(
             [
@@ -185,12 +225,8 @@ class Problem:
 
     def layer_norms(self) -> Float[np.ndarray, " k"]:
         """Return the norm of each layer's own parameters."""
-        norms = [
-            torch.sqrt(sum((p.detach().square().sum() for p in m.parameters(recurse=False)), zero))
-            for m in self._layers
-            for zero in [self.flat.new_zeros(())]
-        ]
-        return np.array([float(v) for v in norms])
+        own = [[p.detach().reshape(-1) for p in m.parameters(recurse=False)] for m in self._layers]
+        return np.array([float(torch.cat(pieces).norm()) for pieces in own])
 
     def tangents(self, samples: Int[Tensor, " m"], columns: Int[Tensor, " m"]) -> "Tangents":
         """Return the gradients of chosen margins, of which only products are formed."""
@@ -206,7 +242,7 @@ class Problem:
             for m in self._layers
         ]
         try:
-            outputs = self.net(inputs)
+            outputs = self.outputs_at(inputs)
         finally:
             for hook in hooks:
                 hook.remove()
@@ -237,6 +273,63 @@ class Problem:
 
         rows = torch.func.vmap(torch.func.grad(product), in_dims=(None, 0, 0))(values, inputs, seed)
         return torch.cat([rows[n].reshape(len(inputs), -1) for n in names], dim=1)
+
+
+class Linearization:
+    """The margins' change Jd with a displacement d from the present parameters, and Jᵀv.
+
+    Valid while the parameters are where they were: the graph that is kept holds views of them.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._kept = self._graph(slice(None)) if problem.n <= _CHUNK else None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the margins, (n, c)."""
+        return self._problem.n, max(1, self._problem.outputs - 1)
+
+    def _graph(self, part: slice) -> tuple[Tensor, Tensor, tuple[Tensor | None, ...]]:
+        problem = self._problem
+        outputs = problem.outputs_at(problem.X[part])
+        # Jᵀu is linear in u: its derivative in u, along d, is Jd.
+        u = torch.zeros_like(outputs, requires_grad=True)
+        pulled = torch.autograd.grad(
+            outputs, problem.weights, u, create_graph=True, allow_unused=True
+        )
+        return outputs, u, pulled
+
+    def _chunks(self) -> Iterator[tuple[slice, tuple[Tensor, Tensor, tuple[Tensor | None, ...]]]]:
+        if self._kept is not None:
+            yield slice(None), self._kept
+            return
+        for i in range(0, self._problem.n, _CHUNK):
+            yield slice(i, i + _CHUNK), self._graph(slice(i, i + _CHUNK))
+
+    def along(self, d: Float[Tensor, " p"]) -> Float[Tensor, "n c"]:
+        """Return Jd, for all margins."""
+        problem = self._problem
+        pieces = []
+        for part, (_, u, pulled) in self._chunks():
+            pairs = [
+                (g, piece.view_as(g))
+                for g, piece in zip(pulled, d.split(problem.sizes), strict=True)
+                if g is not None
+            ]
+            (moved,) = torch.autograd.grad(
+                [g for g, _ in pairs], [u], [piece for _, piece in pairs], retain_graph=True
+            )
+            pieces.append(problem.margins_of(moved, part))
+        return torch.cat(pieces)
+
+    def pulled(self, weights: Float[Tensor, "n c"]) -> Float[Tensor, " p"]:
+        """Return Jᵀv for weights v of all margins."""
+        problem = self._problem
+        total = torch.zeros_like(problem.flat)
+        for part, (outputs, _, _) in self._chunks():
+            total += problem._backward(outputs, problem._seed(weights[part], part), keep=True)
+        return total
 
 
 class Tangents:
@@ -312,6 +405,12 @@ def _convolution_rows(module: nn.Conv2d, came: Tensor, back: Tensor) -> Float[Te
 
 def _pair(value: tuple[int, ...]) -> tuple[int, int]:
     return value[0], value[1]
+
+
+def number(name: str, value: float | int) -> float:
+    """Return `value`, an int or a float, as a finite float."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return real(name, float(value) if whole else value)
 
 
 def inputs_of(X: ArrayLike | Tensor, *, like: Tensor) -> Float[Tensor, "n ..."]:

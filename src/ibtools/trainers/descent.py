@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,13 +11,21 @@ from numpy.typing import ArrayLike
 from torch import nn
 from tqdm.auto import tqdm
 
-from ibtools._validation import count, one_of, positive, quiet, real
-from ibtools.metrics.margins import inverse_loss
+from ibtools._validation import count, one_of, positive, quiet
+from ibtools.metrics.margins import inverse_loss, loss_threshold
 from ibtools.models.homogeneity import order_of
 from ibtools.models.nets import torch_generator
-from ibtools.trainers._classification import Problem, State, few_threads
+from ibtools.trainers._classification import Problem, State, few_threads, number
 from ibtools.trainers.history import TrainingWarning
-from ibtools.trainers.margin_history import MarginRun, Offset, Recorder, exponents_of, restorer
+from ibtools.trainers.margin_history import (
+    MarginRun,
+    Offset,
+    Recorder,
+    check_resumed,
+    check_same_point,
+    exponents_of,
+    restorer,
+)
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -25,6 +33,7 @@ SCHEDULES = ("constant", "loss_based", "armijo")
 
 _UP, _DOWN = 2 ** (1 / 5), 2 ** (-1 / 10)
 _ROUNDING = 8 * np.finfo(np.float64).eps
+_PROGRESS = ("state", "gradient", "alpha", "epochs", "steps", "drops", "last_step", "recorded")
 
 
 def descend(
@@ -97,13 +106,16 @@ def descend(
     ------
     ValueError, TypeError
         If the data do not fit the net or the loss, something is not finite, a number is out of
-        range, `seed` is missing for minibatches, or Armijo is asked for minibatches.
+        range, `seed` is missing for minibatches, Armijo is asked for minibatches, or `resume` is
+        not a run of this trainer on these data.
+    NotHomogeneousError
+        If the outputs' growth with the parameters is not known; a ValueError.
 
     Warns
     -----
     TrainingWarning
-        If the run diverges (the last finite point is returned), no step lowers the loss, or
-        `max_epochs` is reached.
+        If the run diverges (the last finite point is returned), no step lowers the loss, the steps
+        are below rounding, or `max_epochs` is reached.
 
     References
     ----------
@@ -119,9 +131,11 @@ def descend(
     True
     """
     one_of("schedule", schedule, SCHEDULES)
-    target = real("until_log10_loss", float(until_log10_loss)) * np.log(10.0)
+    target = number("until_log10_loss", until_log10_loss) * np.log(10.0)
     count("max_epochs", max_epochs)
-    growth = positive("record_growth", float(record_growth))
+    growth = number("record_growth", record_growth)
+    if growth < 1:
+        raise ValueError(f"record_growth must be at least 1, got {growth:g}; 1 records every epoch")
     problem = Problem(net, X, y, loss)
     facts = order_of(net)
     order = facts.degree if offset is None else offset.order
@@ -138,34 +152,37 @@ def descend(
         problem,
         order,
         schedule,
-        default if step is None else positive("step", float(step)),
+        default if step is None else positive("step", number("step", step)),
         batches,
     )
     recorder = Recorder(resume)
     if resume is not None:
+        check_resumed(resume, trainer="descend", loss=loss, order=order)
         work.restore(resume)
     message, converged = f"max_epochs={max_epochs} reached", False
-    bar = tqdm(total=round(-target), desc="descent", unit="nat", disable=quiet(), leave=False)
+    total = max(0, round(-target))
+    bar = tqdm(total=total, desc="descent", unit="nat", disable=quiet(), leave=False)
     with few_threads(problem.n * problem.flat.numel()), bar:
         work.begin()
         if resume is None:
             work.record(recorder)
-        recorded = work.epochs
+        else:
+            check_same_point(resume, work.state.log_loss)
         try:
             while work.epochs < max_epochs:
                 if work.state.log_loss <= target:
                     message, converged = "the asked loss is reached", True
                     break
-                if work.trouble or not work.epoch():
+                if not work.epoch(len(recorder)):
                     message = work.trouble
                     break
-                if work.epochs >= max(recorded + 1, recorded * growth):
-                    recorded = work.epochs
+                if work.epochs >= max(work.recorded + 1, work.recorded * growth):
                     work.record(recorder)
+                    work.recorded = work.epochs
                 bar.update(max(0, round(-work.state.log_loss) - bar.n))
         except KeyboardInterrupt:
             message = "interrupted"
-            work.settle()
+            recorder.cut(work.settle(len(recorder)))
         if recorder.last("steps") != work.steps:
             work.record(recorder)
     restore = restorer(net)
@@ -244,9 +261,10 @@ class _Descent:
         self.drops = 0
         self.trouble = ""
         self.last_step = np.nan
+        self.recorded = 0
         self.state: State
         self.gradient: torch.Tensor | None
-        self._safe = problem.flat.clone()
+        self._before: dict[str, Any] | None = None
 
     def begin(self) -> None:
         """Evaluate the present point, whose gradient the first step takes."""
@@ -262,15 +280,20 @@ class _Descent:
         else:
             self.state, self.gradient = self.problem.evaluate(), None
 
-    def epoch(self) -> bool:
+    def epoch(self, records: int) -> bool:
         """Make one epoch; return False, with `trouble`, if nothing more can be done."""
-        self._safe.copy_(self.problem.flat)
-        before, gradient = self.state, self.gradient
+        start, before, gradient = self.problem.flat.clone(), self.state, self.gradient
+        clock, steps = replace(self.clock), self.steps
+        self._before = {
+            "flat": start,
+            "evaluations": self.problem.evaluations,
+            "order": None if self.batches is None else self.batches.generator.get_state(),
+            "records": records,
+            "own": {name: getattr(self, name) for name in _PROGRESS} | {"clock": clock},
+        }
         margin = self._smoothed_margin()
-        clock = _Clock(self.clock.log_time, self.clock.effective_time)
-        steps = self.steps
         if self.schedule == "armijo":
-            accepted = self._armijo(before)
+            accepted = self._armijo(start, before)
         else:
             self._updates(before)
             self._look()
@@ -283,9 +306,14 @@ class _Descent:
                     f"diverged after {self.steps} updates with step {self.alpha:g}; take a smaller "
                     "step"
                 )
+            elif self.schedule == "constant" and torch.equal(self.problem.flat, start):
+                self.trouble = (
+                    "the steps are below rounding; take another schedule, or a longer step"
+                )
+                accepted = False
         self.epochs += 1
         if not accepted:
-            self.problem.flat.copy_(self._safe)
+            self.problem.flat.copy_(start)
             self.state, self.gradient = before, gradient
             self.clock, self.steps = clock, steps
             if self.schedule == "loss_based":
@@ -295,8 +323,8 @@ class _Descent:
             return not self.trouble
         if self.schedule == "loss_based":
             self.alpha *= _UP
-        after = self._smoothed_margin()
-        self.drops += int(after < margin * (1 - np.sign(margin) * _ROUNDING))
+        if before.log_loss < loss_threshold(self.problem.loss):
+            self.drops += int(self._smoothed_margin() < margin * (1 - _ROUNDING))
         return True
 
     def _updates(self, before: State) -> None:
@@ -321,12 +349,12 @@ class _Descent:
             self.steps += 1
         self.problem.evaluations += 1
 
-    def _armijo(self, before: State) -> bool:
+    def _armijo(self, start: torch.Tensor, before: State) -> bool:
         gradient = self.gradient
         assert gradient is not None
         square = float(gradient @ gradient)
         for _ in range(200):
-            candidate = self.problem.evaluate(self._safe - self.alpha * gradient)
+            candidate = self.problem.evaluate(start - self.alpha * gradient)
             wanted = before.log_loss - 0.5 * self.alpha * square
             if candidate.log_loss <= wanted and candidate.log_loss < before.log_loss:
                 self.clock.advance(self.alpha, before.log_loss)
@@ -367,31 +395,39 @@ class _Descent:
             smoothed_margin_drops=self.drops,
         )
 
-    def settle(self) -> None:
-        """Return to the start of the epoch that was interrupted."""
-        self.problem.flat.copy_(self._safe)
-        self._look()
+    def settle(self, records: int) -> int:
+        """Return to the start of the last epoch, and say how many records there were then."""
+        if self._before is None:
+            return records
+        self.problem.flat.copy_(self._before["flat"])
+        self.problem.evaluations = self._before["evaluations"]
+        for name, value in self._before["own"].items():
+            setattr(self, name, value)
+        if self.batches is not None:
+            self.batches.generator.set_state(self._before["order"])
+        return int(self._before["records"])
 
     def progress(self) -> dict[str, Any]:
-        kept: dict[str, Any] = {"alpha": self.alpha, "epochs": self.epochs, "trainer": "descend"}
+        kept: dict[str, Any] = {
+            "alpha": self.alpha,
+            "epochs": self.epochs,
+            "recorded": self.recorded,
+            "trainer": "descend",
+        }
         if self.batches is not None:
             kept["order"] = self.batches.generator.get_state().numpy()
         return kept
 
     def restore(self, run: MarginRun) -> None:
-        if run._progress.get("trainer") != "descend":
-            raise ValueError(
-                "resume must be a run of descend, got one of "
-                f"{run._progress.get('trainer')}; hand its net to descend instead"
-            )
         flat = torch.cat([p.detach().reshape(-1) for p in run.net.parameters()])
         self.problem.flat.copy_(flat)
         self.alpha = float(run._progress["alpha"])
         self.epochs = int(run._progress["epochs"])
+        self.recorded = int(run._progress["recorded"])
         self.steps = int(run.steps[-1])
         self.drops = int(run.smoothed_margin_drops[-1])
         self.clock = _Clock(float(run.log_time[-1]), float(run.effective_time[-1]))
         self.last_step = float(run.step_size[-1])
-        self.problem.evaluations += int(run.evaluations[-1]) - 1
+        self.problem.evaluations = int(run.evaluations[-1]) - 1
         if self.batches is not None:
             self.batches.generator.set_state(torch.tensor(run._progress["order"]))

@@ -6,25 +6,38 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
-from scipy.special import expit, logsumexp
 from torch import nn
 from tqdm.auto import tqdm
 
-from ibtools._validation import positive, quiet, real
+from ibtools._validation import count, positive, quiet
 from ibtools.metrics.margins import inverse_loss, loss_threshold
 from ibtools.models.homogeneity import order_of
-from ibtools.trainers._classification import Problem, State, few_threads
+from ibtools.trainers._classification import Linearization, Problem, State, few_threads, number
 from ibtools.trainers.history import TrainingWarning
-from ibtools.trainers.margin_history import MarginRun, Offset, Recorder, exponents_of, restorer
+from ibtools.trainers.implicit_step import Nearby, few_margins_step, many_margins_step
+from ibtools.trainers.margin_history import (
+    MarginRun,
+    Offset,
+    Recorder,
+    check_resumed,
+    check_same_point,
+    exponents_of,
+    restorer,
+)
 
 Net = TypeVar("Net", bound=nn.Module)
 
-Numbers = Float[np.ndarray, " m"]
-
 _ROUNDING = 8 * np.finfo(np.float64).eps
-_LARGEST_WORKING_SET = 400
+# Up to so many margins their Gram matrix is factored; a step that needs more uses products with J.
+_FEW = 1500
+# Margins that a step ignores have together at most this share of the gradient's weights at its end.
+_IGNORED = 1e-6
+# Weights e^(−s) that many nats below the largest are ignored at a step's start.
+_DECAY = 20.0
+# What equations solved by iteration may add to a step's error, which is of first order.
+_SHARE = 0.05
+_PROGRESS = ("state", "h", "last_h", "steps", "drops", "log_time", "effective_time")
 
 
 def margin_flow(
@@ -46,10 +59,12 @@ def margin_flow(
     .. math:: \min_d\; \log\mathcal L(s + Jd) + \frac{\|d\|^2}{2h}
 
     on the margins s linearized at θ. Its solution is :math:`d = J^\top c`, so that the problem has
-    one unknown for each margin that is nearly active, however many parameters there are. A step is
-    taken only if 𝓛 falls and, once 𝓛 < ℓ(0), the smoothed margin does not; otherwise h is
-    shortened. The direction is that of the flow (which the time of 𝓛 or of log 𝓛 do not change)
-    up to the relative step.
+    one unknown for each margin that is nearly active, however many parameters there are. Where
+    very many are, conjugate gradients solve it. While 𝓛 ≥ ℓ(0) for the logistic loss and
+    cross-entropy, whose logarithms are not convex there, 𝓛 over its value at θ takes the place of
+    log 𝓛. A step is taken only if 𝓛 falls and, once 𝓛 < ℓ(0), the smoothed margin does not;
+    otherwise h is shortened. The direction is that of the flow, which the time of 𝓛 or of log 𝓛
+    does not change, up to an error in proportion to the relative step.
 
     Parameters
     ----------
@@ -71,7 +86,8 @@ def margin_flow(
         `ibtools.theory.homogeneity.near_homogeneity` gives them. Then what never decreases is the
         modified margin, from strong separability on, and the smoothed one may.
     resume
-        A run of this trainer to continue.
+        A run of this trainer to continue, with the same other arguments; it then goes as if it had
+        not stopped.
 
     Returns
     -------
@@ -81,14 +97,16 @@ def margin_flow(
     Raises
     ------
     ValueError, TypeError
-        If the data do not fit the net or the loss, something is not finite, or a number is out of
-        range.
+        If the data do not fit the net or the loss, something is not finite, a number is out of
+        range, or `resume` is not a run of this trainer on these data.
+    NotHomogeneousError
+        If the outputs' growth with the parameters is not known; a ValueError.
 
     Warns
     -----
     TrainingWarning
-        If no step is accepted any more (the flow slides along a kink of a ReLU net) or `max_steps`
-        is reached.
+        If no step is accepted any more (the flow slides along a kink of a ReLU net, or all
+        parameters are zero) or `max_steps` is reached.
 
     References
     ----------
@@ -102,23 +120,32 @@ def margin_flow(
     >>> bool(abs(run.normalized_margin[-1] - 7 / 13**0.5) < 1e-3), run.smoothed_margin_drops[-1]
     (True, np.int64(0))
     """
-    target = real("until_log10_loss", float(until_log10_loss)) * np.log(10.0)
+    target = number("until_log10_loss", until_log10_loss) * np.log(10.0)
+    count("max_steps", max_steps)
     problem = Problem(net, X, y, loss)
     facts = order_of(net)
     order = facts.degree if offset is None else offset.order
+    default = 0.05 if order != 1 else 1.0
     largest = positive(
         "relative_step",
-        float((0.05 if order != 1 else 1.0) if relative_step is None else relative_step),
+        number("relative_step", default if relative_step is None else relative_step),
     )
     recorder = Recorder(resume)
     flow = _Flow(problem, order, largest, offset)
     if resume is not None:
+        check_resumed(resume, trainer="margin_flow", loss=loss, order=order)
         flow.restore(resume)
+    elif not np.isfinite(flow.state.log_loss):
+        raise ValueError(
+            "net has outputs that are not finite at its start; start it from smaller weights"
+        )
     message, converged = f"max_steps={max_steps} reached", False
-    bar = tqdm(total=round(-target), desc="margin flow", unit="nat", disable=quiet(), leave=False)
+    total = max(0, round(-target))
+    bar = tqdm(total=total, desc="margin flow", unit="nat", disable=quiet(), leave=False)
     with few_threads(problem.n * problem.flat.numel()), bar:
         if resume is None:
             flow.record(recorder)
+        flow.keep(len(recorder))
         try:
             while flow.steps < max_steps:
                 if flow.state.log_loss <= target:
@@ -128,10 +155,11 @@ def margin_flow(
                     message = "no step is accepted any more: " + flow.trouble
                     break
                 flow.record(recorder)
+                flow.keep(len(recorder))
                 bar.update(max(0, round(-flow.state.log_loss) - bar.n))
         except KeyboardInterrupt:
             message = "interrupted"
-            flow.settle()
+            recorder.cut(flow.settle())
     restore = restorer(net)
     run = MarginRun(
         **recorder.columns(),
@@ -174,7 +202,7 @@ class _Flow:
         self.effective_time = 0.0
         self.trouble = ""
         self._gradient: torch.Tensor | None = None
-        self._safe = problem.flat.clone()
+        self._kept: tuple[torch.Tensor, dict[str, Any], int, int]
 
     @property
     def norm(self) -> float:
@@ -194,48 +222,44 @@ class _Flow:
 
     def step(self) -> bool:
         """Take one step, or say in `trouble` why there is none."""
-        problem, start = self.problem, self._safe
-        start.copy_(problem.flat)
+        problem = self.problem
+        start = problem.flat.clone()
         rho = self.norm
         before = self.margin(self.state, rho) if rho > 0 else -np.inf
         guarded = before > 0 if self.offset else self.state.log_loss < loss_threshold(problem.loss)
         gradient = self.gradient()
         size = float(gradient.norm())
-        if not rho > 0:
-            self.trouble = "all parameters are zero; start from weights that are not"
-            return False
         if not size > 0:
-            self.trouble = "the gradient is zero"
+            zero = "all parameters are zero; start from weights that are not"
+            self.trouble = "the gradient is zero" if rho > 0 else zero
             return False
+        # From zero parameters, which only a net of order 1 leaves, log 𝓛 gives the scale instead.
+        longest = self.relative_step * (rho if rho > 0 else 1.0 / size)
         if np.isnan(self.h):
-            self.h = 0.1 * self.relative_step * rho / size
-        chosen = self._working_set(size * self.relative_step * rho)
-        width = self.state.margins.shape[1]
-        tangents = problem.tangents(torch.div(chosen, width, rounding_mode="floor"), chosen % width)
-        K = tangents.gram()
-        nearby = Nearby(self.state, chosen, problem.loss)
-        push = self._push_of_others(chosen)
-        drift = None if push is None else tangents.along(push)
+            self.h = 0.1 * longest / size
+        steps = _Steps(
+            problem, self.state, reach=size * longest, tolerance=_SHARE * self.relative_step
+        )
+        grown = 2.0
         for _ in range(60):
-            s = nearby.s if drift is None else nearby.s + self.h * drift
-            d = tangents.combination(implicit_multipliers(nearby, s, K, self.h))
-            if push is not None:
-                d += self.h * push
+            d = steps(self.h)
             length = float(d.norm())
-            if length > self.relative_step * rho:
-                self.h *= max(0.1, 0.9 * self.relative_step * rho / length)
+            if length > longest:
+                self.h *= max(0.1, 0.9 * longest / length)
                 continue
             candidate = problem.evaluate(start + d)
+            if steps.misses(candidate):
+                continue
             new_rho = self.norm
             fell = candidate.log_loss < self.state.log_loss
             after = self.margin(candidate, new_rho)
             kept = after >= before * (1 - _ROUNDING) if guarded else True
             if fell and kept and np.isfinite(candidate.log_loss):
-                self._advance(candidate, after < before)
-                if length < 0.6 * self.relative_step * rho:
-                    self.h *= 2.0
+                self._advance(candidate, steps.relative, self._falls(candidate, rho, new_rho))
+                self.h *= min(grown, 0.9 * longest / length)
                 return True
             self.h *= 0.5
+            grown = 1.0
             if length < 1e-14 * rho:
                 break
         self.trouble = (
@@ -244,36 +268,31 @@ class _Flow:
         problem.evaluate(start)
         return False
 
-    def _advance(self, state: State, dropped: bool) -> None:
-        # On a step log 𝓛 is nearly linear in the flow's time; ∫dτ/𝓛 under that line is exact.
-        fall = self.state.log_loss - state.log_loss
-        share = -np.expm1(-fall) / fall
-        self.log_time = float(
-            np.logaddexp(self.log_time, np.log(self.h) - state.log_loss + np.log(share))
+    def _falls(self, candidate: State, rho: float, new_rho: float) -> bool:
+        loss = self.problem.loss
+        if not self.state.log_loss < loss_threshold(loss):
+            return False
+        psi, new_psi = (
+            float(inverse_loss(state.log_loss, loss)) for state in (self.state, candidate)
         )
-        self.effective_time += self.h
+        return bool(new_psi / new_rho**self.order < psi / rho**self.order * (1 - _ROUNDING))
+
+    def _advance(self, state: State, relative: bool, dropped: bool) -> None:
+        # On a step log 𝓛 is nearly linear in the flow's time; the integrals under it are exact.
+        fall = self.state.log_loss - state.log_loss
+        share = float(-np.expm1(-fall) / fall)
+        log_h = float(np.log(self.h))
+        if relative:
+            log_dt, effective = log_h - self.state.log_loss, self.h * share
+        else:
+            log_dt, effective = log_h - state.log_loss + float(np.log(share)), self.h
+        self.log_time = float(np.logaddexp(self.log_time, log_dt))
+        self.effective_time += effective
         self.last_h = self.h
         self.steps += 1
-        self.drops += bool(dropped)
+        self.drops += dropped
         self.state = state
         self._gradient = None
-
-    def _working_set(self, reach: float) -> torch.Tensor:
-        """Return which margins a step could make active, as indices into all of them."""
-        flat = self.state.margins.reshape(-1)
-        least = float(flat.min())
-        chosen = torch.nonzero(flat <= least + 40.0 + 0.5 * abs(least) + reach)[:, 0]
-        if len(chosen) > _LARGEST_WORKING_SET:
-            chosen = torch.topk(flat, _LARGEST_WORKING_SET, largest=False).indices.sort().values
-        return chosen
-
-    def _push_of_others(self, chosen: torch.Tensor) -> torch.Tensor | None:
-        """Return Σ v∇s of the margins outside the working set, which a step takes as constant."""
-        others = self.state.weights.clone()
-        others.view(-1)[chosen] = 0
-        if float(others.sum()) < 1e-9:
-            return None
-        return self.problem.pulled(others)
 
     def record(self, recorder: Recorder) -> None:
         flat = self.problem.flat
@@ -296,125 +315,81 @@ class _Flow:
             smoothed_margin_drops=self.drops,
         )
 
-    def settle(self) -> None:
-        """Return to the last point that was recorded, after an interruption in mid-step."""
-        if self.steps and self._gradient is None:
-            return
-        self.problem.flat.copy_(self._safe)
+    def keep(self, records: int) -> None:
+        """Note the present point, which has been recorded, as the one to come back to."""
+        numbers = {name: getattr(self, name) for name in _PROGRESS}
+        self._kept = (self.problem.flat.clone(), numbers, self.problem.evaluations, records)
+
+    def settle(self) -> int:
+        """Return to the last point that was kept, and say how many records there were then."""
+        flat, numbers, self.problem.evaluations, records = self._kept
+        self.problem.flat.copy_(flat)
+        for name, value in numbers.items():
+            setattr(self, name, value)
+        return records
 
     def progress(self) -> dict[str, Any]:
         return {"h": self.h, "trainer": "margin_flow"}
 
     def restore(self, run: MarginRun) -> None:
-        if run._progress.get("trainer") != "margin_flow":
-            raise ValueError(
-                "resume must be a run of margin_flow, got one of "
-                f"{run._progress.get('trainer')}; hand its net to margin_flow instead"
-            )
         flat = torch.cat([p.detach().reshape(-1) for p in run.net.parameters()])
         self.state = self.problem.evaluate(flat.to(self.problem.flat))
+        check_same_point(run, self.state.log_loss)
         self.h = float(run._progress["h"])
+        self.last_h = float(run.step_size[-1])
         self.steps = int(run.steps[-1])
         self.drops = int(run.smoothed_margin_drops[-1])
         self.log_time = float(run.log_time[-1])
         self.effective_time = float(run.effective_time[-1])
-        self.problem.evaluations += int(run.evaluations[-1]) - 2
+        self.problem.evaluations = int(run.evaluations[-1])
 
 
-class Nearby:
-    """log 𝓛 as a function of the margins of a working set; all other margins stay as they are."""
+class _Steps:
+    """The implicit steps of every length from one point."""
 
-    def __init__(self, state: State, chosen: Int[torch.Tensor, " m"], loss: str) -> None:
-        margins = state.margins.detach().cpu().numpy()
-        flat = chosen.cpu().numpy()
-        rows = flat // margins.shape[1]
-        samples, self._group = np.unique(rows, return_inverse=True)
-        self.s = margins.reshape(-1)[flat]
-        # Beyond this margin every loss is e^(−s) to the last digit, and only differences matter.
-        self._exponential = loss == "exponential" or float(margins.min()) > 60
-        self.shift = float(margins.min()) if self._exponential else 0.0
-        self._several = margins.shape[1] > 1
-        left = np.ones(margins.size, dtype=bool)
-        left[flat] = False
-        rest = np.where(left.reshape(margins.shape), self.shift - margins, -np.inf)
-        self._of_sample = logsumexp(rest[samples], axis=1)
-        others = np.setdiff1d(np.arange(len(margins)), samples)
-        away = logsumexp(rest[others], axis=1)
-        self._away = logsumexp(self._log_loss(away)[0]) if others.size else -np.inf
+    def __init__(self, problem: Problem, state: State, *, reach: float, tolerance: float) -> None:
+        self._problem = problem
+        self._start = problem.flat.clone()
+        self._state = state
+        self._reach = reach
+        self._tolerance = tolerance
+        # Before every sample is on its right side log 𝓛 is not convex, except for this loss.
+        self.relative = problem.loss != "exponential" and state.log_loss >= loss_threshold(
+            problem.loss
+        )
+        self._window = 1.0
+        self._solve = self._prepared()
 
-    def _log_loss(self, z: Numbers) -> tuple[Numbers, Numbers]:
-        """Return log ℓ and its derivative at z = −q, q the margin of a sample."""
-        if self._exponential:
-            return z, np.ones_like(z)
-        tail = z < -18.0
-        near = np.logaddexp(0.0, np.where(tail, 0.0, z))
-        value = np.where(tail, z - np.exp(np.minimum(z, 0.0)) / 2, np.log(near))
-        return value, np.where(tail, 1 - np.exp(np.minimum(z, 0.0)) / 2, expit(z) / near)
+    def __call__(self, h: float) -> torch.Tensor:
+        """Return the displacement of the step of length `h` in the flow's time."""
+        self._problem.flat.copy_(self._start)
+        return self._solve(h)
 
-    def __call__(self, s: Numbers) -> tuple[float, Numbers]:
-        """Return log 𝓛, up to a constant, and v = −∂log 𝓛/∂s at the working set's margins `s`."""
-        each = self.shift - s
-        if self._several:
-            top = np.maximum(self._of_sample, -np.inf)
-            np.maximum.at(top := top.copy(), self._group, each)
-            sums = np.exp(self._of_sample - top)
-            np.add.at(sums, self._group, np.exp(each - top[self._group]))
-            z = top + np.log(sums)
-        else:
-            z = each
-        value, slope = self._log_loss(z)
-        total = np.logaddexp(logsumexp(value), self._away)
-        weights = np.exp(value - total) * slope
-        if self._several:
-            return float(total), weights[self._group] * np.exp(each - z[self._group])
-        return float(total), weights
+    def misses(self, candidate: State) -> bool:
+        """Return whether a step led where ignored margins matter; they are then no longer so."""
+        if self._ignored is None or float(candidate.weights[self._ignored].sum()) <= _IGNORED:
+            return False
+        self._window *= 2.0
+        self._problem.flat.copy_(self._start)
+        self._solve = self._prepared()
+        return True
 
+    def _prepared(self) -> Callable[[float], torch.Tensor]:
+        problem, margins = self._problem, self._state.margins
+        near = margins <= margins.min() + self._window * (_DECAY + self._reach)
+        if self.relative or int(near.sum()) > _FEW:
+            self._ignored = None
+            return self._with_all(Linearization(problem))
+        self._ignored = ~near
+        chosen = torch.nonzero(near.reshape(-1))[:, 0]
+        width = margins.shape[1]
+        tangents = problem.tangents(torch.div(chosen, width, rounding_mode="floor"), chosen % width)
+        nearby = Nearby(margins.cpu(), chosen.cpu(), problem.loss)
+        K = tangents.gram()
+        return lambda h: tangents.combination(few_margins_step(nearby, K, h))
 
-def implicit_multipliers(
-    nearby: Callable[[Numbers], tuple[float, Numbers]],
-    s: Float[np.ndarray, " m"],
-    K: Float[np.ndarray, "m m"],
-    h: float,
-) -> Float[np.ndarray, " m"]:
-    """Return c of least log 𝓛(s + Kc) + cᵀKc/(2h), by Newton's method with a line search.
-
-    The gradient is K(c/h − v), with v = −∂log 𝓛/∂s at s + Kc: the solution has c = h v.
-    """
-    c = np.zeros_like(s)
-    Kc = np.zeros_like(s)
-    value, v = nearby(s)
-    for _ in range(100):
-        residual = c / h - v
-        if residual @ (K @ residual) <= 1e-20 * max(float(v @ (K @ v)), 1e-300):
-            break
-        # Where v is negligible Newton's equation is solved by its diagonal.
-        move = -h * residual
-        live = np.flatnonzero(v > 1e-12)
-        K_live = K[np.ix_(live, live)]
-        v_live = v[live]
-        system = v_live[:, None] * (K_live - v_live @ K_live)
-        away = K[live] @ move - K_live @ move[live]
-        right = -residual[live] - v_live * (away - v_live @ away)
-        system[np.diag_indices_from(system)] += 1 / h
-        move[live] = np.linalg.solve(system, right)
-        K_move = K @ move
-        slope = float(residual @ K_move)
-        if not slope < 0:
-            move = -h * residual
-            K_move = K @ move
-            slope = float(residual @ K_move)
-        linear, quadratic = float(c @ K_move) / h, 0.5 * float(move @ K_move) / h
-        t = 1.0
-        for _ in range(50):
-            new_value, new_v = nearby(s + Kc + t * K_move)
-            change = (new_value - value) + t * linear + t * t * quadratic
-            if change <= 1e-4 * t * slope:
-                break
-            t *= 0.5
-        else:
-            break
-        c, Kc = c + t * move, Kc + t * K_move
-        value, v = new_value, new_v
-        if -change < 1e-14 * max(1.0, abs(value)):
-            break
-    return c
+    def _with_all(self, linear: Linearization) -> Callable[[float], torch.Tensor]:
+        margins = self._state.margins
+        every = torch.arange(margins.numel(), device=margins.device)
+        nearby = Nearby(margins, every, self._problem.loss, relative=self.relative)
+        return lambda h: many_margins_step(nearby, linear, h, tolerance=self._tolerance)

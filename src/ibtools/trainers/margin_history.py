@@ -2,6 +2,7 @@
 
 import copy
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +78,8 @@ class MarginRun(Generic[Net]):
     step_size
         Of the last update: on 𝓛 for a constant step, else on log 𝓛. NaN before the first.
     smoothed_margin_drops
-        At how many updates so far the smoothed margin fell.
+        At how many updates so far the smoothed margin fell by more than rounding; counted from
+        𝓛 < ℓ(0) on, where gradient flow never lowers it.
     order
         Power of ρ in the margins.
     exponents
@@ -154,18 +156,31 @@ class MarginRun(Generic[Net]):
 
         For a net that is nearly homogeneous, given its `offset` p_a: (ψ − p_a(ρ))/ρ^M with
         ψ = ℓ⁻¹(𝓛) (Cai et al. 2025). For a homogeneous net: γ̂ of gradient descent, from the first
-        record with 𝓛 ≤ e⁻² on (Lyu & Li 2020).
+        record with 𝓛 ≤ e⁻² on (Lyu & Li 2020); NaN where 𝓛 ≥ 1 again.
+
+        Raises
+        ------
+        ValueError
+            If the net is homogeneous and the loss is not the exponential one.
         """
         if self.offset is not None:
             psi = inverse_loss(self.log_loss, self.loss)
             return (psi - np.asarray(self.offset.gap_bound(self.norm))) / self._norm() ** self.order
+        if self.loss != "exponential":
+            raise ValueError(
+                f"modified_margin of a homogeneous net is for loss='exponential', got "
+                f"{self.loss!r}; use smoothed_margin"
+            )
         margin = np.full(len(self.log_loss), np.nan)
         begun = np.flatnonzero(self.log_loss <= -2)
         if begun.size:
-            on = slice(int(begun[0]), None)
-            low = np.minimum(self.log_loss[on], -1e-300)
+            on = np.flatnonzero(self.log_loss < 0)
+            on = on[on >= begun[0]]
             margin[on] = modified_descent_margin(
-                low, self.norm[on], self.order, initial_log_loss=float(self.log_loss[begun[0]])
+                self.log_loss[on],
+                self.norm[on],
+                self.order,
+                initial_log_loss=float(self.log_loss[begun[0]]),
             )
         return margin
 
@@ -224,6 +239,8 @@ class MarginRun(Generic[Net]):
     def save(self, path: str | Path) -> None:
         """Write the run to one file, from which `load_run` continues it, even on another machine.
 
+        Of the parameters, the last ones are written, and not those of every record.
+
         Parameters
         ----------
         path
@@ -239,6 +256,7 @@ class MarginRun(Generic[Net]):
             "loss": self.loss,
             "converged": self.converged,
             "message": self.message,
+            "has_offset": self.offset is not None,
             "progress": progress,
         }
         whole = Path(path)
@@ -276,7 +294,7 @@ _SCALARS = (
 _COLUMNS = (*_SCALARS, "layer_norms")
 
 
-def load_run(path: str | Path, net: Net) -> MarginRun[Net]:
+def load_run(path: str | Path, net: Net, *, offset: Offset | None = None) -> MarginRun[Net]:
     """Read a run that `MarginRun.save` wrote; hand it to a trainer's ``resume=`` to go on.
 
     Parameters
@@ -285,17 +303,35 @@ def load_run(path: str | Path, net: Net) -> MarginRun[Net]:
         The file.
     net
         A net of the same architecture; it is copied, its parameters do not matter.
+    offset
+        That of the run, if it was made with one: it is not in the file.
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such file.
     ValueError
-        If the net has another number of parameters.
+        If it is not the file of a run, the net has another number of parameters, or `offset` is
+        missing or should be.
     """
-    with np.load(path, allow_pickle=False) as file:
-        facts = json.loads(str(file["facts"]))
-        columns = {name: file[name] for name in _COLUMNS}
-        last = file["parameters"]
-        arrays = {k.removeprefix("progress_"): file[k] for k in file if k.startswith("progress_")}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            facts = json.loads(str(file["facts"]))
+            columns = {name: file[name] for name in _COLUMNS}
+            last = file["parameters"]
+            arrays = {
+                k.removeprefix("progress_"): file[k] for k in file if k.startswith("progress_")
+            }
+    except (KeyError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"path must name a file that MarginRun.save wrote, got {str(path)!r} ({error}); "
+            "train again, or find the right file"
+        ) from error
+    if facts["has_offset"] != (offset is not None):
+        raise ValueError(
+            "offset must be given for a run that was made with one, and only then; "
+            f"this one was made {'with' if facts['has_offset'] else 'without'}"
+        )
     restore = restorer(net)
     exponents = facts["exponents"]
     return MarginRun(
@@ -306,6 +342,7 @@ def load_run(path: str | Path, net: Net) -> MarginRun[Net]:
         net=restore(last),
         converged=facts["converged"],
         message=facts["message"],
+        offset=offset,
         _restore=restore,
         _progress={**facts["progress"], **arrays},
     )
@@ -340,49 +377,85 @@ def restorer(net: Net) -> Callable[[np.ndarray], Net]:
     return restore
 
 
+def check_resumed(run: MarginRun, *, trainer: str, loss: str, order: int) -> None:
+    """Refuse to continue a run of another trainer, with another loss, or of another order."""
+    if run._progress.get("trainer") != trainer:
+        raise ValueError(
+            f"resume must be a run of {trainer}, got one of {run._progress.get('trainer')}; "
+            f"hand its net to {trainer} instead"
+        )
+    if (run.loss, run.order) != (loss, order):
+        raise ValueError(
+            f"resume must be a run with the same loss and order, {loss!r} and {order}, got "
+            f"{run.loss!r} and {run.order}; hand its net to {trainer} to go on otherwise"
+        )
+
+
+def check_same_point(run: MarginRun, log_loss: float) -> None:
+    """Refuse to continue a run on other data: there its last point has another loss."""
+    was = float(run.log_loss[-1])
+    if not abs(log_loss - was) <= 1e-6 * max(1.0, abs(was)):
+        raise ValueError(
+            f"resume must be a run on the same data; its last log loss was {was:.9g}, here it is "
+            f"{log_loss:.9g}; hand its net over instead, to go on with other data"
+        )
+
+
 class Recorder:
     """Collects the records of a run as it goes on."""
 
     def __init__(self, resume: MarginRun | None = None) -> None:
-        self._rows: list[tuple[float, ...]] = []
-        self._layers: list[np.ndarray] = []
-        self._states: list[np.ndarray] | None = []
-        self._resume = resume
-        if resume is not None:
-            for i in range(len(resume.steps)):
-                self._rows.append(tuple(float(getattr(resume, name)[i]) for name in _SCALARS))
-                self._layers.append(resume.layer_norms[i])
-            self._states = None if resume._states is None else list(resume._states)
-        self._last = None if resume is None else _flat(resume.net)
+        # One list, so that no interruption leaves half a record.
+        self._records: list[tuple[tuple[float, ...], np.ndarray, np.ndarray | None]] = []
+        self._keeps_states = True
+        if resume is None:
+            return
+        self._keeps_states = resume._states is not None
+        last = len(resume.steps) - 1
+        for i in range(len(resume.steps)):
+            row = tuple(float(getattr(resume, name)[i]) for name in _SCALARS)
+            flat = None if resume._states is None else resume._states[i]
+            if i == last and flat is None:
+                flat = _flat(resume.net)
+            self._records.append((row, resume.layer_norms[i], flat))
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return len(self._records)
 
     def add(self, flat: np.ndarray, layer_norms: np.ndarray, **values: float | int) -> None:
         """Add one record; the alignment with the last one is computed here."""
         alignment = np.nan
-        if self._last is not None:
-            moved = flat - self._last
+        before = self._records[-1][2] if self._records else None
+        if before is not None:
+            moved = flat - before
             size = np.linalg.norm(moved) * np.linalg.norm(flat)
             alignment = float(moved @ flat / size) if size > 0 else np.nan
-        self._last = flat
         row = {**values, "alignment": alignment}
-        self._rows.append(tuple(float(row[name]) for name in _SCALARS))
-        self._layers.append(layer_norms)
-        if self._states is not None:
-            self._states.append(flat)
-            if flat.size * len(self._states) > _KEPT:
-                self._states = None
+        self._records.append((tuple(float(row[name]) for name in _SCALARS), layer_norms, flat))
+        if self._keeps_states and flat.size * len(self._records) > _KEPT:
+            self._keeps_states = False
+            self._records[:-1] = [(row, norms, None) for row, norms, _ in self._records[:-1]]
+        elif not self._keeps_states and len(self._records) > 1:
+            self._records[-2] = (*self._records[-2][:2], None)
+
+    def cut(self, length: int) -> None:
+        """Drop the records after the first `length`."""
+        del self._records[length:]
 
     def last(self, name: str) -> float:
         """Return the last value of a column."""
-        return self._rows[-1][_SCALARS.index(name)]
+        return self._records[-1][0][_SCALARS.index(name)]
 
     def columns(self) -> dict[str, Any]:
         """Return what was recorded as arrays by name."""
-        table = np.array(self._rows)
+        table = np.array([row for row, _, _ in self._records])
         columns: dict[str, Any] = {name: table[:, i] for i, name in enumerate(_SCALARS)}
         for name in ("steps", "evaluations", "smoothed_margin_drops"):
             columns[name] = columns[name].astype(np.int64)
-        columns["layer_norms"] = np.array(self._layers)
-        columns["_states"] = None if self._states is None else np.array(self._states)
+        columns["layer_norms"] = np.array([norms for _, norms, _ in self._records])
+        states = [flat for _, _, flat in self._records if flat is not None]
+        columns["_states"] = np.array(states) if self._keeps_states else None
         return columns
 
 
