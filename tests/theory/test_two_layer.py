@@ -106,7 +106,7 @@ def check_solution(limit: TwoLayerLimit, X: np.ndarray, y: np.ndarray) -> None:
     norm = np.linalg.norm(limit.W)
     assert limit.margin == pytest.approx(1 / norm, rel=1e-9)
     assert np.linalg.norm(limit.direction) == pytest.approx(1, rel=1e-9)
-    np.testing.assert_allclose((limit.kernel @ limit.multipliers)[active], 1, rtol=1e-8)
+    np.testing.assert_allclose(limit.margins, margins, rtol=1e-8)
     signs = np.repeat([1.0, -1.0], limit.m)
     rows = signs[:, None] * (limit.slopes * limit.multipliers * y) @ X
     np.testing.assert_allclose(limit.W, rows, atol=1e-12 * norm)

@@ -81,6 +81,11 @@ class TwoLayerLimit:
         return float(1 / np.sqrt(self.m * self.multipliers.sum()))
 
     @property
+    def margins(self) -> Float[np.ndarray, " n"]:
+        """The margins of the solution, Kα, (n,): 1 for support vectors, more for others."""
+        return self.kernel @ self.multipliers
+
+    @property
     def equal_margins(self) -> bool:
         """Whether all margins become equal: α > 0 throughout, every sample a support vector."""
         return bool((self.multipliers > 0).all())
