@@ -74,7 +74,7 @@ def test_each_step_raises_psi_by_the_same() -> None:
 
 @pytest.mark.parametrize("loss", ["exponential", "logistic"])
 def test_orders_of_accuracy(loss: str) -> None:
-    net = MLP([2, 3, 1], "squared_relu", seed=1)
+    net = DeepLinear(d=2, depth=3, seed=0)
 
     start = psi_flow(net, X, Y, loss=loss, rise=0.1, method="rk4", until_psi=3.0).net
 
