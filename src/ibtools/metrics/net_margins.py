@@ -1,0 +1,250 @@
+"""The margins of a net on its data, and their gradients, in double precision."""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+# Numbers that the gradients of one chunk may take: 128 MB.
+_CHUNK = 1 << 24
+_SAMPLES = 1024
+
+
+class NetMargins:
+    """A private copy of a net in double precision, with data and labels that fit it.
+
+    The margins of a sample are yΦ for a net with one output, and Φ_y − Φ_j for each other class
+    j with k outputs, in the order of the classes.
+
+    Parameters
+    ----------
+    net
+        The net; it is copied and put into evaluation mode.
+    X, y
+        Inputs, (n, …), and labels, (n,): ±1 for a net with one output, 0 … k−1 for one with k.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If something is not finite, or the labels do not fit the net.
+    """
+
+    def __init__(self, net: nn.Module, X: ArrayLike | Tensor, y: ArrayLike) -> None:
+        self.net = copy.deepcopy(net).double().eval()
+        self.names = [name for name, _ in self.net.named_parameters()]
+        self.parameters = [p.requires_grad_(True) for p in self.net.parameters()]
+        if not self.parameters:
+            raise ValueError("net has no parameters; give one that can be trained")
+        if not all(bool(torch.isfinite(p).all()) for p in self.parameters):
+            raise ValueError("net has parameters that are not finite; restore an earlier one")
+        self.X = finite_inputs(X, device=self.parameters[0].device)
+        with torch.no_grad():
+            outputs = self.net(self.X[:1])
+        self.outputs = 1 if outputs.ndim == 1 else int(outputs.shape[1])
+        labels = fitting_labels(y, n=len(self.X), outputs=self.outputs)
+        self.labels = torch.tensor(labels, device=self.X.device)
+        if self.outputs > 1:
+            classes = torch.arange(self.outputs, device=self.X.device)
+            wrong = classes[None, :] != self.labels[:, None]
+            self.others = classes.expand(len(self.X), -1)[wrong].view(len(self.X), -1)
+
+    @property
+    def flat(self) -> Float[Tensor, " p"]:
+        """The parameters as one vector, (p,)."""
+        return torch.cat([p.detach().reshape(-1) for p in self.parameters])
+
+    def scale_parameters(self, factor: float) -> None:
+        """Multiply all parameters by `factor`."""
+        with torch.no_grad():
+            for p in self.parameters:
+                p.mul_(factor)
+
+    def of_outputs(
+        self, outputs: Tensor, samples: Tensor | slice = slice(None)
+    ) -> Float[Tensor, "m c"]:
+        """Return the margins that the outputs of some samples give."""
+        labels = self.labels[samples]
+        if self.outputs == 1:
+            return (labels * outputs)[:, None]
+        own = outputs.gather(1, labels[:, None])
+        return own - outputs.gather(1, self.others[samples])
+
+    def values(self, X: Tensor | None = None) -> Float[Tensor, "n c"]:
+        """Return all margins, at other inputs `X` if given, without a gradient."""
+        inputs = self.X if X is None else X
+        with torch.no_grad():
+            return torch.cat(
+                [
+                    self.of_outputs(self.net(inputs[i : i + _SAMPLES]), slice(i, i + _SAMPLES))
+                    for i in range(0, len(inputs), _SAMPLES)
+                ]
+            )
+
+    def combination(self, weights: Float[Tensor, "n c"]) -> Float[Tensor, " p"]:
+        """Return Σ w∇s over all margins s, a flat vector."""
+        total = torch.zeros_like(self.flat)
+        for i in range(0, len(self.X), _SAMPLES):
+            part = slice(i, i + _SAMPLES)
+            margins = self.of_outputs(self.net(self.X[part]), part)
+            pieces = torch.autograd.grad(
+                margins, self.parameters, weights[part], allow_unused=True, materialize_grads=True
+            )
+            total += torch.cat([piece.reshape(-1) for piece in pieces])
+        return total
+
+    def gradients(
+        self,
+        samples: Int[Tensor, " m"],
+        columns: Int[Tensor, " m"],
+        branches: Sequence[Bool[Tensor, "m ..."]] | None = None,
+    ) -> Float[Tensor, "m p"]:
+        """Return the gradients of chosen margins, one row each.
+
+        Parameters
+        ----------
+        samples, columns
+            Which margins, (m,) each.
+        branches
+            For each call of a ReLU in the order of the net, which entries take the upper branch;
+            as the inputs say where left out.
+        """
+        values = dict(zip(self.names, [p.detach() for p in self.parameters], strict=True))
+        directions = self._directions(samples, columns)
+
+        def margin(
+            parameters: dict[str, Tensor], x: Tensor, v: Tensor, upper: tuple[Tensor, ...]
+        ) -> Tensor:
+            with forced_branches(self.net, [u[None] for u in upper]):
+                outputs = torch.func.functional_call(self.net, parameters, (x[None],))
+            return (outputs[0] * v).sum()
+
+        one = torch.func.vmap(torch.func.grad(margin), in_dims=(None, 0, 0, 0))
+        size = max(1, _CHUNK // self.flat.numel())
+        rows = []
+        for i in range(0, len(samples), size):
+            part = slice(i, i + size)
+            upper = tuple(branch[part] for branch in branches or ())
+            found = one(values, self.X[samples[part]], directions[part], upper)
+            rows.append(torch.cat([found[n].flatten(1) for n in self.names], dim=1))
+        return torch.cat(rows)
+
+    def _directions(
+        self, samples: Int[Tensor, " m"], columns: Int[Tensor, " m"]
+    ) -> Float[Tensor, "m *k"]:
+        """Return the derivative of each margin in the outputs of its sample."""
+        labels = self.labels[samples]
+        if self.outputs == 1:
+            return labels
+        v = torch.zeros(len(samples), self.outputs, dtype=torch.float64, device=self.X.device)
+        v.scatter_(1, labels[:, None], 1.0)
+        return v.scatter_(1, self.others[samples].gather(1, columns[:, None]), -1.0)
+
+    def per_class(self, table: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n *k"]:
+        """Return a table on the margins as (n,), or as (n, k) with 0 for a sample's own class."""
+        if self.outputs == 1:
+            return table[:, 0]
+        full = np.zeros((len(table), self.outputs))
+        np.put_along_axis(full, self.others.cpu().numpy(), table, axis=1)
+        return full
+
+
+@contextmanager
+def forced_branches(net: nn.Module, upper: Sequence[Tensor]) -> Iterator[None]:
+    """Let each ReLU, in the order of calls, be linear with the slopes of the branches `upper`.
+
+    Nothing is forced where `upper` is empty.
+    """
+    if not upper:
+        yield
+        return
+    left = iter(upper)
+
+    def force(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> Tensor:
+        below = getattr(module, "negative_slope", 0.0)
+        return inputs[0] * torch.where(next(left), 1.0, below).to(inputs[0].dtype)
+
+    with _hooked(net, force):
+        yield
+
+
+def inputs_of_kinks(net: nn.Module, x: Float[Tensor, "m ..."]) -> list[Float[Tensor, "m ..."]]:
+    """Return what comes into each ReLU, in the order of calls."""
+    seen: list[Tensor] = []
+
+    def keep(_: nn.Module, inputs: tuple[Tensor, ...], __: Tensor) -> None:
+        seen.append(inputs[0].detach())
+
+    with _hooked(net, keep), torch.no_grad():
+        net(x)
+    return seen
+
+
+@contextmanager
+def _hooked(net: nn.Module, hook: Callable[..., Tensor | None]) -> Iterator[None]:
+    handles = [
+        module.register_forward_hook(hook)
+        for module in net.modules()
+        if isinstance(module, nn.ReLU | nn.LeakyReLU)
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def finite_inputs(X: ArrayLike | Tensor, *, device: torch.device) -> Float[Tensor, "n ..."]:
+    """Return finite inputs in double precision, samples along the first axis."""
+    try:
+        value = torch.as_tensor(X, dtype=torch.float64, device=device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"X must be an array of real numbers, got {type(X).__name__}; convert it with "
+            "numpy.asarray(X, dtype=float)"
+        ) from error
+    if value.ndim < 2 or value.numel() == 0:
+        raise ValueError(
+            f"X must have samples along its first axis and at least one of them, got shape "
+            f"{tuple(value.shape)}; one sample x is X = x[None]"
+        )
+    finite = torch.isfinite(value)
+    if not bool(finite.all()):
+        where = tuple(int(i) for i in torch.nonzero(~finite)[0])
+        raise ValueError(
+            f"X must be finite, got {float(value[where])} at index {where} "
+            f"({int((~finite).sum())} such entries); remove or impute them"
+        )
+    return value
+
+
+def fitting_labels(y: ArrayLike, *, n: int, outputs: int) -> np.ndarray:
+    """Return labels that fit a net: ±1.0 for one output, integers 0 … k−1 for k."""
+    try:
+        value = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"y must be an array of numbers, got {type(y).__name__}; labels are ±1 or 0 … k−1"
+        ) from error
+    if value.shape != (n,):
+        raise ValueError(
+            f"y must have one label for each of {n} samples, got shape {value.shape}; "
+            "a column of shape (n, 1) is not a vector of shape (n,)"
+        )
+    if outputs == 1:
+        if not np.all(np.abs(value) == 1):
+            raise ValueError(
+                f"y must be ±1 for a net with one output, got {value[np.abs(value) != 1][0]:g}; "
+                "relabel, for instance with numpy.where(y == positive_class, 1, -1)"
+            )
+        return value
+    if not np.all((value == np.round(value)) & (value >= 0) & (value < outputs)):
+        raise ValueError(
+            f"y must be classes 0 … {outputs - 1} for a net with {outputs} outputs, got labels "
+            f"from {value.min():g} to {value.max():g}; number the classes from 0"
+        )
+    return value.astype(np.int64)

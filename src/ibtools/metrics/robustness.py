@@ -1,0 +1,711 @@
+"""How far inputs are from a net's decision boundary: a bound from below, and one from above."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm.auto import tqdm
+
+from ibtools._validation import count, generator, quiet
+from ibtools.metrics.net_margins import NetMargins
+from ibtools.models.layers import DifferenceOfSquares, Residual, SquaredReLU
+
+# Convolutions with at most this many inputs are written out as a matrix, whose norm is exact.
+_WRITTEN_OUT = 2048
+_SAMPLES = 256
+# Beyond this radius, in units of the inputs, there is no boundary.
+_FAR = 1e12
+_HALVINGS = 50
+# Relative width of the bracket of a boundary point, on the way and at the end.
+_ROUGH, _SHARP = 1e-6, 1e-12
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """Bounds on the change Δ of a signal: Δ = s∘w with ‖w‖ ≤ size, and |Δ| ≤ each.
+
+    size (n,); s and each of the signal's shape, (n, …).
+    """
+
+    size: Float[Tensor, " n"]
+    s: Float[Tensor, "n ..."]
+    each: Float[Tensor, "n ..."]
+
+    @property
+    def norm(self) -> Float[Tensor, " n"]:
+        """A bound on ‖Δ‖."""
+        along = self.size * self.s.flatten(1).amax(1)
+        return torch.minimum(along, self.each.flatten(1).norm(dim=1))
+
+
+def _reach(size: Float[Tensor, " n"], each: Float[Tensor, "n ..."]) -> _Reach:
+    size = torch.minimum(size, each.flatten(1).norm(dim=1))
+    return _Reach(size, torch.ones_like(each), each)
+
+
+Step = Callable[[_Reach], _Reach]
+
+
+def certified_radius(
+    net: nn.Module, X: ArrayLike | Tensor, y: ArrayLike, *, local: bool = True
+) -> Float[np.ndarray, " n"]:
+    r"""Return radii within which no change of an input can change its class, in the ℓ₂ norm.
+
+    The global certificate is Lyu and Li's: a margin q that is K-Lipschitz in the input needs a
+    change of :math:`q/K`. K is the product of the layers' operator norms, the last layer taken as
+    the difference of its two rows.
+
+    The local one bounds the change of each neuron within a ball: with input z changed by at most
+    e, a ReLU changes by at most s = min(1, max(z + e, 0)/e) times that, a squared ReLU by at most
+    s = 2z + e where z ≥ 0 and max(z + e, 0)²/e where z < 0, and the next layer by the norm of its
+    weights times s. The radius is the largest for which no margin can reach 0. It is never smaller
+    than the global one, and it exists for squared ReLUs, which have no global K.
+
+    Parameters
+    ----------
+    net
+        A net of linear layers, convolutions, poolings without overlap, residual blocks and
+        activations; biases are allowed and homogeneity is not needed.
+    X, y
+        Inputs, (n, …), and labels, (n,): ±1 for a net with one output, 0 … k−1 for one with k.
+    local
+        Whether the local certificate is asked for.
+
+    Returns
+    -------
+    Float[np.ndarray, "n"]
+        The radii; 0 for a sample that is not classified correctly, ∞ if nothing can change its
+        class.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data do not fit the net, something is not finite, a layer is of a kind that has no
+        bound here, or a global bound is asked for a squared ReLU.
+
+    References
+    ----------
+    Lyu & Li (2020), robustness; the local certificate is this book's derivation.
+
+    Examples
+    --------
+    >>> from ibtools.models import DeepLinear
+    >>> net = DeepLinear(d=2, depth=1, seed=0)
+    >>> _ = net.layers[0].weight.data.copy_(torch.tensor([[3.0, 4.0]]))
+    >>> certified_radius(net, [[1.0, 0.5], [-1.0, 0.0]], [1, 1]).round(9)
+    array([1., 0.])
+    """
+    problem = NetMargins(net, X, y)
+    radii = []
+    with torch.no_grad():
+        for i in range(0, len(problem.X), _SAMPLES):
+            part = slice(i, i + _SAMPLES)
+            x = problem.X[part]
+            margins = problem.of_outputs(problem.net(x), part)
+            change = _margin_change(problem, x, part, anywhere=not local)
+            radii.append(_largest_radius(margins, change))
+    return np.asarray(torch.cat(radii).cpu().numpy())
+
+
+def lipschitz_bound(net: nn.Module, shape: tuple[int, ...]) -> float:
+    r"""Return a Lipschitz constant, in the ℓ₂ norm of the input, of every margin of a net.
+
+    Parameters
+    ----------
+    net
+        As in `certified_radius`, without squared ReLUs.
+    shape
+        Shape of one input, (d,) or (channels, height, width).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a layer is of a kind that has no bound here, or has no Lipschitz constant.
+
+    References
+    ----------
+    Lyu & Li (2020), robustness.
+
+    Examples
+    --------
+    >>> from ibtools.models import DeepLinear
+    >>> net = DeepLinear(d=2, depth=1, seed=0)
+    >>> _ = net.layers[0].weight.data.copy_(torch.tensor([[3.0, 4.0]]))
+    >>> round(lipschitz_bound(net, (2,)), 9)
+    5.0
+    """
+    sizes = [count(f"shape[{i}]", size) for i, size in enumerate(shape)]
+    X = torch.zeros(1, *sizes, dtype=torch.float64)
+    with torch.no_grad():
+        outputs = copy.deepcopy(net).double().cpu()(X)
+    classes = 1 if outputs.ndim == 1 else int(outputs.shape[1])
+    labels = np.ones(1) if classes == 1 else np.arange(classes)
+    problem = NetMargins(net, X.expand(len(labels), *X.shape[1:]), labels)
+    with torch.no_grad():
+        change = _margin_change(problem, problem.X, slice(None), anywhere=True)
+        return float(change(torch.ones_like(problem.X.flatten(1)[:, 0])).max())
+
+
+def _largest_radius(
+    margins: Float[Tensor, "n c"], change: Callable[[Tensor], Float[Tensor, "n c"]]
+) -> Float[Tensor, " n"]:
+    """Return the largest r, or just less, for which the margins can lose at most what they have."""
+
+    def holds(r: Float[Tensor, " n"]) -> Bool[Tensor, " n"]:
+        return (change(r) <= margins).all(dim=1)
+
+    good = margins.amin(1) > 0
+    high = torch.ones_like(margins[:, 0])
+    low = torch.zeros_like(high)
+    while bool((growing := good & (high < _FAR) & holds(high)).any()):
+        low = torch.where(growing, high, low)
+        high = torch.where(growing, 8 * high, high)
+    endless = high >= _FAR
+    # The interval may still reach down to 0: halve its logarithm where that is quicker.
+    while bool((small := good & ~endless & (low == 0) & ~holds(high / 8)).any()):
+        high = torch.where(small, high / 8, high)
+        if bool((high[small] < 1 / _FAR).any()):
+            break
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        fine = holds(middle)
+        low, high = torch.where(fine, middle, low), torch.where(fine, high, middle)
+    low = torch.where(endless, torch.inf, low)
+    return torch.where(good, low, 0.0)
+
+
+def _margin_change(
+    problem: NetMargins, x: Float[Tensor, "n ..."], part: slice, *, anywhere: bool
+) -> Callable[[Float[Tensor, " n"]], Float[Tensor, "n c"]]:
+    """Return the function from radii to bounds on the change of each margin."""
+    layers = _flattened(problem.net)
+    last = layers[-1]
+    # The last layer is linear, and a margin is a difference of its rows: sharper than each of them.
+    split = last.weight.detach() if isinstance(last, nn.Linear) and problem.outputs > 1 else None
+    z, steps = x, []
+    for layer in layers[: None if split is None else -1]:
+        steps.append(_step(layer, z, anywhere))
+        z = layer(z)
+    ones = torch.ones_like(x)
+
+    def reach(r: Float[Tensor, " n"]) -> _Reach:
+        found = _Reach(r, ones, r.view(-1, *[1] * (x.ndim - 1)) * ones)
+        for step in steps:
+            found = step(found)
+        return found
+
+    if split is None:
+
+        def of_outputs(r: Float[Tensor, " n"]) -> Float[Tensor, "n c"]:
+            found = reach(r)
+            if problem.outputs == 1:
+                return found.each.view(-1, 1)
+            own = found.each.gather(1, problem.labels[part][:, None])
+            apart = own + found.each.gather(1, problem.others[part])
+            return torch.minimum(apart, 2**0.5 * found.norm[:, None])
+
+        return of_outputs
+
+    rows = split[problem.labels[part]][:, None] - split[problem.others[part]]
+
+    def of_rows(r: Float[Tensor, " n"]) -> Float[Tensor, "n c"]:
+        found = reach(r)
+        along = (rows * found.s[:, None]).norm(dim=2) * found.size[:, None]
+        return torch.minimum(along, (rows.abs() @ found.each[:, :, None])[:, :, 0])
+
+    return of_rows
+
+
+def _flattened(module: nn.Module) -> list[nn.Module]:
+    """Return the layers that a module applies one after the other; linear ones multiplied out."""
+    inner = getattr(module, "layers", None)
+    if isinstance(inner, nn.Module) and not isinstance(module, nn.Sequential):
+        return _flattened(inner)
+    if not isinstance(module, nn.Sequential):
+        return [] if isinstance(module, nn.Identity | nn.Dropout) else [module]
+    found: list[nn.Module] = []
+    for layer in (layer for child in module for layer in _flattened(child)):
+        if found and isinstance(layer, nn.Linear) and isinstance(found[-1], nn.Linear):
+            found[-1] = _product(layer, found[-1])
+        else:
+            found.append(layer)
+    return found
+
+
+def _product(second: nn.Linear, first: nn.Linear) -> nn.Linear:
+    both = nn.Linear(1, 1, dtype=torch.float64)
+    both.weight = nn.Parameter(second.weight @ first.weight)
+    shift = torch.zeros_like(second.weight[:, 0]) if second.bias is None else second.bias
+    both.bias = nn.Parameter(shift if first.bias is None else shift + second.weight @ first.bias)
+    return both
+
+
+@singledispatch
+def _step(module: nn.Module, z: Float[Tensor, "n ..."], anywhere: bool) -> Step:
+    """Return how a layer with input `z` passes bounds on; `anywhere`, whatever its input is."""
+    raise ValueError(
+        f"net has a layer {type(module).__name__} for which no bound is known; linear layers, "
+        "convolutions with groups=1, poolings whose stride is their kernel, residual blocks and "
+        "the usual activations have one"
+    )
+
+
+@_step.register
+def _(module: nn.Flatten, z: Tensor, anywhere: bool) -> Step:
+    return lambda reach: _Reach(reach.size, module(reach.s), module(reach.each))
+
+
+@_step.register
+def _(module: nn.Linear, z: Tensor, anywhere: bool) -> Step:
+    return _linear(module.weight.detach())
+
+
+@_step.register
+def _(module: DifferenceOfSquares, z: Tensor, anywhere: bool) -> Step:
+    return _linear((module.u.square() - module.v.square()).detach()[None])
+
+
+def _linear(W: Float[Tensor, "o i"]) -> Step:
+    norm = torch.linalg.matrix_norm(W, 2)
+    squares, absolute = W.square(), W.abs()
+
+    def step(reach: _Reach) -> _Reach:
+        weighted = reach.s.square()
+        frobenius = (weighted @ squares.sum(0)).sqrt() * reach.size
+        each = (weighted @ squares.T).sqrt() * reach.size[:, None]
+        each = torch.minimum(each, reach.each @ absolute.T)
+        return _reach(torch.minimum(norm * reach.norm, frobenius), each)
+
+    return step
+
+
+@_step.register
+def _(module: nn.Conv2d, z: Tensor, anywhere: bool) -> Step:
+    if module.groups != 1 or module.padding_mode != "zeros" or isinstance(module.padding, str):
+        raise ValueError(
+            "net has a convolution with groups, other padding than zeros, or padding given by "
+            "name; write it with groups=1 and padding as a number"
+        )
+    norm = convolution_norm(module, (int(z.shape[2]), int(z.shape[3])))
+    kernel = module.weight.detach()
+
+    def convolve(signal: Tensor, weights: Tensor) -> Tensor:
+        return functional.conv2d(
+            signal, weights, None, module.stride, module.padding, module.dilation
+        )
+
+    def step(reach: _Reach) -> _Reach:
+        each = convolve(reach.s.square(), kernel.square()).clamp(min=0).sqrt()
+        each = each * reach.size.view(-1, 1, 1, 1)
+        each = torch.minimum(each, convolve(reach.each, kernel.abs()))
+        return _reach(norm * reach.norm, each)
+
+    return step
+
+
+def convolution_norm(module: nn.Conv2d, size: tuple[int, int]) -> float:
+    """Return the operator norm of a convolution on images of a size, or little more.
+
+    Small ones are written out as a matrix: exact. For others the norm is that of the same kernel on
+    a torus large enough to hold the padded image, of which the convolution is a part: the largest
+    singular value of the kernel's Fourier transform over all frequencies. A power iteration, the
+    common way, approaches the norm from below and certifies nothing.
+
+    Parameters
+    ----------
+    module
+        A convolution with groups=1 and zero padding.
+    size
+        Height and width of its inputs.
+
+    References
+    ----------
+    Sedghi, Gupta & Long (2019) for the norm on a torus.
+
+    Examples
+    --------
+    >>> layer = nn.Conv2d(1, 1, 3, padding=1, bias=False, dtype=torch.float64)
+    >>> _ = layer.weight.data.fill_(1.0)
+    >>> round(convolution_norm(layer, (2, 2)), 9), 8.9 < convolution_norm(layer, (64, 64)) <= 9
+    (4.0, True)
+    """
+    kernel = module.weight.detach().double()
+    channels, (height, width) = kernel.shape[1], size
+    inputs = channels * height * width
+    if inputs <= _WRITTEN_OUT:
+        units = torch.eye(inputs, dtype=torch.float64, device=kernel.device)
+        images = functional.conv2d(
+            units.view(inputs, channels, height, width),
+            kernel,
+            None,
+            module.stride,
+            module.padding,
+            module.dilation,
+        )
+        return float(torch.linalg.matrix_norm(images.flatten(1), 2))
+    spread = [1 + d * (k - 1) for d, k in zip(module.dilation, kernel.shape[2:], strict=True)]
+    dilated = kernel.new_zeros(*kernel.shape[:2], *spread)
+    dilated[:, :, :: module.dilation[0], :: module.dilation[1]] = kernel
+    torus = (height + spread[0] - 1, width + spread[1] - 1)
+    transform = torch.fft.rfft2(dilated, s=torus).flatten(2).permute(2, 0, 1)
+    return float(torch.linalg.matrix_norm(transform, 2).max())
+
+
+@_step.register
+def _(module: nn.MaxPool2d, z: Tensor, anywhere: bool) -> Step:
+    _without_overlap(module)
+    return lambda reach: _Reach(reach.size, module(reach.s), module(reach.each))
+
+
+@_step.register
+def _(module: nn.AvgPool2d, z: Tensor, anywhere: bool) -> Step:
+    _without_overlap(module)
+    share = module(torch.ones_like(z[:1])).numel() / z[:1].numel()
+    return lambda reach: _reach(reach.norm * share**0.5, module(reach.each))
+
+
+def _without_overlap(module: nn.MaxPool2d | nn.AvgPool2d) -> None:
+    def pair(value: int | tuple[int, ...]) -> tuple[int, ...]:
+        return (value, value) if isinstance(value, int) else tuple(value)
+
+    plain = pair(getattr(module, "dilation", 1)) == (1, 1) and pair(module.padding) == (0, 0)
+    if pair(module.kernel_size) != pair(module.stride) or not plain or module.ceil_mode:
+        raise ValueError(
+            f"net has a pooling {module} whose windows overlap or are padded; only poolings with "
+            "stride = kernel_size and no padding have a bound here"
+        )
+
+
+@_step.register
+def _(module: Residual, z: Tensor, anywhere: bool) -> Step:
+    steps, inside = [], z
+    for layer in _flattened(module.inner):
+        steps.append(_step(layer, inside, anywhere))
+        inside = layer(inside)
+
+    def step(reach: _Reach) -> _Reach:
+        added = reach
+        for inner in steps:
+            added = inner(added)
+        return _reach(reach.norm + added.norm, reach.each + added.each)
+
+    return step
+
+
+@_step.register(nn.ReLU)
+@_step.register(nn.LeakyReLU)
+@_step.register(SquaredReLU)
+@_step.register(nn.Softplus)
+@_step.register(nn.Tanh)
+@_step.register(nn.GELU)
+@_step.register(nn.SiLU)
+def _(module: nn.Module, z: Tensor, anywhere: bool) -> Step:
+    if anywhere and isinstance(module, SquaredReLU):
+        raise ValueError(
+            "net has squared ReLUs, which have no Lipschitz constant on the whole space; ask for "
+            "certified_radius(..., local=True)"
+        )
+
+    def step(reach: _Reach) -> _Reach:
+        if anywhere:
+            s = torch.full_like(z, _steepest(module))
+        else:
+            s = torch.where(reach.each > 0, _steepest_within(module, z, reach.each), 0.0)
+        return _Reach(reach.norm, s, s * reach.each)
+
+    return step
+
+
+def _steepest(module: nn.Module) -> float:
+    """Return the largest slope of an activation, rounded up in the last digit."""
+    if isinstance(module, nn.GELU):
+        return 1.1289044  # at √2
+    if isinstance(module, nn.SiLU):
+        return 1.0998394  # at 2.3994
+    return 1.0
+
+
+def _steepest_within(
+    module: nn.Module, z: Float[Tensor, "n ..."], e: Float[Tensor, "n ..."]
+) -> Float[Tensor, "n ..."]:
+    """Return the largest |φ(z + δ) − φ(z)|/|δ| over |δ| ≤ e, or more.
+
+    For a convex φ that does not fall it is attained at δ = e.
+    """
+    top = (z + e).clamp(min=0)
+    if isinstance(module, nn.ReLU):
+        return torch.where(z >= 0, 1.0, (top / e).clamp(max=1.0))
+    if isinstance(module, nn.LeakyReLU) and 0 <= module.negative_slope <= 1:
+        below = module.negative_slope
+        return torch.where(z >= 0, 1.0, below + (1 - below) * (top / e).clamp(max=1.0))
+    if isinstance(module, SquaredReLU):
+        return torch.where(z >= 0, 2 * z + e, top * (top / e))
+    if isinstance(module, nn.LeakyReLU):
+        return torch.full_like(z, max(1.0, abs(module.negative_slope)))
+    return torch.full_like(z, _steepest(module))
+
+
+class Attack(NamedTuple):
+    """What an attack found.
+
+    Attributes
+    ----------
+    distance
+        ℓ₂ distance from each input to the changed one, (n,): 0 for a sample that is not classified
+        correctly anyway, ∞ where nothing was found.
+    X
+        The changed inputs, of the shape of the given ones; the given one where nothing was found.
+    """
+
+    distance: Float[np.ndarray, " n"]
+    X: Float[np.ndarray, "n ..."]
+
+
+def l2_attack(
+    net: nn.Module,
+    X: ArrayLike | Tensor,
+    y: ArrayLike,
+    *,
+    iterations: int = 100,
+    restarts: int = 3,
+    seed: int | np.random.Generator,
+) -> Attack:
+    r"""Return small changes of the inputs that change their class, in the ℓ₂ norm.
+
+    Starts are DeepFool's, steps to the boundary of the linearized net: to the nearest boundary at
+    first, then to those with the second nearest class, the third, and so on, and when there are no
+    more, from random points near the input. One more start is the nearest other sample that the net
+    puts in another class. From a point across the boundary the attack then slides along the
+    boundary: with b the boundary point on the way from x and g the gradient of its
+    margin, towards
+
+    .. math:: x - \frac{\langle g, x-b\rangle}{\|g\|^2}\,g,
+
+    the point nearest to x on the boundary's tangent plane, as far as that shortens the way. Fixed
+    points are the local minima of the distance; no step ever makes it longer.
+
+    Parameters
+    ----------
+    net
+        The net.
+    X, y
+        Inputs, (n, …), and labels, (n,): ±1 for a net with one output, 0 … k−1 for one with k.
+    iterations
+        Largest number of steps along the boundary, for each start.
+    restarts
+        How many times DeepFool is started, at least 1.
+    seed
+        Of the random starts: an int or a generator.
+
+    Returns
+    -------
+    Attack
+        Distances are bounds from above on the distance to the boundary. Changed inputs need not be
+        images: their pixels may leave the range of the given ones.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data do not fit the net, something is not finite, or a number is out of range.
+
+    References
+    ----------
+    Moosavi-Dezfooli, Fawzi & Frossard (2016), DeepFool. Lyu & Li (2020) attack with Carlini and
+    Wagner's method.
+
+    Examples
+    --------
+    >>> from ibtools.models import DeepLinear
+    >>> net = DeepLinear(d=2, depth=1, seed=0)
+    >>> _ = net.layers[0].weight.data.copy_(torch.tensor([[3.0, 4.0]]))
+    >>> l2_attack(net, [[1.0, 0.5], [-1.0, 0.0]], [1, 1], seed=0).distance.round(9)
+    array([1., 0.])
+    """
+    count("iterations", iterations)
+    count("restarts", restarts)
+    random = generator(seed)
+    attack = _L2Attack(NetMargins(net, X, y))
+    attack.begin()
+    with tqdm(total=restarts + 1, desc="attack", disable=quiet(), leave=False) as bar:
+        attack.slide(attack.nearest_other(), iterations)
+        bar.update()
+        for restart in range(restarts):
+            attack.slide(attack.deepfool(restart, random), iterations)
+            bar.update()
+    return Attack(attack.distance.cpu().numpy(), attack.best.cpu().numpy())
+
+
+class _L2Attack:
+    """The best changed inputs found so far."""
+
+    def __init__(self, problem: NetMargins) -> None:
+        self.problem = problem
+        self.x = problem.X
+        self.best = self.x.clone()
+        self.distance = torch.full_like(self.x.flatten(1)[:, 0], torch.inf)
+        for p in problem.parameters:
+            p.requires_grad_(False)
+
+    def begin(self) -> None:
+        """Give distance 0 to what is not classified correctly anyway."""
+        self.distance[self.crossed(self.x)] = 0.0
+
+    def crossed(
+        self, points: Float[Tensor, "m ..."], samples: Tensor | None = None
+    ) -> Bool[Tensor, " m"]:
+        """Return which points are not classified as their samples should be."""
+        return self._least(points, samples) <= 0
+
+    def _least(self, points: Tensor, samples: Tensor | None = None) -> Float[Tensor, " m"]:
+        which = torch.arange(len(self.x), device=self.x.device) if samples is None else samples
+        with torch.no_grad():
+            return torch.cat(
+                [
+                    self.problem.of_outputs(self.problem.net(p), s).amin(1)
+                    for p, s in zip(points.split(_SAMPLES), which.split(_SAMPLES), strict=True)
+                ]
+            )
+
+    def _gradient(
+        self, points: Tensor, samples: Tensor, column: int | None = None
+    ) -> tuple[Float[Tensor, " m"], Float[Tensor, "m ..."]]:
+        """Return one margin (of a column, or the least) at each point, and its gradient."""
+        values, gradients = [], []
+        for p, s in zip(points.split(_SAMPLES), samples.split(_SAMPLES), strict=True):
+            inputs = p.detach().requires_grad_(True)
+            margins = self.problem.of_outputs(self.problem.net(inputs), s)
+            value = margins.amin(1) if column is None else margins[:, column]
+            (gradient,) = torch.autograd.grad(value.sum(), inputs)
+            values.append(value.detach())
+            gradients.append(gradient)
+        return torch.cat(values), torch.cat(gradients)
+
+    def nearest_other(self) -> Float[Tensor, "n ..."]:
+        """Return for each sample the nearest one that the net puts in another class."""
+        with torch.no_grad():
+            outputs = torch.cat([self.problem.net(p) for p in self.x.split(_SAMPLES)])
+        called = outputs.sign() if outputs.ndim == 1 else outputs.argmax(1)
+        flat = self.x.flatten(1)
+        apart = torch.cdist(flat, flat)
+        wanted = self.problem.labels.to(called.dtype)
+        apart[called[None, :] == wanted[:, None]] = torch.inf
+        return self.x[apart.argmin(1)]
+
+    def deepfool(self, restart: int, random: np.random.Generator) -> Float[Tensor, "n ..."]:
+        """Return where DeepFool comes within 50 steps, for the restarts one after the other."""
+        points = self.x.clone()
+        columns = max(self.problem.outputs - 1, 1)
+        wanted = None
+        if 0 < restart < columns:
+            everyone = torch.arange(len(points), device=points.device)
+            found = [self._gradient(points, everyone, column) for column in range(columns)]
+            away = torch.stack([value / _lengths(gradient) for value, gradient in found])
+            wanted = torch.nan_to_num(away, torch.inf).argsort(0)[restart]
+        elif restart:
+            noise = torch.tensor(random.standard_normal(tuple(points.shape))).to(points)
+            reach = torch.where(torch.isfinite(self.distance), self.distance, 1.0)
+            points += noise * _sized(reach / _lengths(noise), noise)
+        for _ in range(50):
+            going = torch.nonzero(~self.crossed(points))[:, 0]
+            if not len(going):
+                break
+            here = points[going]
+            shortest = torch.full_like(here.flatten(1)[:, 0], torch.inf)
+            move = torch.zeros_like(here)
+            for column in range(columns):
+                value, gradient = self._gradient(here, going, column)
+                size = _lengths(gradient).clamp(min=1e-300)
+                nearer = value / size < shortest
+                if wanted is not None:
+                    nearer = wanted[going] == column
+                shortest = torch.where(nearer, value / size, shortest)
+                step = -gradient * _sized(value / size / size, gradient)
+                move = torch.where(_sized(nearer, move), step, move)
+            # A little beyond, so that the boundary is crossed.
+            points[going] = here + 1.02 * torch.nan_to_num(move, 0.0, 0.0, 0.0)
+        return points
+
+    def slide(self, ends: Float[Tensor, "n ..."], iterations: int) -> None:
+        """Go from x towards `ends` to the boundary, then along it to nearer points."""
+        samples = torch.nonzero(self.crossed(ends) & (self.distance > 0))[:, 0]
+        if not len(samples):
+            return
+        x = self.x[samples]
+        points = self._boundary(x, ends[samples], samples, _ROUGH)
+        part = torch.ones_like(points.flatten(1)[:, 0])
+        moving = torch.ones_like(part, dtype=torch.bool)
+        for _ in range(iterations):
+            rows = torch.nonzero(moving)[:, 0]
+            if not len(rows):
+                break
+            at, b, which = x[rows], points[rows], samples[rows]
+            _, gradient = self._gradient(b, which)
+            size = _lengths(gradient)
+            inner = ((at - b) * gradient).flatten(1).sum(1)
+            share = torch.where(size > 0, inner / size.square().clamp(min=1e-300), 0.0)
+            tangent = at - gradient * _sized(share, gradient)
+            way = b + _sized(part[rows], b) * (tangent - b) - at
+            before = _lengths(b - at)
+            # The new way, at almost the present length: if that is across, a shorter one is.
+            length = before * (1 - 1e-9)
+            end = at + way * _sized(length / _lengths(way).clamp(min=1e-300), way)
+            better = self.crossed(end, which)
+            won = rows[better]
+            if len(won):
+                found = self._boundary(x[won], end[better], samples[won], _ROUGH)
+                gain = 1 - _lengths(found - x[won]) / before[better]
+                points[won] = found
+                moving[won] = gain > 1e-6
+                part[won] = (2 * part[won]).clamp(max=1.0)
+            lost = rows[~better]
+            part[lost] /= 2
+            moving[lost] &= part[lost] > 1e-3
+        points = self._boundary(x, points, samples, _SHARP)
+        distance = _lengths(points - x)
+        nearer = distance < self.distance[samples]
+        self.distance[samples[nearer]] = distance[nearer]
+        self.best[samples[nearer]] = points[nearer]
+
+    def _boundary(
+        self, x: Tensor, ends: Tensor, samples: Tensor, sharp: float
+    ) -> Float[Tensor, "m ..."]:
+        """Return points just across the boundary on the way from x to ends that are across.
+
+        By false position on the least margin, which is nearly linear on the way; the end that
+        stays is halved (Illinois), and plain halving takes over where that is no better.
+        """
+        low = torch.zeros_like(x.flatten(1)[:, 0])
+        high = torch.ones_like(low)
+        above, below = self._least(x, samples), self._least(ends, samples)
+        stayed = torch.zeros_like(low)
+        for turn in range(_HALVINGS):
+            wide = high - low
+            if not bool((wide > sharp * high).any()):
+                break
+            share = above / (above - below).clamp(min=1e-300)
+            share = share.clamp(0.25 * sharp, 1 - 0.25 * sharp)
+            t = low + wide * (0.5 if turn % 4 == 3 else share)
+            value = self._least(x + _sized(t, x) * (ends - x), samples)
+            across = value <= 0
+            above = torch.where(across, torch.where(stayed > 0, above / 2, above), value)
+            below = torch.where(across, value, torch.where(stayed < 0, below / 2, below))
+            stayed = torch.where(across, 1.0, -1.0)
+            low, high = torch.where(across, low, t), torch.where(across, t, high)
+        return x + _sized(high, x) * (ends - x)
+
+
+def _lengths(points: Float[Tensor, "n ..."]) -> Float[Tensor, " n"]:
+    return points.flatten(1).norm(dim=1)
+
+
+def _sized(values: Tensor, like: Tensor) -> Tensor:
+    """Return one value for each sample in a shape that multiplies `like`."""
+    return values.view(-1, *[1] * (like.ndim - 1))

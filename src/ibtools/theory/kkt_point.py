@@ -1,0 +1,302 @@
+"""KKT points of the maximum-margin problem of a net, to the last digits and without training."""
+
+import copy
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from ibtools._validation import array, count, positive, vector
+from ibtools.models.homogeneity import homogeneity_order
+from ibtools.theory.interpolation import AccuracyWarning
+from ibtools.theory.max_margin import MaxMargin, max_margin
+
+# Margins up to this multiple of the least take part in the convex problem of an iteration.
+_WORKING = 2.0
+# Numbers in a working set's matrix of gradients: 400 MB.
+_LARGEST = 50_000_000
+_SHORTEST = 2.0**-12
+
+
+@dataclass(frozen=True, eq=False)
+class KKTPoint:
+    r"""A KKT point of :math:`\min\tfrac12\|\theta\|^2` subject to :math:`q\ge1`.
+
+    Attributes
+    ----------
+    margin
+        Its normalized margin γ̄ = q_min/‖θ‖^L.
+    parameters
+        θ̃ with q_min = 1, flat, (p,).
+    direction
+        θ̃/‖θ̃‖, (p,).
+    multipliers
+        λ ≥ 0 with :math:`\tilde\theta=\sum\lambda\nabla q(\tilde\theta)`: (n,), or (n, k) for k
+        outputs, with 0 for each sample's own class.
+    support
+        Samples with a multiplier, (m,).
+    residual
+        ‖θ̃ − Σλ∇q(θ̃)‖/‖θ̃‖.
+    complementarity
+        Σλ(q(θ̃) − 1).
+    iterations
+        Convex problems solved.
+    converged
+        Whether the residual is within the tolerance.
+    """
+
+    margin: float
+    parameters: Float[np.ndarray, " p"]
+    direction: Float[np.ndarray, " p"]
+    multipliers: Float[np.ndarray, "n *k"]
+    support: Int[np.ndarray, " m"]
+    residual: float
+    complementarity: float
+    iterations: int
+    converged: bool
+
+
+def kkt_point(
+    net: nn.Module,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    tolerance: float = 1e-12,
+    max_iterations: int = 200,
+) -> KKTPoint:
+    r"""Return the KKT point near the direction of a homogeneous net.
+
+    Where θ is a KKT point it solves a convex problem, the support vector machine in its own
+    tangent features :math:`\nabla q_n(\theta)`: with :math:`q_n(\theta)=1` for the constraints that
+    count, Euler's identity makes :math:`\langle\nabla q_n(\theta),\theta\rangle=L`, and
+
+    .. math:: \theta = \operatorname*{argmin}_w\ \tfrac12\|w\|^2 \quad\text{subject to}\quad
+        \langle\nabla q_n(\theta), w\rangle \ge L
+
+    has the same conditions of Karush, Kuhn and Tucker. Iterating θ ← argmin as it stands flips what
+    layers can exchange (for a product of factors, log-ratios of their norms change sign) and may
+    diverge; going part of the way, half at first, damps that. A part is taken if the distance to
+    the argmin shrinks, and halved otherwise.
+
+    A KKT point need not be a maximum of the margin, not even a local one.
+
+    Parameters
+    ----------
+    net
+        A homogeneous net at the start, differentiable where the iteration goes (squared ReLUs,
+        linear layers; a ReLU's kinks may stop it), that separates its data. It is not changed.
+    X, y
+        Inputs, (n, …), and labels, (n,): ±1 for a net with one output, 0 … k−1 for one with k.
+    tolerance
+        Of the relative residual, above 0. Rounding allows about 1e-14.
+    max_iterations
+        Convex problems to solve at most.
+
+    Raises
+    ------
+    NotHomogeneousError
+        If the net has no order of homogeneity.
+    TypeError, ValueError
+        If the data do not fit the net, something is not finite, or a margin is not positive.
+
+    Warns
+    -----
+    AccuracyWarning
+        If the tolerance is not met; the best point is returned.
+
+    References
+    ----------
+    Lyu & Li (2020) for the problem and its KKT points; the iteration is this book's.
+
+    Examples
+    --------
+    >>> from ibtools.models import DeepLinear
+    >>> X, y = [[3.0, -1.0], [1.0, 2.0], [-4.0, -4.0]], [1.0, 1.0, -1.0]
+    >>> net = DeepLinear(d=2, depth=2, seed=1)
+    >>> _ = net.layers[0].weight.data.copy_(torch.tensor([[2.0, 1.0], [1.0, 1.0]]))
+    >>> _ = net.layers[2].weight.data.copy_(torch.tensor([[1.0, 1.0]]))
+    >>> round(kkt_point(net, X, y).margin * 2 * 13**0.5, 10)
+    7.0
+    """
+    tolerance = positive("tolerance", tolerance)
+    count("max_iterations", max_iterations)
+    order = homogeneity_order(net)
+    features = _Tangents(net, X, y)
+    theta = features.start
+    part, best = (1.0 if order == 1 else 0.5), np.inf
+    here, trial, iterations = theta, theta, 0
+    chosen = np.zeros(0, dtype=int)
+    svm: MaxMargin | None = None
+    while iterations < max_iterations:
+        candidate = _solve(features, trial)
+        iterations += 1
+        distance = np.inf
+        if candidate is not None:
+            distance = float(np.linalg.norm(candidate[0].direction - trial))
+        if distance < best:
+            assert candidate is not None
+            here, best, (svm, chosen) = trial, distance, candidate
+            if best <= tolerance:
+                break
+        else:
+            part /= 2
+            if svm is None or part < _SHORTEST:
+                break
+        assert svm is not None
+        trial = here + part * (svm.direction - here)
+        trial /= np.linalg.norm(trial)
+    if svm is None:
+        raise ValueError(
+            "net must separate its data with a positive margin in its tangent features too; train "
+            "it further"
+        )
+    return _finish(features, here, chosen, svm, order, iterations, tolerance)
+
+
+def _solve(
+    features: "_Tangents", theta: Float[np.ndarray, " p"]
+) -> tuple[MaxMargin, Int[np.ndarray, " m"]] | None:
+    """Return the support vector machine in the tangent features at θ, and the margins in it."""
+    q = features.margins(theta)
+    least = float(q.min())
+    if not least > 0:
+        return None
+    chosen = np.flatnonzero(q <= _WORKING * least)
+    most = max(1, _LARGEST // theta.size)
+    if chosen.size > most:
+        chosen = np.sort(chosen[np.argsort(q[chosen])[:most]])
+    rows = features.gradients(theta, chosen)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AccuracyWarning)
+        return max_margin(rows, np.ones(len(rows))), chosen
+
+
+def _finish(
+    features: "_Tangents",
+    direction: Float[np.ndarray, " p"],
+    chosen: Int[np.ndarray, " m"],
+    svm: MaxMargin,
+    order: int,
+    iterations: int,
+    tolerance: float,
+) -> KKTPoint:
+    q = features.margins(direction)
+    margin = float(q.min())
+    # The machine's w = Σα∇q has ⟨∇q, w⟩ = 1 where θ̂ has L q: so θ̂ ≈ L γ̄ w, and λ follows.
+    mu = order * margin * svm.multipliers
+    combined = mu @ features.gradients(direction, chosen)
+    residual = float(np.linalg.norm(direction - combined))
+    lam = np.zeros(q.size)
+    lam[chosen] = mu * margin ** (1 - 2 / order)
+    converged = residual <= 10 * tolerance
+    if not converged:
+        warnings.warn(
+            f"the KKT residual is {residual:.1e} after {iterations} iterations, above the asked "
+            f"{tolerance:g}: start nearer to a KKT point (train the net further), or the point is "
+            "on a kink or unstable",
+            AccuracyWarning,
+            stacklevel=3,
+        )
+    return KKTPoint(
+        margin=margin,
+        parameters=direction * margin ** (-1 / order),
+        direction=direction,
+        multipliers=features.per_class(lam),
+        support=np.unique(np.flatnonzero(lam) // features.width),
+        residual=residual,
+        complementarity=float(lam @ (q / margin - 1)),
+        iterations=iterations,
+        converged=converged,
+    )
+
+
+class _Tangents:
+    """Margins and their gradients as functions of flat parameters of norm 1."""
+
+    def __init__(self, net: nn.Module, X: ArrayLike, y: ArrayLike) -> None:
+        self._net = copy.deepcopy(net).double().cpu().eval()
+        parameters = dict(self._net.named_parameters())
+        self._shapes = {name: p.shape for name, p in parameters.items()}
+        flat = torch.cat([p.detach().reshape(-1) for p in parameters.values()]).numpy()
+        start = vector("the parameters of net", flat)
+        if not start.any():
+            raise ValueError("net must not be zero, got parameters that all are; train it first")
+        self.start = start / np.linalg.norm(start)
+        inputs = np.asarray(X)
+        self._X = torch.tensor(array("X", inputs, ndim=max(inputs.ndim, 2)))
+        labels = vector("y", y, size=len(self._X))
+        with torch.no_grad():
+            outputs = self._net(self._X[:1])
+        self._classes = 1 if outputs.ndim == 1 else int(outputs.shape[1])
+        self.width = max(self._classes - 1, 1)
+        self._signs = _margin_forms(labels, self._classes)
+
+    def _unflatten(self, theta: Tensor) -> dict[str, Tensor]:
+        pieces = theta.split([shape.numel() for shape in self._shapes.values()])
+        return {
+            name: piece.view(shape)
+            for piece, (name, shape) in zip(pieces, self._shapes.items(), strict=True)
+        }
+
+    def _of_sample(self, theta: Tensor, x: Tensor, form: Tensor) -> Tensor:
+        outputs = torch.func.functional_call(self._net, self._unflatten(theta), (x[None],))
+        return outputs.reshape(-1) @ form
+
+    def margins(self, theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, " m"]:
+        """Return all margins, sample by sample."""
+        parameters = self._unflatten(torch.tensor(theta))
+        found = []
+        with torch.no_grad():
+            for X, forms in zip(self._X.split(1024), self._signs.split(1024), strict=True):
+                outputs = torch.func.functional_call(self._net, parameters, (X,))
+                found.append(torch.einsum("nk,nck->nc", outputs.view(len(X), -1), forms))
+        return torch.cat(found).reshape(-1).numpy()
+
+    def gradients(
+        self, theta: Float[np.ndarray, " p"], chosen: Int[np.ndarray, " m"]
+    ) -> Float[np.ndarray, "m p"]:
+        """Return the gradients of chosen margins, one row each."""
+        samples = torch.tensor(chosen // self.width)
+        forms = self._signs[samples, torch.tensor(chosen % self.width)]
+        each = torch.func.vmap(torch.func.grad(self._of_sample), in_dims=(None, 0, 0))
+        flat = torch.tensor(theta)
+        rows = [
+            each(flat, x, form)
+            for x, form in zip(self._X[samples].split(256), forms.split(256), strict=True)
+        ]
+        return torch.cat(rows).numpy()
+
+    def per_class(self, table: Float[np.ndarray, " m"]) -> Float[np.ndarray, "n *k"]:
+        """Return (n,) for one output, (n, k) with 0 for a sample's own class for k."""
+        if self._classes == 1:
+            return table
+        # A margin Φ_y − Φ_j has its −1 at j.
+        places = (self._signs == -1).to(torch.float64)
+        return torch.einsum("nc,nck->nk", torch.tensor(table).view(-1, self.width), places).numpy()
+
+
+def _margin_forms(labels: Float[np.ndarray, " n"], classes: int) -> Float[Tensor, "n c k"]:
+    """Return each margin as a linear form of the outputs."""
+    if classes == 1:
+        if not np.all(np.abs(labels) == 1):
+            wrong = labels[np.abs(labels) != 1][0]
+            raise ValueError(
+                f"y must be ±1 for a net with one output, got {wrong:g}; relabel, for instance "
+                "with numpy.where(y == positive_class, 1, -1)"
+            )
+        return torch.tensor(labels)[:, None, None]
+    if not np.all((labels == np.round(labels)) & (labels >= 0) & (labels < classes)):
+        raise ValueError(
+            f"y must be classes 0 … {classes - 1} for a net with {classes} outputs, got labels "
+            f"from {labels.min():g} to {labels.max():g}; number the classes from 0"
+        )
+    own = labels.astype(int)
+    forms = np.zeros((len(labels), classes - 1, classes))
+    for row, label in enumerate(own):
+        forms[row] = np.delete(-np.eye(classes), label, axis=0)
+        forms[row, :, label] = 1.0
+    return torch.tensor(forms)
