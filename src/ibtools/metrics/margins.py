@@ -79,7 +79,9 @@ def inverse_loss(log_loss: ArrayLike | float, loss: str = "exponential") -> Numb
         )
 
 
-def normalized_margin(minimum_margin: ArrayLike | float, norm: ArrayLike, order: float | int) -> Numbers:
+def normalized_margin(
+    minimum_margin: ArrayLike | float, norm: ArrayLike, order: float | int
+) -> Numbers:
     r"""Return the normalized margin :math:`\bar\gamma = q_{\min}/\rho^L`.
 
     Parameters
@@ -94,7 +96,7 @@ def normalized_margin(minimum_margin: ArrayLike | float, norm: ArrayLike, order:
     Raises
     ------
     ValueError
-        If the order or a norm is not positive.
+        If the order or a norm is not positive, or the shapes differ.
 
     References
     ----------
@@ -105,7 +107,8 @@ def normalized_margin(minimum_margin: ArrayLike | float, norm: ArrayLike, order:
     >>> normalized_margin([8.0], [2.0], order=3)
     array([1.])
     """
-    return np.asarray(np.asarray(minimum_margin, dtype=np.float64) / _power(norm, order))
+    q = np.asarray(minimum_margin, dtype=np.float64)
+    return np.asarray(q / _power(norm, order, like=q))
 
 
 def smoothed_margin(
@@ -130,7 +133,7 @@ def smoothed_margin(
     Raises
     ------
     ValueError
-        If the order or a norm is not positive, or there is no such loss.
+        If the order or a norm is not positive, the shapes differ, or there is no such loss.
 
     References
     ----------
@@ -141,11 +144,16 @@ def smoothed_margin(
     >>> smoothed_margin([-8000.0], [20.0], order=3)
     array([1.])
     """
-    return np.asarray(inverse_loss(log_loss, loss) / _power(norm, order))
+    psi = inverse_loss(log_loss, loss)
+    return np.asarray(psi / _power(norm, order, like=psi))
 
 
 def modified_descent_margin(
-    log_loss: ArrayLike | float, norm: ArrayLike, order: float | int, *, initial_log_loss: float | int
+    log_loss: ArrayLike | float,
+    norm: ArrayLike,
+    order: float | int,
+    *,
+    initial_log_loss: float | int,
 ) -> Numbers:
     r"""Return Lyu and Li's modified margin :math:`\hat\gamma=e^{\varphi(\mathcal L)}/\rho^L`.
 
@@ -169,7 +177,7 @@ def modified_descent_margin(
     Raises
     ------
     ValueError
-        If the order or a norm is not positive, a log loss not negative, or v₀ < 2.
+        If the order or a norm is not positive, a log loss not negative, v₀ < 2, or shapes differ.
 
     References
     ----------
@@ -192,7 +200,10 @@ def modified_descent_margin(
             "below exp(-2)"
         )
     v0 = -initial_log_loss
-    return np.asarray(v / _power(norm, order) * np.exp(-v0 * (1 / v + 1 / (2 * order * v * v))))
+    power = _power(norm, order, like=v)
+    with np.errstate(over="ignore", divide="ignore"):  # next to a loss of 1 the margin is 0
+        shrunk = np.exp(-v0 * (1 / v + 1 / (2 * order * v * v)))
+    return np.asarray(v / power * shrunk)
 
 
 def layer_product_margin(
@@ -233,13 +244,24 @@ def layer_product_margin(
         )
     if not np.all(norms > 0):
         raise ValueError(f"layer_norms must be above 0, got {norms.min():g}")
-    powers = np.prod(norms ** np.asarray(exponents, dtype=np.float64), axis=-1)
-    return np.asarray(np.asarray(minimum_margin, dtype=np.float64) / powers)
+    powers = np.asarray(np.prod(norms ** np.asarray(exponents, dtype=np.float64), axis=-1))
+    q = np.asarray(minimum_margin, dtype=np.float64)
+    if q.shape != powers.shape:
+        raise ValueError(
+            f"minimum_margin must have one entry for each row of layer_norms {norms.shape}, got "
+            f"shape {q.shape}; take both from the same records"
+        )
+    return np.asarray(q / powers)
 
 
-def _power(norm: ArrayLike | float, order: float | int) -> Numbers:
+def _power(norm: ArrayLike | float, order: float | int, *, like: Numbers) -> Numbers:
     positive("order", float(order))
     rho = np.asarray(norm, dtype=np.float64)
+    if rho.shape != like.shape:
+        raise ValueError(
+            f"norm must have one entry for each margin or loss, {like.shape}, got {rho.shape}; "
+            "take both from the same records"
+        )
     if np.any(rho <= 0):
         raise ValueError(
             f"norm must be above 0, got {np.nanmin(rho):g}; at zero parameters there is no margin"

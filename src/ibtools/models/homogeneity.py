@@ -72,10 +72,11 @@ def order_after(module: nn.Module, before: Order, name: str) -> Order:
     """
     if isinstance(module, _KEEPS_ORDER):
         return before
+    if before.degree == 0 and next(module.parameters(), None) is None:
+        return before  # what no parameter has touched is a feature of the input
     if isinstance(module, _NEARLY_LINEAR):
-        if before.degree == 0:
-            return before
-        return _spoiled(before, f"{name} ({type(module).__name__}) bends at a scale of its own")
+        what = f"{name} ({type(module).__name__})"
+        return _spoiled(before, f"{what} bends at a scale of its own")
     layers = getattr(module, "layers", None)
     if isinstance(layers, nn.Module):
         return order_after(layers, before, f"{name}.layers".lstrip("."))
@@ -127,13 +128,20 @@ def _(module: Residual, before: Order, name: str) -> Order:
 
 @order_after.register
 def _(module: Sum, before: Order, name: str) -> Order:
-    return _sum([order_after(term, before, name) for term in module.terms], name)
+    terms = [
+        order_after(term, before, f"{name}.terms.{i}".lstrip("."))
+        for i, term in enumerate(module.terms)
+    ]
+    return _sum(terms, name)
 
 
 @order_after.register
 def _(module: Product, before: Order, name: str) -> Order:
-    factors = [order_after(factor, before, name) for factor in module.factors]
-    defect = "; ".join(factor.defect for factor in factors if factor.defect)
+    factors = [
+        order_after(factor, before, f"{name}.factors.{i}".lstrip("."))
+        for i, factor in enumerate(module.factors)
+    ]
+    defect = "; ".join(dict.fromkeys(factor.defect for factor in factors if factor.defect))
     return Order(sum(factor.degree for factor in factors), defect, None)
 
 
@@ -143,7 +151,8 @@ def _sum(terms: list[Order], name: str) -> Order:
     degrees = sorted({term.degree for term in terms})
     if len(degrees) == 1:
         return total
-    return _spoiled(total, f"{name} adds terms of orders {' and '.join(map(str, degrees))}")
+    what = name or "the net"
+    return _spoiled(total, f"{what} adds terms of orders {' and '.join(map(str, degrees))}")
 
 
 def order_of(net: nn.Module) -> Order:
@@ -194,7 +203,7 @@ def homogeneity_order(net: nn.Module) -> int:
     return order.degree
 
 
-def euler_defect(net: nn.Module, X: Float[Tensor, "n ..."], *, order: float) -> float:
+def euler_defect(net: nn.Module, X: Float[Tensor, "n ..."], *, order: float | int) -> float:
     """Return how far Euler's identity ⟨θ, ∇Φ⟩ = L Φ is from true, relative to max |Φ|.
 
     An L-homogeneous function satisfies it wherever it has a gradient, and by the chain rule at
@@ -219,7 +228,7 @@ def euler_defect(net: nn.Module, X: Float[Tensor, "n ..."], *, order: float) -> 
     weights = list(net.parameters())
     # Jᵀv is linear in v, so the derivative of ⟨θ, Jᵀv⟩ in v is Jθ: one reverse pass more.
     v = torch.zeros_like(outputs, requires_grad=True)
-    pulled = torch.autograd.grad(outputs, weights, v, create_graph=True)
+    pulled = torch.autograd.grad(outputs, weights, v, create_graph=True, materialize_grads=True)
     inner = torch.stack(
         [(w.detach() * p).sum() for w, p in zip(weights, pulled, strict=True)]
     ).sum()

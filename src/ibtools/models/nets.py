@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from ibtools._validation import array, count, generator, one_of, positive
 from ibtools.models.homogeneity import NotHomogeneousError, homogeneity_order, order_of
-from ibtools.models.layers import DifferenceOfSquares, Residual, activation_named
+from ibtools.models.layers import ACTIVATIONS, DifferenceOfSquares, Residual, activation_named
 
 
 class Net(nn.Module):
@@ -90,6 +91,8 @@ class MLP(Net):
     ------
     ValueError
         If a width or the scale is not positive, or the activation or bias is not one of those.
+    TypeError
+        If a width is not an integer or `bias` is neither a truth value nor "first".
 
     Examples
     --------
@@ -113,11 +116,12 @@ class MLP(Net):
                 f"widths must have at least two entries, inputs and outputs, got {widths!r}"
             )
         sizes = [count(f"widths[{i}]", width) for i, width in enumerate(widths)]
+        one_of("activation", activation, ACTIVATIONS)
         layers: list[nn.Module] = []
         for i, (inputs, outputs) in enumerate(pairwise(sizes)):
             if layers:
                 layers.append(activation_named(activation))
-            layers.append(nn.Linear(inputs, outputs, bias=has_bias(bias, i), dtype=dtype))
+            layers.append(_linear(inputs, outputs, has_bias(bias, i), dtype))
         super().__init__(*layers)
         he_start(self, scale=scale, seed=seed)
 
@@ -184,8 +188,7 @@ class ResidualMLP(Net):
         sizes = [(d, width)] if embed else []
         sizes += [(width, inner), (inner, width)] * blocks + [(width, count("outputs", outputs))]
         linear = [
-            nn.Linear(i, o, bias=has_bias(bias, number), dtype=dtype)
-            for number, (i, o) in enumerate(sizes)
+            _linear(i, o, has_bias(bias, number), dtype) for number, (i, o) in enumerate(sizes)
         ]
         layers: list[nn.Module] = [linear.pop(0)] if embed else []
         layers += [
@@ -264,7 +267,8 @@ class ConvNet(Net):
             for after in sizes:
                 count("blocks", after)
                 layers.append(
-                    nn.Conv2d(
+                    skip_init(
+                        nn.Conv2d,
                         channels,
                         after,
                         size,
@@ -285,16 +289,10 @@ class ConvNet(Net):
         layers.append(nn.Flatten())
         inputs = channels * height * width
         for neurons in hidden:
-            layers.append(
-                nn.Linear(
-                    inputs, count("hidden", neurons), bias=has_bias(bias, number), dtype=dtype
-                )
-            )
+            layers.append(_linear(inputs, count("hidden", neurons), has_bias(bias, number), dtype))
             layers.append(activation_named(activation))
             inputs, number = neurons, number + 1
-        layers.append(
-            nn.Linear(inputs, count("outputs", outputs), bias=has_bias(bias, number), dtype=dtype)
-        )
+        layers.append(_linear(inputs, count("outputs", outputs), has_bias(bias, number), dtype))
         super().__init__(*layers)
         he_start(self, scale=scale, seed=seed)
 
@@ -449,7 +447,14 @@ def has_bias(bias: bool | str, number: int) -> bool:
     if isinstance(bias, str):
         one_of("bias", bias, ("first",))
         return number == 0
-    return bool(bias)
+    if not isinstance(bias, bool):
+        raise TypeError(f'bias must be False, "first" or True, got {bias!r}; choose one')
+    return bias
+
+
+def _linear(inputs: int, outputs: int, bias: bool, dtype: torch.dtype) -> nn.Module:
+    # PyTorch's own start would draw from the global generator.
+    return skip_init(nn.Linear, inputs, outputs, bias=bias, dtype=dtype)
 
 
 def torch_generator(seed: int | np.random.Generator) -> torch.Generator:
