@@ -80,7 +80,7 @@ def inverse_loss(log_loss: ArrayLike | float, loss: str = "exponential") -> Numb
 
 
 def normalized_margin(
-    minimum_margin: ArrayLike | float, norm: ArrayLike, order: float | int
+    minimum_margin: ArrayLike | float, norm: ArrayLike | float, order: float | int
 ) -> Numbers:
     r"""Return the normalized margin :math:`\bar\gamma = q_{\min}/\rho^L`.
 
@@ -112,7 +112,10 @@ def normalized_margin(
 
 
 def smoothed_margin(
-    log_loss: ArrayLike | float, norm: ArrayLike, order: float | int, loss: str = "exponential"
+    log_loss: ArrayLike | float,
+    norm: ArrayLike | float,
+    order: float | int,
+    loss: str = "exponential",
 ) -> Numbers:
     r"""Return the smoothed margin :math:`\tilde\gamma = \ell^{-1}(\mathcal L)/\rho^L`.
 
@@ -150,7 +153,7 @@ def smoothed_margin(
 
 def modified_descent_margin(
     log_loss: ArrayLike | float,
-    norm: ArrayLike,
+    norm: ArrayLike | float,
     order: float | int,
     *,
     initial_log_loss: float | int,
@@ -193,7 +196,7 @@ def modified_descent_margin(
             f"initial_log_loss must be at most -2, got {initial_log_loss:g}; the theorem starts "
             "when the loss is below exp(-2)"
         )
-    v = -np.asarray(log_loss, dtype=np.float64)
+    v = np.asarray(-np.asarray(log_loss, dtype=np.float64))
     if not np.all(v > 0):
         raise ValueError(
             f"log_loss must be below 0, got {-v.min():g}; the theorem starts when the loss is "
