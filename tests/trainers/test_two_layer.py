@@ -300,19 +300,20 @@ def test_one_problem_for_a_whole_batch() -> None:
 
 
 @pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(("d", "slope"), [(400, 0.5), (64, 0.3)], ids=["frozen", "switching"])
 @pytest.mark.parametrize("method", ["gram", "weights"])
-def test_stops_at_the_asked_loss(method: str) -> None:
-    net, (X, y) = TwoLayerNet(written_start(m=10, d=400), slope=0.5), cosines(400)
+def test_stops_at_the_asked_loss(method: str, d: int, slope: float) -> None:
+    net, (X, y) = TwoLayerNet(written_start(m=10, d=d), slope=slope), cosines(d)
     options = {"step": 0.2, "schedule": "loss_based", "method": method}
-    run = train_two_layer(net, X, y, steps=5000, until_log10_loss=-500.0, **options)
+    run = train_two_layer(net, X, y, steps=5000, until_log10_loss=-50.0, **options)
     assert run.converged
     assert "reached the asked loss" in run.message
-    assert run.log_loss[-1] <= -500 * np.log(10)
+    assert run.log_loss[-1] <= -50 * np.log(10)
     before = train_two_layer(net, X, y, steps=int(run.steps[-1]) - 1, **options)
-    assert before.log_loss[-1] > -500 * np.log(10)
+    assert before.log_loss[-1] > -50 * np.log(10)
     np.testing.assert_array_equal(run.steps, np.unique(run.steps))
-    with pytest.warns(TrainingWarning, match=r"above the asked -500; take more steps"):
-        short = train_two_layer(net, X, y, steps=10, until_log10_loss=-500.0, **options)
+    with pytest.warns(TrainingWarning, match=r"above the asked -50; take more steps"):
+        short = train_two_layer(net, X, y, steps=10, until_log10_loss=-50.0, **options)
     assert not short.converged
 
 
