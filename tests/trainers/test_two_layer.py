@@ -279,6 +279,7 @@ def test_a_batch_is_its_networks_one_by_one(schedule: str) -> None:
         np.testing.assert_allclose(run.net.W, alone.net.W, atol=1e-12 * alone.norm[-1])
         np.testing.assert_array_equal(run.steps, alone.steps)
         np.testing.assert_array_equal(run.pattern_switches, alone.pattern_switches)
+        np.testing.assert_array_equal(run.last_switch, alone.last_switch)
         np.testing.assert_allclose(run.stable_rank, alone.stable_rank, rtol=1e-10)
         np.testing.assert_allclose(run.log_loss, alone.log_loss, rtol=1e-10)
     assert runs.last("norm").shape == (4,)
