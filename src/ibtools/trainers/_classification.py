@@ -264,15 +264,22 @@ class Problem:
         return Tangents(pairs)
 
     def _jacobian(self, inputs: Tensor, seed: Tensor) -> Float[Tensor, "m p"]:
-        names = [name for name, _ in self.net.named_parameters()]
-        values = {n: p.detach() for n, p in zip(names, self.weights, strict=True)}
+        place = {id(p): i for i, p in enumerate(self.weights)}
+        # PyTorch's own tying leaves a module that is used twice with other parameters afterwards.
+        owners = {
+            f"{prefix}.{name}".lstrip("."): place[id(p)]
+            for prefix, module in self.net.named_modules()
+            for name, p in module.named_parameters(recurse=False)
+        }
 
-        def product(parameters: dict[str, Tensor], x: Tensor, s: Tensor) -> Tensor:
-            outputs = torch.func.functional_call(self.net, parameters, (x[None],))
+        def product(parameters: list[Tensor], x: Tensor, s: Tensor) -> Tensor:
+            values = {name: parameters[i] for name, i in owners.items()}
+            outputs = torch.func.functional_call(self.net, values, (x[None],), tie_weights=False)
             return (outputs[0] * s).sum()
 
+        values = [p.detach() for p in self.weights]
         rows = torch.func.vmap(torch.func.grad(product), in_dims=(None, 0, 0))(values, inputs, seed)
-        return torch.cat([rows[n].reshape(len(inputs), -1) for n in names], dim=1)
+        return torch.cat([row.reshape(len(inputs), -1) for row in rows], dim=1)
 
 
 class Linearization:
@@ -416,6 +423,8 @@ def number(name: str, value: float | int) -> float:
 def inputs_of(X: ArrayLike | Tensor, *, like: Tensor) -> Float[Tensor, "n ..."]:
     """Return finite inputs, samples along the first axis, of the type and device of `like`."""
     try:
+        if X.is_complex() if isinstance(X, Tensor) else np.iscomplexobj(X):
+            raise TypeError
         value = torch.as_tensor(X, dtype=like.dtype, device=like.device)
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(
@@ -440,6 +449,8 @@ def inputs_of(X: ArrayLike | Tensor, *, like: Tensor) -> Float[Tensor, "n ..."]:
 def labels_of(y: ArrayLike, *, n: int, outputs: int, loss: str) -> Tensor:
     """Return labels fit for the net: ±1 for one output, 0 … k−1 for k."""
     try:
+        if np.iscomplexobj(y):
+            raise TypeError
         value = np.asarray(y, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise TypeError(
