@@ -6,7 +6,7 @@ import torch
 from numpy.polynomial import Polynomial
 from torch import nn
 
-from ibtools.metrics.scaling import scaling, worst_ratios
+from ibtools.metrics.scaling import scaling, worst_defect_ratio, worst_gap_ratio
 from ibtools.models import MLP, ResidualMLP
 
 
@@ -46,12 +46,11 @@ def test_the_search_finds_a_known_supremum() -> None:
     # f = a x + c, order 2: the defect is |ax + c|, at most √2‖θ‖ for |x| = 1; the bound given is 3r
     net = linear(1, 1)
     bound = Polynomial([0.0, 3.0])
-    zero = nn.Linear(1, 1, dtype=torch.float64)
-    found = worst_ratios(
-        net, _Nothing(zero), order=2, defect=bound, gap=bound, radius=1.0, input_shape=(1,), seed=0
-    )
-    assert found.defect == pytest.approx(2**0.5 / 3, rel=1e-4)
-    assert found.gap == pytest.approx(2**0.5 / 3, rel=1e-4)
+    options = {"radius": 1.0, "input_shape": (1,), "starts": 8, "steps": 200, "seed": 0}
+    assert worst_defect_ratio(net, bound, order=2, **options) == pytest.approx(2**0.5 / 3, rel=1e-4)
+    # The gap to the zero function is |f| itself.
+    nothing = _Nothing(linear(1, 1))
+    assert worst_gap_ratio(net, nothing, bound, **options) == pytest.approx(2**0.5 / 3, rel=1e-4)
 
 
 class _Nothing(nn.Module):
@@ -72,11 +71,14 @@ def test_bad_input() -> None:
         scaling(net, [[1.0, np.nan, 0.0]], [[1.0, 2.0]], order=1)
     with pytest.raises(ValueError, match=r"X must be finite"):
         scaling(net, [[1.0, 2.0, 3.0]], [[1.0, np.inf]], order=1)
-    good = Polynomial([0.0, 1.0])
+    options = {"radius": 1.0, "input_shape": (2,), "seed": 0}
     for bad in (Polynomial([0.0]), Polynomial([1.0, -1.0])):
-        with pytest.raises(ValueError, match=r"gap must be a polynomial with coefficients ≥ 0"):
-            worst_ratios(
-                net, net, order=2, defect=good, gap=bad, radius=1.0, input_shape=(2,), seed=0
-            )
+        with pytest.raises(ValueError, match=r"bound must be a polynomial with coefficients ≥ 0"):
+            worst_gap_ratio(net, net, bad, **options)
+    good = Polynomial([0.0, 1.0])
     with pytest.raises(ValueError, match=r"radius must be greater than 0"):
-        worst_ratios(net, net, order=2, defect=good, gap=good, radius=0, input_shape=(2,), seed=0)
+        worst_defect_ratio(net, good, order=2, **{**options, "radius": 0.0})
+    with pytest.raises(ValueError, match=r"input_shape must be at least 1"):
+        worst_defect_ratio(net, good, order=2, **{**options, "input_shape": (0,)})
+    with pytest.raises(ValueError, match=r"order must be finite"):
+        worst_defect_ratio(net, good, order=np.nan, **options)
