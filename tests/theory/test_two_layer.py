@@ -1,5 +1,7 @@
 """Limits of two-layer networks against their definition, generic solvers, and known values."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -191,8 +193,11 @@ def test_sliding_solves_the_convex_problem(seed: int, slope: float, n: int) -> N
     own = np.where(y > 0, X @ v_plus, X @ v_minus)
     assume(np.abs(own).min() > 1e-4)
     if own.min() < 0:
-        with pytest.raises(InconsistentPatternError, match="have to be active"):
+        with pytest.raises(InconsistentPatternError, match="have to be active") as refused:
             sliding_limit(net, X, y)
+        named = re.search(r"at sample (\d+) of label", str(refused.value))
+        assert named is not None
+        assert own[int(named[1])] == pytest.approx(own.min(), abs=1e-6)
         return
     limit = sliding_limit(net, X, y)
     size = np.linalg.norm(v_plus) + np.linalg.norm(v_minus)

@@ -236,7 +236,15 @@ def two_layer_limit(
                 "that it is never learned; take more neurons or another seed"
             )
         limit = _limit(X, y, active.astype(float), net, active)
-    return _checked(limit, X, y, own) if check and net.slope > 0 else limit
+    if not check or net.slope == 0:
+        return limit
+    return _checked(
+        limit,
+        X,
+        y,
+        own,
+        "take a larger slope, more features or fewer samples, or see sliding_limit",
+    )
 
 
 def sliding_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit:
@@ -316,7 +324,11 @@ def sliding_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit
     # A sample that is no support vector has no weight to tell its branch by; the limit itself does.
     above = (net.signs[:, None] * slopes * alpha * y) @ X @ X.T > 0
     slopes = np.where(~own & (alpha == 0), np.where(above, 1.0, net.slope), slopes)
-    return _checked(_limit(X, y, slopes, net, own | (slopes == 1), alpha), X, y, own)
+    active = own | (slopes == 1)
+    limit = _limit(X, y, slopes, net, active, alpha)
+    return _checked(
+        limit, X, y, active, "the problem is convex only where neurons stay active on own samples"
+    )
 
 
 def frozen_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit:
@@ -353,7 +365,8 @@ def frozen_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit:
     """
     X, y = signed_problem(X, y, columns=net.W.shape[1])
     active = net.W @ X.T >= 0
-    return _checked(_limit(X, y, np.where(active, 1.0, net.slope), net, active), X, y, active)
+    limit = _limit(X, y, np.where(active, 1.0, net.slope), net, active)
+    return _checked(limit, X, y, active, "train until the pattern has stopped moving")
 
 
 def signed_rank_constants(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> Float[np.ndarray, "2"]:
@@ -656,6 +669,7 @@ def _checked(
     X: Float[np.ndarray, "n d"],
     y: Float[np.ndarray, " n"],
     active: Bool[np.ndarray, "rows n"],
+    remedy: str,
 ) -> TwoLayerLimit:
     """Return the limit if it keeps its pattern, or say which neuron at which sample does not."""
     if limit.consistency > 0:
@@ -666,8 +680,8 @@ def _checked(
     raise InconsistentPatternError(
         f"the pattern is inconsistent: at the limit the neurons of sign {neuron} would have input "
         f"{inputs[r, i]:.3g} at sample {i} of label {_sign(float(y[i]))}, where they have to be "
-        f"{'active' if active[r, i] else 'inactive'} (margins are 1); descent cannot end there. "
-        "Take a larger slope, more features, or fewer samples; or see sliding_limit"
+        f"{'active' if active[r, i] else 'inactive'} (margins are 1); descent cannot end "
+        f"there: {remedy}"
     )
 
 
