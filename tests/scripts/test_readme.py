@@ -12,13 +12,17 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 @pytest.mark.slow
 def test_the_example_runs_and_the_two_sides_agree():
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    regression, classification = re.findall(r"```python\n(.*?)```", README, re.S)
     names: dict = {}
-    exec(example, names)
+    exec(regression, names)
     assert names["run"].converged
     reached, predicted = names["run"].w[-1], names["w"]
     assert np.linalg.norm(reached - predicted) <= 1e-6 * np.linalg.norm(predicted)
     assert np.isfinite(names["q"](predicted))
+    exec(classification, names)
+    assert names["run"].converged
+    assert np.isfinite(names["run"].kkt_residual[-1])
+    assert 0.182 < names["run"].normalized_margin[-1] < 0.184
 
 
 def test_every_command_and_file_it_names_exists():
