@@ -106,6 +106,11 @@ def test_margins_of_many_records() -> None:
     np.testing.assert_allclose(layer_product_margin([4.0, 9.0], layers, [1, 2]), [1.0, 12.0])
 
 
+def test_a_norm_whose_power_is_no_float_still_has_a_margin() -> None:
+    assert float(normalized_margin(4e240, 1e100, 4)) == pytest.approx(4e-160, rel=1e-12)
+    assert float(smoothed_margin(-3e300, 1e110, 3)) == pytest.approx(3e-30, rel=1e-12)
+
+
 def modified_by_its_integral(v: float, v0: float, rho: float, order: int) -> float:
     """Return e^φ/ρ^L with φ = log v − ∫_v^∞ 2(1 + λ/L)μ du/u, μ = v₀/2u and λ = 1/u."""
     with mp.workdps(30):

@@ -175,7 +175,7 @@ def test_the_gradient_does_not_underflow(kind: str) -> None:
     else:
         problem = Problem(first.net, first.X, torch.sign(outputs).numpy(), "logistic")
     state, gradient = problem.descend_from()
-    assert state.log_loss < -1000
+    assert state.log_loss < -800
     # Of so small a loss the weights are those of a softmin over margins, in any units.
     shift = state.margins.min()
     weights = torch.exp(shift - state.margins.reshape(-1))

@@ -108,7 +108,7 @@ def normalized_margin(
     array([1.])
     """
     q = np.asarray(minimum_margin, dtype=np.float64)
-    return np.asarray(q / _power(norm, order, like=q))
+    return _over_power(q, norm, order)
 
 
 def smoothed_margin(
@@ -148,7 +148,7 @@ def smoothed_margin(
     array([1.])
     """
     psi = inverse_loss(log_loss, loss)
-    return np.asarray(psi / _power(norm, order, like=psi))
+    return _over_power(psi, norm, order)
 
 
 def modified_descent_margin(
@@ -203,10 +203,9 @@ def modified_descent_margin(
             "below exp(-2)"
         )
     v0 = -initial_log_loss
-    power = _power(norm, order, like=v)
     with np.errstate(over="ignore", divide="ignore"):  # next to a loss of 1 the margin is 0
         shrunk = np.exp(-v0 * (1 / v + 1 / (2 * order * v * v)))
-    return np.asarray(v / power * shrunk)
+    return np.asarray(_over_power(v, norm, order) * shrunk)
 
 
 def layer_product_margin(
@@ -257,16 +256,21 @@ def layer_product_margin(
     return np.asarray(q / powers)
 
 
-def _power(norm: ArrayLike | float, order: float | int, *, like: Numbers) -> Numbers:
+def _over_power(value: Numbers, norm: ArrayLike | float, order: float | int) -> Numbers:
+    """Return value/ρ^L."""
     positive("order", float(order))
     rho = np.asarray(norm, dtype=np.float64)
-    if rho.shape != like.shape:
+    if rho.shape != value.shape:
         raise ValueError(
-            f"norm must have one entry for each margin or loss, {like.shape}, got {rho.shape}; "
+            f"norm must have one entry for each margin or loss, {value.shape}, got {rho.shape}; "
             "take both from the same records"
         )
     if np.any(rho <= 0):
         raise ValueError(
             f"norm must be above 0, got {np.nanmin(rho):g}; at zero parameters there is no margin"
         )
-    return np.asarray(rho ** float(order))
+    with np.errstate(over="ignore"):
+        power = rho ** float(order)
+    # Descent on log 𝓛 can run away to norms whose power is no float, while the margin is one.
+    half = rho ** (order / 2)
+    return np.where(np.isinf(power), value / half / half, value / power)

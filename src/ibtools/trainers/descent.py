@@ -12,7 +12,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ibtools._validation import count, one_of, positive, quiet
-from ibtools.metrics.margins import inverse_loss, loss_threshold
+from ibtools.metrics.margins import loss_threshold, smoothed_margin
 from ibtools.models.homogeneity import order_of
 from ibtools.models.nets import torch_generator
 from ibtools.trainers._classification import Problem, State, few_threads, number
@@ -291,7 +291,6 @@ class _Descent:
             "records": records,
             "own": {name: getattr(self, name) for name in _PROGRESS} | {"clock": clock},
         }
-        margin = self._smoothed_margin()
         if self.schedule == "armijo":
             accepted = self._armijo(start, before)
         else:
@@ -324,7 +323,9 @@ class _Descent:
         if self.schedule == "loss_based":
             self.alpha *= _UP
         if before.log_loss < loss_threshold(self.problem.loss):
-            self.drops += int(self._smoothed_margin() < margin * (1 - _ROUNDING))
+            margin = self._smoothed_margin(before, start)
+            after = self._smoothed_margin(self.state, self.problem.flat)
+            self.drops += int(after < margin * (1 - _ROUNDING))
         return True
 
     def _updates(self, before: State) -> None:
@@ -367,10 +368,9 @@ class _Descent:
         self.trouble = "no step lowers the loss enough, however short"
         return False
 
-    def _smoothed_margin(self) -> float:
-        psi = float(inverse_loss(self.state.log_loss, self.problem.loss))
-        norm = float(self.problem.flat.norm())
-        return psi / norm**self.order if norm > 0 else -np.inf
+    def _smoothed_margin(self, state: State, flat: torch.Tensor) -> float:
+        norm = float(flat.norm())
+        return float(smoothed_margin(state.log_loss, norm, self.order, self.problem.loss))
 
     def record(self, recorder: Recorder) -> None:
         flat = self.problem.flat
