@@ -331,6 +331,12 @@ def test_several_outputs_are_bounded_by_their_norm() -> None:
     defects = np.linalg.norm(scaling(net, theta, X, order=2).defects, axis=2).max(axis=1)
     assert np.all(defects <= h.defect_bound(norms))
     assert (defects / h.defect_bound(norms)).max() > 0.4
+    between = scaling(net, theta, X, order=2).defects
+    between = np.abs(between[..., :, None] - between[..., None, :]).max(axis=(1, 2, 3))
+    assert np.all(between <= h.differences().defect_bound(norms))
+    assert np.any(between > h.defect_bound(norms) * 0.5)
+    assert h.differences().gap_bound(1.0) == pytest.approx(math.sqrt(2) * h.gap_bound(1.0))
+    assert h.differences().homogenized is h.homogenized
 
 
 def test_one_weight_in_two_places_is_one_block() -> None:

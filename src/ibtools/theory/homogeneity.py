@@ -58,7 +58,8 @@ class NearHomogeneity:
 
     Notes
     -----
-    With several outputs the bounds are on Euclidean norms over them, so they hold for each.
+    With several outputs the bounds are on Euclidean norms over them, so they hold for each; for the
+    margins between two classes take `differences`.
 
     References
     ----------
@@ -88,6 +89,20 @@ class NearHomogeneity:
     def gradient_bound(self, r: ArrayLike | float | int) -> Float[np.ndarray, "*t"]:
         """Return q′(r), at norms r = ‖θ‖ ≥ 0 of any shape."""
         return _at(self.gradient, r)
+
+    def differences(self) -> "NearHomogeneity":
+        """Return the bounds for differences of two outputs, √2 times as large.
+
+        The margins of a net with one output for each class are such differences.
+        """
+        root = math.sqrt(2)
+        return replace(
+            self,
+            defect=self.defect * root,
+            gap=self.gap * root,
+            size=self.size * root,
+            gradient=self.gradient * root,
+        )
 
     def __repr__(self) -> str:
         """Write the order and the polynomials."""
