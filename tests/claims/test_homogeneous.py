@@ -186,8 +186,28 @@ def test_a_flow_that_sees_one_feature_too_large_fails(monkeypatch: Patch) -> Non
         homogeneous.deep_linear,
         homogeneous.deep_linear_slope,
         homogeneous.diagonal,
-        homogeneous.exclusive_or,
         homogeneous.certificate,
+    ):
+        assert fails(theorem), theorem.id
+
+
+def test_a_network_of_a_margin_too_small_fails(monkeypatch: Patch) -> None:
+    wrap(monkeypatch, "margin_flow", scaled("minimum_margin", 0.999))
+    for theorem in (homogeneous.exclusive_or, homogeneous.two_limits, homogeneous.net_limit):
+        assert fails(theorem), theorem.id
+
+
+def test_a_margin_that_is_no_number_fails(monkeypatch: Patch) -> None:
+    wrap(monkeypatch, "margin_flow", scaled("minimum_margin", np.nan))
+    for theorem in (
+        homogeneous.bracket,
+        homogeneous.kkt_residual,
+        homogeneous.linear_constants,
+        homogeneous.linear_limit,
+        homogeneous.deep_linear,
+        homogeneous.diagonal,
+        homogeneous.net_limit,
+        homogeneous.two_limits,
     ):
         assert fails(theorem), theorem.id
 
