@@ -11,10 +11,12 @@ from torch import nn
 from ibtools.data import digits, toy_a
 from ibtools.models.homogeneity import NotHomogeneousError
 from ibtools.models.nets import MLP, DeepLinear, DiagonalClassifier, Net
+from ibtools.models.two_layer import TwoLayerNet
 from ibtools.trainers import TrainingWarning, margin_flow
 from ibtools.trainers._classification import Problem
 from ibtools.trainers.descent import SCHEDULES, descend
 from ibtools.trainers.margin_history import MarginRun, load_run
+from ibtools.trainers.two_layer import TwoLayerRun, train_two_layer
 
 TOY_X, TOY_Y = toy_a()
 DIRECTION = np.array([3.0, 2.0]) / np.sqrt(13)
@@ -422,3 +424,12 @@ def test_a_run_of_the_other_trainer_is_not_continued() -> None:
     other = margin_flow(small(), TOY_X, TOY_Y, until_log10_loss=-1)
     with pytest.raises(ValueError, match="resume must be a run of descend, got one of margin_flow"):
         descend(small(), TOY_X, TOY_Y, resume=other)
+
+
+def test_a_two_layer_net_goes_to_its_own_trainer() -> None:
+    net = TwoLayerNet.initialize(m=5, d=4, slope=0.5, scale=1e-3, seed=1)
+    options = {"step": 1.0, "steps": 200, "schedule": "loss_based"}
+    run = descend(net, np.eye(4), [1, 1, -1, -1], **options)
+    assert isinstance(run, TwoLayerRun)
+    same = train_two_layer(net, np.eye(4), [1, 1, -1, -1], **options)
+    np.testing.assert_array_equal(run.log_loss, same.log_loss)

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from ibtools._validation import count, one_of, positive, quiet
 from ibtools.metrics.margins import loss_threshold, smoothed_margin
 from ibtools.models.homogeneity import order_of
 from ibtools.models.nets import torch_generator
+from ibtools.models.two_layer import TwoLayerNet
 from ibtools.trainers._classification import Problem, State, few_threads, number
 from ibtools.trainers.history import TrainingWarning
 from ibtools.trainers.margin_history import (
@@ -26,6 +27,7 @@ from ibtools.trainers.margin_history import (
     exponents_of,
     restorer,
 )
+from ibtools.trainers.two_layer import TwoLayerRun, train_two_layer
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -36,6 +38,24 @@ _ROUNDING = 8 * np.finfo(np.float64).eps
 _PROGRESS = ("state", "gradient", "alpha", "epochs", "steps", "drops", "last_step", "recorded")
 
 
+@overload
+def descend(
+    net: TwoLayerNet,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    step: float,
+    steps: int,
+    loss: str = "logistic",
+    schedule: str = "constant",
+    until_log10_loss: float | None = None,
+    records: int = 100,
+    method: str = "gram",
+    resume: TwoLayerRun | None = None,
+) -> TwoLayerRun: ...
+
+
+@overload
 def descend(
     net: Net,
     X: ArrayLike | torch.Tensor,
@@ -51,8 +71,16 @@ def descend(
     record_growth: float | int = 1.02,
     offset: Offset | None = None,
     resume: MarginRun[Net] | None = None,
-) -> MarginRun[Net]:
+) -> MarginRun[Net]: ...
+
+
+def descend(
+    net: Net | TwoLayerNet, X: ArrayLike | torch.Tensor, y: ArrayLike, **options: Any
+) -> MarginRun[Net] | TwoLayerRun:
     r"""Train by gradient descent, of which only the logarithm of the loss is stored.
+
+    What follows is for PyTorch nets; a `TwoLayerNet` goes to `train_two_layer`, with its options
+    (there `step` belongs to the mean loss, and ``schedule="loss_based"`` never rejects a step).
 
     ========== ==========================================================================
     schedule   update
@@ -130,6 +158,27 @@ def descend(
     >>> run.converged
     True
     """
+    if isinstance(net, TwoLayerNet):
+        return train_two_layer(net, np.asarray(X), y, **options)
+    return _descend_net(net, X, y, **options)
+
+
+def _descend_net(
+    net: Net,
+    X: ArrayLike | torch.Tensor,
+    y: ArrayLike,
+    *,
+    loss: str = "exponential",
+    schedule: str = "constant",
+    step: float | int | None = None,
+    batch_size: int | None = None,
+    seed: int | np.random.Generator | None = None,
+    until_log10_loss: float | int = -100.0,
+    max_epochs: int = 100_000,
+    record_growth: float | int = 1.02,
+    offset: Offset | None = None,
+    resume: MarginRun[Net] | None = None,
+) -> MarginRun[Net]:
     one_of("schedule", schedule, SCHEDULES)
     target = number("until_log10_loss", until_log10_loss) * np.log(10.0)
     count("max_epochs", max_epochs)
@@ -203,7 +252,7 @@ def descend(
             f"descend stopped at log10 loss {run.log_loss[-1] / np.log(10):.6g}, asked for "
             f"{until_log10_loss:g}: {message}",
             TrainingWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return run
 
