@@ -183,6 +183,13 @@ def margin_flow(
     return run
 
 
+def _log_integral(length: float, start: float, end: float) -> float:
+    """Return log ∫ e^f over an interval on which f goes from `start` to `end` along a line."""
+    rise = abs(end - start)
+    share = -np.expm1(-rise) / rise if rise > 0 else 1.0
+    return float(np.log(length) + max(start, end) + np.log(share))
+
+
 class _Flow:
     """Where the flow is, and how it takes a step."""
 
@@ -255,7 +262,7 @@ class _Flow:
             after = self.margin(candidate, new_rho)
             kept = after >= before * (1 - _ROUNDING) if guarded else True
             if fell and kept and np.isfinite(candidate.log_loss):
-                self._advance(candidate, steps.relative, self._falls(candidate, rho, new_rho))
+                self._advance(candidate, self._falls(candidate, rho, new_rho))
                 self.h *= min(grown, 0.9 * longest / length)
                 return True
             self.h *= 0.5
@@ -277,22 +284,21 @@ class _Flow:
         )
         return bool(new_psi / new_rho**self.order < psi / rho**self.order * (1 - _ROUNDING))
 
-    def _advance(self, state: State, relative: bool, dropped: bool) -> None:
-        # On a step log 𝓛 is nearly linear in the flow's time; the integrals under it are exact.
+    def _advance(self, state: State, dropped: bool) -> None:
+        old, new = self.gradient(), -self.problem.pulled(state.weights)
+        # Along the flow v = log(1/𝓛) grows by ‖∇log 𝓛‖² in the time τ, and dt = dτ/𝓛.
         fall = self.state.log_loss - state.log_loss
-        share = float(-np.expm1(-fall) / fall)
-        log_h = float(np.log(self.h))
-        if relative:
-            log_dt, effective = log_h - self.state.log_loss, self.h * share
-        else:
-            log_dt, effective = log_h - state.log_loss + float(np.log(share)), self.h
-        self.log_time = float(np.logaddexp(self.log_time, log_dt))
-        self.effective_time += effective
+        slowness = [-2 * np.log(float(g.norm()) or np.nan) for g in (old, new)]
+        slowness = [value if np.isfinite(value) else slowness[0] for value in slowness]
+        self.effective_time += float(np.exp(_log_integral(fall, *slowness)))
+        slowness[0] -= self.state.log_loss
+        slowness[1] -= state.log_loss
+        self.log_time = float(np.logaddexp(self.log_time, _log_integral(fall, *slowness)))
         self.last_h = self.h
         self.steps += 1
         self.drops += dropped
         self.state = state
-        self._gradient = None
+        self._gradient = new
 
     def record(self, recorder: Recorder) -> None:
         flat = self.problem.flat
