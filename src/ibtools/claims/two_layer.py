@@ -26,7 +26,8 @@ def _gaussian(
 ) -> tuple[TwoLayerNet, Float[np.ndarray, "n d"], Float[np.ndarray, " n"], float]:
     """Return a network, nearly orthogonal data, and the step at which log L falls by about ½."""
     X, y = nearly_orthogonal(n=n, d=d, seed=seed)
-    net = TwoLayerNet.initialize(m=m, d=d, slope=slope, scale=scale, seed=seed)
+    # Of one seed the weights would be multiples of the samples.
+    net = TwoLayerNet.initialize(m=m, d=d, slope=slope, scale=scale, seed=seed + 100)
     return net, X, y, n * m / (2 * d)
 
 
@@ -121,7 +122,7 @@ def signed_rank_rate() -> Comparison:
     title="The whole W does not become rank one",
     source="this book",
     statement="On orthogonal samples of equal norm, as many of either label, the stable rank of W "
-    "tends to 2(1 + γ²)/(1 + γ)².",
+    "tends to 2(1 + ρ²)/(1 + ρ)².",
 )
 def whole_rank() -> Comparison:
     """Compare the limits of five slopes, trained together, with the formula."""
@@ -344,7 +345,7 @@ def _cosine_problem(
     "two_layer.inconsistent",
     title="Where the pattern is inconsistent the closed form fails",
     source="this book",
-    statement="With 64 features for 8 samples and γ = 0.3 the solution of Kα = 1 has neurons on "
+    statement="With 64 features for 8 samples and ρ = 0.3 the solution of Kα = 1 has neurons on "
     "the wrong side of samples; descent ends elsewhere, by as much as theory says.",
 )
 def inconsistent() -> Comparison:

@@ -78,7 +78,8 @@ class TwoLayerNet:
         scale
             σ₀ > 0, the standard deviation.
         seed
-            Of the draw: an int or a generator.
+            Of the draw: an int or a generator. Not the int that drew Gaussian data: one int gives
+            one sequence of numbers, and the weights would be multiples of the samples.
 
         Raises
         ------
