@@ -1,8 +1,10 @@
 """Polynomials in block norms: algebra, and bounds on the sphere that are bounds and sharp."""
 
+import math
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ibtools.theory.block_polynomials import BlockPolynomial
@@ -52,12 +54,14 @@ def test_the_bound_is_not_loose(drawn: dict) -> None:
     p = BlockPolynomial(drawn)
     bounds = p.on_sphere().coef
     for degree in range(1, len(bounds)):
-        part = [c for m, c in p.terms.items() if sum(k for _, k in m) == degree]
-        if part:
-            assert bounds[degree] <= sum(part) * (1 + 1e-9)
-            # Exact up to degree 2; with at most six terms never far off beyond.
-            slack = 1e-6 if degree <= 2 else 0.6
-            assert bounds[degree] <= climbed(p, degree) * (1 + slack)
+        part = {m: c for m, c in p.terms.items() if sum(k for _, k in m) == degree}
+        # Never more than each monomial at its own maximum; the maximum itself up to degree 2.
+        separate = sum(
+            c * math.prod((k / degree) ** (k / 2) for _, k in m) for m, c in part.items()
+        )
+        assert bounds[degree] <= separate * (1 + 1e-9)
+        if part and degree <= 2:
+            assert bounds[degree] == pytest.approx(climbed(p, degree), rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +90,28 @@ def test_exact_maxima(p: BlockPolynomial, coefficients: list) -> None:
 def test_one_block_twice_is_one_block() -> None:
     # ‖W‖² and not ‖W‖‖W'‖: its maximum is 1, not 1/2
     assert (block("W") * block("W")).on_sphere().coef[-1] == 1.0
+
+
+@settings(max_examples=10)
+@given(st.lists(st.floats(0, 3), min_size=10, max_size=10))
+def test_many_terms_become_powers_of_the_norm(values: list) -> None:
+    # Π (1 + nᵢ) has 2¹⁰ terms.
+    at = {f"n{i:02d}": value for i, value in enumerate(values)}
+    product = BlockPolynomial.constant(1.0)
+    for name in at:
+        product = product * (block(name) + 1)
+    assert len(product.terms) <= 256
+    truth = float(np.prod(1 + np.array(values)))
+    r = float(np.linalg.norm(values))
+    assert truth <= product(at) * (1 + 1e-9)
+    assert product(at) <= product.on_sphere()(r) * (1 + 1e-9)
+
+
+def test_powers_of_the_norm_write_themselves() -> None:
+    total = BlockPolynomial({(("", 2), ("W", 1)): 2.0})
+    assert repr(total) == "2 ‖θ‖² ‖W‖"
+    assert total({"W": 3.0, "b": 4.0}) == pytest.approx(2 * 25 * 3)
+    np.testing.assert_array_equal(total.on_sphere().coef, [0, 0, 0, 2])
 
 
 def test_it_writes_itself() -> None:

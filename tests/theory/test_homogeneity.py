@@ -348,6 +348,19 @@ def test_one_weight_in_two_places_is_one_block() -> None:
     np.testing.assert_allclose(h.size.coef, [0, 0, 0, 2 / math.sqrt(27)], rtol=1e-12)
 
 
+def test_a_deep_residual_net_takes_no_long_time_and_is_bounded() -> None:
+    net = ResidualMLP(2, 3, blocks=12, bias=True, seed=0)
+    h = near_homogeneity(net, radius=1.0)
+    assert h.order == 26
+    rng = np.random.default_rng(0)
+    theta = rng.normal(size=(200, sum(p.numel() for p in net.parameters())))
+    r = 10.0 ** rng.uniform(-1, 3, size=200)
+    theta *= (r / np.linalg.norm(theta, axis=1))[:, None]
+    measured = scaling(net, theta, [[1.0, 0.0]], order=26)
+    assert np.all(np.abs(measured.defects[:, 0]) <= h.defect_bound(r))
+    assert np.all(np.abs(measured.outputs[:, 0]) <= h.size_bound(r))
+
+
 @given(
     kernel=st.integers(1, 4),
     stride=st.integers(1, 3),

@@ -10,6 +10,9 @@ from numpy.polynomial import Polynomial
 Monomial = tuple[tuple[str, int], ...]
 Part = Mapping[Monomial, float]
 
+# The norm of all blocks together; no block of a net has this name.
+_TOTAL = ""
+_MOST_TERMS = 256
 _MOST_ITERATIONS = 5000
 _CERTIFIED = 1e-10
 
@@ -22,6 +25,12 @@ class BlockPolynomial:
     ----------
     terms
         Coefficient of each monomial; a monomial is its blocks, sorted by name, with their powers.
+        The name "" stands for the norm ‖θ‖ of all blocks together.
+
+    Notes
+    -----
+    A sum or product of more than 256 terms is replaced by a bound in powers of ‖θ‖: skip
+    connections double the number of terms with every block.
 
     Examples
     --------
@@ -50,7 +59,7 @@ class BlockPolynomial:
         terms = dict(self.terms)
         for monomial, coefficient in _polynomial(other).terms.items():
             terms[monomial] = terms.get(monomial, 0.0) + coefficient
-        return BlockPolynomial(terms)
+        return _limited(terms)
 
     def __mul__(self, other: "BlockPolynomial | float | int") -> "BlockPolynomial":
         """Return the product with a polynomial or a number ≥ 0."""
@@ -62,16 +71,17 @@ class BlockPolynomial:
                     powers[name] = powers.get(name, 0) + power
                 monomial = tuple(sorted(powers.items()))
                 terms[monomial] = terms.get(monomial, 0.0) + a * b
-        return BlockPolynomial(terms)
+        return _limited(terms)
 
     __radd__ = __add__
     __rmul__ = __mul__
 
     def __call__(self, norms: Mapping[str, float]) -> float:
         """Return the value where the blocks have these `norms`."""
+        all_norms = {_TOTAL: float(np.linalg.norm(list(norms.values()))), **norms}
         return sum(
             (
-                coefficient * float(np.prod([norms[name] ** power for name, power in monomial]))
+                coefficient * float(np.prod([all_norms[name] ** power for name, power in monomial]))
                 for monomial, coefficient in self.terms.items()
             ),
             start=0.0,
@@ -99,11 +109,16 @@ class BlockPolynomial:
         >>> product.on_sphere().coef
         array([0. , 0. , 0.5])
         """
-        degrees = {monomial: sum(power for _, power in monomial) for monomial in self.terms}
-        bounds = np.zeros(max(degrees.values(), default=0) + 1)
-        for degree in set(degrees.values()):
-            part = {m: c for m, c in self.terms.items() if degrees[m] == degree and c}
-            bounds[degree] = _largest(part, degree)
+        parts: dict[tuple[int, int], dict[Monomial, float]] = {}
+        for monomial, c in self.terms.items():
+            degree = sum(power for _, power in monomial)
+            of_total = dict(monomial).get(_TOTAL, 0)
+            rest = tuple((name, power) for name, power in monomial if name != _TOTAL)
+            if c:
+                parts.setdefault((degree, degree - of_total), {})[rest] = c
+        bounds = np.zeros(max((degree for degree, _ in parts), default=0) + 1)
+        for (degree, of_blocks), part in parts.items():
+            bounds[degree] += _largest(part, of_blocks)
         return Polynomial(bounds, symbol="r")
 
     def __repr__(self) -> str:
@@ -114,10 +129,19 @@ class BlockPolynomial:
         return " + ".join(
             " ".join(
                 [f"{c:.6g}"] * (c != 1 or not monomial)
-                + [f"‖{name}‖{_superscript(power)}" for name, power in monomial]
+                + [f"‖{name or 'θ'}‖{_superscript(power)}" for name, power in monomial]
             )
             for monomial, c in ordered
         )
+
+
+def _limited(terms: dict[Monomial, float]) -> BlockPolynomial:
+    whole = BlockPolynomial(terms)
+    if len(terms) <= _MOST_TERMS:
+        return whole
+    coefficients = np.asarray(whole.on_sphere().coef, dtype=np.float64)
+    powers: list[Monomial] = [((_TOTAL, i),) if i else () for i in range(len(coefficients))]
+    return BlockPolynomial({m: float(c) for m, c in zip(powers, coefficients, strict=True) if c})
 
 
 def _superscript(power: int) -> str:
