@@ -22,6 +22,7 @@ _FLOORS = {
     "trainers": 4,
     "claims": 5,
     "show": 5,
+    "experiments": 6,
 }
 _OFFERS = {
     "ibtools.data": {"sparse_regression", "diabetes_interactions"},
