@@ -67,6 +67,7 @@ def test_a_gap_too_small_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         claims.modified_margin,
         claims.modified_margin_logistic,
         claims.norm,
+        claims.alignment,
         claims.certificate,
         claims.descent,
     )
