@@ -100,8 +100,8 @@ def margin_kkt(
         400 MB the smallest margins are taken; ``constraints`` tells how many.
     kink_tolerance
         A neuron is on its kink at a sample if its input is at most this fraction of the largest
-        input, at that sample, in its layer. 0 for none; after a flow, which slides along kinks,
-        1e-6 finds them. For "nnls" only. Each combination of the upper and lower branches of the
+        input, at that sample, in its layer. 0 for none; a flow that slides along kinks
+        stays within some 1e-3 of them. For "nnls" only. Each combination of the upper and lower branches of the
         kinks counts, of the 6 nearest kinks for each sample; where convolutions tie neurons
         together the combinations are more than Clarke's. Kinks between the inputs of a pooling are
         not among them.
@@ -174,13 +174,13 @@ def margin_kkt(
         relative=left,
         complementarity=float((lam * (q / margin - 1)).sum()),
         multipliers=problem.per_class(lam),
-        beta=float(unit @ combined) / size if size > 0 else 0.0,
+        beta=max(-1.0, min(1.0, float(unit @ combined) / size)) if size > 0 else 0.0,
         constraints=constraints,
     )
 
 
-def _at_least_zero(name: str, value: float) -> float:
-    number = real(name, value)
+def _at_least_zero(name: str, value: float | int) -> float:
+    number = real(name, float(value))
     if number < 0:
         raise ValueError(f"{name} must be at least 0, got {number:g}; give 0 or more")
     return number

@@ -19,7 +19,9 @@ from ibtools.theory.max_margin import MaxMargin, max_margin
 _WORKING = 2.0
 # Numbers in a working set's matrix of gradients: 400 MB.
 _LARGEST = 50_000_000
-_SHORTEST = 2.0**-12
+_SHORTEST = 2.0**-20
+# Below this relative gain in the margin rounding hides whether it climbs.
+_CLIMBING = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +81,12 @@ def kkt_point(
 
     has the same conditions of Karush, Kuhn and Tucker. Iterating θ ← argmin as it stands flips what
     layers can exchange (for a product of factors, log-ratios of their norms change sign) and may
-    diverge; going part of the way, half at first, damps that. A part is taken if the distance to
-    the argmin shrinks, and halved otherwise.
+    diverge; going part of the way, at most half, damps that. Part of the way the normalized margin
+    climbs: with m the machine's margin at norm 1, its first derivative is at least
+    :math:`m - L\bar\gamma \ge 0`, and 0 only at a KKT point. A part is halved until a tenth of that
+    is gained; at the end, where rounding hides the gain, until the distance to the argmin shrinks.
 
-    A KKT point need not be a maximum of the margin, not even a local one.
+    The margin of what is found is one of many: the problem is not convex.
 
     Parameters
     ----------
@@ -126,41 +130,50 @@ def kkt_point(
     count("max_iterations", max_iterations)
     order = homogeneity_order(net)
     features = _Tangents(net, X, y)
-    theta = features.start
-    part, best = (1.0 if order == 1 else 0.5), np.inf
-    here, trial, iterations = theta, theta, 0
-    chosen = np.zeros(0, dtype=int)
-    svm: MaxMargin | None = None
-    while iterations < max_iterations:
-        candidate = _solve(features, trial)
-        iterations += 1
-        distance = np.inf
-        if candidate is not None:
-            distance = float(np.linalg.norm(candidate[0].direction - trial))
-        if distance < best:
-            assert candidate is not None
-            here, best, (svm, chosen) = trial, distance, candidate
-            if best <= tolerance:
-                break
-        else:
-            part /= 2
-            if svm is None or part < _SHORTEST:
-                break
-        assert svm is not None
-        trial = here + part * (svm.direction - here)
-        trial /= np.linalg.norm(trial)
-    if svm is None:
+    part = full = 1.0 if order == 1 else 0.5
+    here = _solve(features, features.start)
+    if here is None:
         raise ValueError(
-            "net must separate its data with a positive margin in its tangent features too; train "
+            "net must separate its data with a positive margin, in its tangent features too, got "
+            f"a smallest margin of {features.margins(features.start).min():.3g} at norm 1; train "
             "it further"
         )
-    return _finish(features, here, chosen, svm, order, iterations, tolerance)
+    iterations = 1
+    while here.distance > tolerance and part > _SHORTEST and iterations < max_iterations:
+        trial = here.theta + part * (here.svm.direction - here.theta)
+        there = _solve(features, trial / np.linalg.norm(trial))
+        iterations += 1
+        gain = here.svm.margin - order * here.margin
+        if there is None:
+            better = False
+        elif gain > _CLIMBING * here.margin:
+            better = there.margin >= here.margin + 0.1 * part * gain
+        else:
+            better = there.distance < here.distance
+        if there is not None and better:
+            here, part = there, min(full, 1.5 * part)
+        else:
+            part /= 2
+    return _finish(features, here, order, iterations, tolerance)
 
 
-def _solve(
-    features: "_Tangents", theta: Float[np.ndarray, " p"]
-) -> tuple[MaxMargin, Int[np.ndarray, " m"]] | None:
-    """Return the support vector machine in the tangent features at θ, and the margins in it."""
+@dataclass(frozen=True)
+class _Iterate:
+    """A point of norm 1 and the support vector machine in its tangent features."""
+
+    theta: Float[np.ndarray, " p"]
+    margin: float
+    chosen: Int[np.ndarray, " m"]
+    svm: MaxMargin
+
+    @property
+    def distance(self) -> float:
+        """How far the machine's direction is from the point."""
+        return float(np.linalg.norm(self.svm.direction - self.theta))
+
+
+def _solve(features: "_Tangents", theta: Float[np.ndarray, " p"]) -> _Iterate | None:
+    """Return the machine at θ, or None where the data are not separated."""
     q = features.margins(theta)
     least = float(q.min())
     if not least > 0:
@@ -172,18 +185,13 @@ def _solve(
     rows = features.gradients(theta, chosen)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AccuracyWarning)
-        return max_margin(rows, np.ones(len(rows))), chosen
+        return _Iterate(theta, least, chosen, max_margin(rows, np.ones(len(rows))))
 
 
 def _finish(
-    features: "_Tangents",
-    direction: Float[np.ndarray, " p"],
-    chosen: Int[np.ndarray, " m"],
-    svm: MaxMargin,
-    order: int,
-    iterations: int,
-    tolerance: float,
+    features: "_Tangents", found: _Iterate, order: int, iterations: int, tolerance: float
 ) -> KKTPoint:
+    direction, chosen, svm = found.theta, found.chosen, found.svm
     q = features.margins(direction)
     margin = float(q.min())
     # The machine's w = Σα∇q has ⟨∇q, w⟩ = 1 where θ̂ has L q: so θ̂ ≈ L γ̄ w, and λ follows.

@@ -1,0 +1,257 @@
+"""KKT residuals of nets: identities, optimality of the multipliers, kinks, reference numbers."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from ibtools.data import digits, toy_a
+from ibtools.metrics.margin_kkt import MarginKKT, margin_kkt
+from ibtools.models import MLP, DeepLinear, Net, ResidualMLP
+from ibtools.theory.max_margin import max_margin
+from ibtools.trainers import margin_flow
+
+
+def gradients(net: nn.Module, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return all margins (n, c) and their gradients (n, c, p), one backward pass for each."""
+    margins, rows = [], []
+    for x, label in zip(torch.tensor(X), y, strict=True):
+        outputs = net(x[None])[0]
+        if outputs.ndim == 0:
+            every = [label * outputs]
+        else:
+            label = int(label)
+            every = [outputs[label] - outputs[j] for j in range(len(outputs)) if j != label]
+        for q in every:
+            pieces = torch.autograd.grad(q, list(net.parameters()), retain_graph=True)
+            rows.append(torch.cat([piece.reshape(-1) for piece in pieces]).numpy())
+            margins.append(q.item())
+    return np.array(margins), np.array(rows)
+
+
+def own_labels(net: nn.Module, X: np.ndarray) -> np.ndarray:
+    """Return the labels that a net gives itself: it separates them."""
+    outputs = net(torch.tensor(X)).detach().numpy()
+    return np.sign(outputs) if outputs.ndim == 1 else outputs.argmax(1)
+
+
+def flat(net: nn.Module) -> np.ndarray:
+    return torch.cat([p.detach().reshape(-1) for p in net.parameters()]).numpy()
+
+
+def stationarity(net: nn.Module, X: np.ndarray, y: np.ndarray, kkt: MarginKKT) -> float:
+    """Return ‖θ̃ − Σλ∇q(θ̃)‖ from its definition, at θ̃ itself."""
+    q, _ = gradients(net, X, y)
+    unit = copy.deepcopy(net)
+    with torch.no_grad():
+        for p in unit.parameters():
+            p.mul_(q.min() ** (-1 / net.order))
+    q, J = gradients(unit, X, y)
+    assert q.min() == pytest.approx(1)
+    lam = kkt.multipliers
+    if lam.ndim == 2:
+        wrong = np.arange(lam.shape[1])[None] != y[:, None]
+        assert np.all(lam[~wrong] == 0)
+        lam = lam[wrong]
+    assert kkt.complementarity == pytest.approx(lam @ (q - 1), rel=1e-9, abs=1e-12)
+    return float(np.linalg.norm(flat(unit) - lam @ J))
+
+
+NETS = [
+    pytest.param(lambda seed: DeepLinear(d=3, depth=1, seed=seed), id="linear"),
+    pytest.param(lambda seed: MLP([3, 5, 1], "squared_relu", seed=seed), id="squared"),
+    pytest.param(lambda seed: MLP([3, 5, 4, 1], "relu", bias="first", seed=seed), id="bias"),
+    pytest.param(lambda seed: MLP([3, 6, 4], "squared_relu", seed=seed), id="classes"),
+]
+
+
+@pytest.mark.parametrize("build", NETS)
+@settings(max_examples=15)
+@given(seed=st.integers(0, 10_000), scale=st.sampled_from([1e-3, 1.0, 1e3]))
+def test_both_multipliers_are_what_they_are_said_to_be(build, seed, scale) -> None:
+    X = np.random.default_rng(seed).normal(size=(8, 3))
+    net = build(seed)
+    y = own_labels(net, X)
+    q, J = gradients(net, X, y)
+    if q.min() < 1e-3:
+        return
+    order, theta = net.order, flat(net)
+    length = (q.min() / np.linalg.norm(theta) ** order) ** (-1 / order)
+    best = margin_kkt(net, X, y, slack=1e6)
+    closed = margin_kkt(net, X, y, multipliers="closed_form")
+    for kkt in (best, closed):
+        assert np.all(kkt.multipliers >= 0)
+        assert stationarity(net, X, y, kkt) == pytest.approx(kkt.stationarity, abs=1e-9 * length)
+        assert kkt.relative == pytest.approx(kkt.stationarity / length)
+    # Lyu & Li: the residual is exactly √(2(1−β))·γ̄^(−1/L), with β the loss's alignment.
+    if y.dtype == float:
+        push = np.exp(q.min() - q) @ J
+        beta = push @ theta / np.linalg.norm(push) / np.linalg.norm(theta)
+        assert closed.beta == pytest.approx(beta, abs=1e-12)
+    assert closed.relative == pytest.approx(np.sqrt(2 * (1 - closed.beta)), abs=1e-7)
+    # The best residual is a sine, it is smaller, and optimal: no constraint could lower it.
+    assert best.relative == pytest.approx(np.sqrt(1 - best.beta**2), abs=1e-7)
+    assert best.relative <= closed.relative + 1e-12
+    unit = theta / np.linalg.norm(theta)
+    J = J / np.linalg.norm(theta) ** (order - 1)
+    lam = best.multipliers
+    if lam.ndim == 2:
+        lam = lam[np.arange(lam.shape[1])[None] != y[:, None]]
+    mu = lam * length ** (order - 2)
+    left = unit - mu @ J
+    assert (J @ left).max() < 1e-9 * np.linalg.norm(J, axis=1).max()
+    assert np.abs((J @ left)[mu > 0]).max(initial=0) < 1e-9 * np.linalg.norm(J, axis=1).max()
+    # The direction decides, not how far the net has grown.
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(scale)
+    again = margin_kkt(net, X, y, slack=1e6)
+    np.testing.assert_allclose(again.multipliers, best.multipliers, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("classes", "loss"), [((3, 8), "exponential"), ((3, 8), "logistic"), ((0, 1, 2), None)]
+)
+def test_closed_form_is_what_runs_record(classes, loss) -> None:
+    X, y = digits(classes=classes, per_class=15, seed=0)
+    net = MLP([64, 5, 1 if len(classes) == 2 else 3], "squared_relu", scale=0.3, seed=0)
+    run = margin_flow(net, X, y, loss=loss or "cross_entropy", until_log10_loss=-5)
+    kkt = margin_kkt(run.net, X, y, multipliers="closed_form", loss=loss)
+    assert kkt.beta == pytest.approx(run.gradient_alignment[-1], abs=1e-10)
+    assert kkt.stationarity == pytest.approx(run.kkt_residual[-1], rel=1e-8)
+    assert kkt.complementarity == pytest.approx(run.complementarity[-1], rel=1e-8)
+    assert margin_kkt(run.net, X, y, slack=1e6).relative < kkt.relative
+
+
+def test_a_max_margin_predictor_is_a_kkt_point_with_its_multipliers() -> None:
+    X, y = toy_a()
+    best = max_margin(X, y)
+    net = DeepLinear(d=2, depth=1, seed=0)
+    net.layers[0].weight.data.copy_(torch.tensor(best.w * 17)[None])
+    kkt = margin_kkt(net, X, y)
+    assert kkt.relative < 1e-14
+    assert kkt.complementarity < 1e-14
+    np.testing.assert_allclose(kkt.multipliers, [4 / 49, 9 / 49, 0], atol=1e-14)
+    # Any w between the support vectors is a combination of theirs: only complementarity tells.
+    net.layers[0].weight.data += torch.tensor([[1e-3, 0.0]])
+    near = margin_kkt(net, X, y)
+    assert near.relative < 1e-14
+    assert 1e-6 < near.complementarity < 1e-4
+    assert margin_kkt(net, X, y, slack=0).relative > 0.1
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.05, 0.5, 3.0]))
+@settings(max_examples=30)
+def test_slack_decides_who_takes_part_and_bounds_complementarity(seed, slack) -> None:
+    X = np.random.default_rng(seed).normal(size=(12, 3))
+    net = MLP([3, 5, 1], "squared_relu", seed=seed)
+    y = own_labels(net, X)
+    q = gradients(net, X, y)[0]
+    if q.min() < 1e-3:
+        return
+    kkt = margin_kkt(net, X, y, slack=slack)
+    close = q <= q.min() * (1 + slack) * (1 + 1e-12)
+    assert kkt.constraints == close.sum()
+    assert np.all(kkt.multipliers[~close] == 0)
+    length = np.linalg.norm(flat(net)) / q.min() ** (1 / 3)
+    assert -1e-12 <= kkt.complementarity <= slack * length**2 / 3 + 1e-12
+
+
+def kinked_net() -> tuple[Net, np.ndarray, np.ndarray]:
+    """Return a net whose second neuron is on its kink at the first sample, a KKT point by hand.
+
+    With x₁ = (1, 0), x₂ = (−.6, .8): w₁ = a₁x₁ and w₂ = a₂(0, 1) = λ₂a₂x₂ + λ₁t a₂x₁ for λ = (1,
+    1.25) and t = .75, a point between the two slopes 0 and 1 at the kink.
+    """
+    net = MLP([2, 2, 1], "relu", seed=0)
+    a = 1 / np.sqrt(0.8)
+    net.layers[0].weight.data.copy_(torch.tensor([[1.0, 0.0], [0.0, a]]))
+    net.layers[2].weight.data.copy_(torch.tensor([[1.0, a]]))
+    return net, np.array([[1.0, 0.0], [-0.6, 0.8]]), np.array([1.0, 1.0])
+
+
+def test_on_a_kink_all_of_clarkes_gradients_count() -> None:
+    net, X, y = kinked_net()
+    plain = margin_kkt(net, X, y)
+    assert plain.relative > 0.2
+    kkt = margin_kkt(net, X, y, kink_tolerance=1e-9)
+    assert kkt.relative < 1e-14
+    np.testing.assert_allclose(kkt.multipliers, [1.0, 1.25], rtol=1e-12)
+    # Off the kink there is nothing to add.
+    net.layers[0].weight.data[1, 0] = 0.01
+    away = margin_kkt(net, X, y, kink_tolerance=1e-9)
+    assert away.relative == margin_kkt(net, X, y).relative > 1e-3
+    assert margin_kkt(net, X, y, kink_tolerance=0.2).relative < away.relative
+
+
+def test_neurons_that_never_see_anything_take_no_place_among_the_kinks() -> None:
+    net, X, y = kinked_net()
+    wide = MLP([2, 12, 1], "relu", seed=0)
+    for layer, part in ((0, slice(10, 12)), (2, (slice(None), slice(10, 12)))):
+        wide.layers[layer].weight.data.zero_()
+        wide.layers[layer].weight.data[part] = net.layers[layer].weight.data
+    kkt = margin_kkt(wide, X, y, kink_tolerance=1e-9)
+    assert kkt.relative < 1e-14
+
+
+@pytest.mark.slow
+def test_reference_5_and_its_decay() -> None:
+    X, y = digits(classes=(3, 8))
+    net = MLP([64, 20, 1], "squared_relu", scale=0.3, seed=0)
+    run, relative, norms = None, [], []
+    for log10_loss in (-10, -100, -1000, -1e4, -1e6):
+        run = margin_flow(net, X, y, until_log10_loss=log10_loss, resume=run)
+        relative.append(margin_kkt(run.net, X, y).relative)
+        norms.append(run.norm[-1])
+    np.testing.assert_allclose(relative, [0.37, 0.18, 0.084, 0.038, 0.0094], rtol=0.15)
+    # Proportional to 1/ρ from the second on; at the first the net is far from its limit.
+    distances = np.array(relative[1:]) * norms[1:]
+    assert distances.max() / distances.min() < 1.15
+
+
+@pytest.mark.slow
+def test_relu_flow_slides_along_kinks_and_only_clarke_sees_how_close_it_is() -> None:
+    X, y = digits(classes=(3, 8), per_class=20, seed=0)
+    with pytest.warns(UserWarning, match="margin_flow stopped"):
+        run = margin_flow(
+            MLP([64, 6, 1], "relu", seed=1), X, y, until_log10_loss=-1000, max_steps=150
+        )
+    plain = margin_kkt(run.net, X, y)
+    clarke = margin_kkt(run.net, X, y, kink_tolerance=1e-3)
+    assert clarke.relative < 0.9 * plain.relative
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_unusable_arguments_are_refused() -> None:
+    net, X, y = kinked_net()
+    with pytest.raises(ValueError, match="multipliers must be one of"):
+        margin_kkt(net, X, y, multipliers="best")
+    with pytest.raises(ValueError, match="slack must be at least 0"):
+        margin_kkt(net, X, y, slack=-0.1)
+    with pytest.raises(ValueError, match="kink_tolerance is for multipliers='nnls'"):
+        margin_kkt(net, X, y, multipliers="closed_form", kink_tolerance=0.1)
+    with pytest.raises(ValueError, match="smallest margin of -1"):
+        margin_kkt(net, X, -y)
+    with pytest.raises(ValueError, match="'cross_entropy' does not fit"):
+        margin_kkt(net, X, y, multipliers="closed_form", loss="cross_entropy")
+    with pytest.raises(ValueError, match="not homogeneous"):
+        margin_kkt(ResidualMLP(d=2, width=2, seed=0), X, y)
+    with pytest.raises(ValueError, match="y must be ±1"):
+        margin_kkt(net, X, [0, 1])
+    with pytest.raises(ValueError, match="one label for each of 2 samples"):
+        margin_kkt(net, X, [[1], [1]])
+    with pytest.raises(ValueError, match="X must be finite"):
+        margin_kkt(net, [[np.nan, 0.0], [0.0, 1.0]], y)
+    with pytest.raises(ValueError, match="samples along its first axis"):
+        margin_kkt(net, [], [])
+    with pytest.raises(TypeError, match="X must be an array"):
+        margin_kkt(net, "digits", y)
+    with pytest.raises(ValueError, match="classes 0 … 2"):
+        margin_kkt(MLP([2, 3], seed=0), X, [0, 3])
+    net.layers[0].weight.data[0, 0] = np.inf
+    with pytest.raises(ValueError, match="parameters that are not finite"):
+        margin_kkt(net, X, y)

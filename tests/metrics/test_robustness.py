@@ -1,0 +1,259 @@
+"""Certificates never exceed what an attack finds, and both are what closed forms say."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from ibtools.data import digits, xor
+from ibtools.metrics.robustness import (
+    certified_radius,
+    convolution_norm,
+    l2_attack,
+    lipschitz_bound,
+)
+from ibtools.models import (
+    MLP,
+    ConvNet,
+    DeepLinear,
+    DiagonalClassifier,
+    Net,
+    ResidualMLP,
+    SquaredReLU,
+)
+from ibtools.trainers import margin_flow
+
+
+def draw_biases(net: nn.Module, seed: int) -> nn.Module:
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for p in net.parameters():
+            if p.ndim == 1:
+                p.copy_(0.3 * torch.randn(p.shape, generator=random, dtype=p.dtype))
+    return net
+
+
+def own_labels(net: nn.Module, X: np.ndarray) -> np.ndarray:
+    outputs = net(torch.tensor(X)).detach().numpy()
+    return np.where(outputs > 0, 1.0, -1.0) if outputs.ndim == 1 else outputs.argmax(1)
+
+
+def least_margins(net: nn.Module, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    outputs = net(torch.tensor(X)).detach().numpy()
+    if outputs.ndim == 1:
+        return y * outputs
+    rows = np.arange(len(y))
+    own = outputs[rows, y]
+    outputs[rows, y] = -np.inf
+    return own - outputs.max(1)
+
+
+NETS = [
+    pytest.param(lambda s: MLP([3, 6, 1], "relu", bias=True, seed=s), (3,), id="relu"),
+    pytest.param(lambda s: MLP([3, 6, 5, 4], "squared_relu", bias=True, seed=s), (3,), id="square"),
+    pytest.param(lambda s: MLP([3, 6, 5, 4], "leaky_relu", seed=s), (3,), id="leaky"),
+    pytest.param(lambda s: MLP([3, 6, 1], "gelu", bias=True, seed=s), (3,), id="gelu"),
+    pytest.param(lambda s: MLP([3, 6, 1], "silu", bias=True, seed=s), (3,), id="silu"),
+    pytest.param(lambda s: MLP([3, 6, 1], "softplus", bias=True, seed=s), (3,), id="softplus"),
+    pytest.param(
+        lambda s: ResidualMLP(3, 4, activation="tanh", outputs=3, bias=True, seed=s),
+        (3,),
+        id="residual",
+    ),
+    pytest.param(
+        lambda s: ConvNet((2, 6, 6), [[3], [4]], hidden=[5], outputs=3, bias=True, seed=s),
+        (2, 6, 6),
+        id="convolutions",
+    ),
+    pytest.param(
+        lambda s: Net(
+            nn.Conv2d(1, 3, 3, stride=2, bias=False, dtype=torch.float64),
+            SquaredReLU(),
+            nn.AvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(3, 2, dtype=torch.float64),
+        ),
+        (1, 6, 6),
+        id="average",
+    ),
+    pytest.param(
+        lambda s: DiagonalClassifier(*np.random.default_rng(s).normal(size=(2, 3))),
+        (3,),
+        id="diagonal",
+    ),
+]
+
+
+@pytest.mark.parametrize(("build", "shape"), NETS)
+@settings(max_examples=10)
+@given(seed=st.integers(0, 10_000))
+def test_nothing_within_the_certified_radius_changes_the_class(build, shape, seed) -> None:
+    random = np.random.default_rng(seed)
+    net = draw_biases(build(seed), seed)
+    X = random.normal(size=(6, *shape))
+    y = own_labels(net, X)
+    radii = certified_radius(net, X, y)
+    right = least_margins(net, X, y) > 0
+    assert np.all((radii > 0) == right)
+    attack = l2_attack(net, X, y, iterations=20, restarts=1, seed=0)
+    assert np.all(radii <= attack.distance * (1 + 1e-9))
+    # On the sphere of that radius too, in directions that an attack may not think of.
+    near = np.where(np.isfinite(radii), radii, 1e3)
+    for _ in range(20):
+        move = random.normal(size=X.shape)
+        move *= (near / np.linalg.norm(move.reshape(6, -1), axis=1)).reshape(6, *[1] * (X.ndim - 1))
+        assert np.all(least_margins(net, X + move, y)[right] > -1e-9)
+    # What the attack returns is across the boundary, at the distance it says.
+    found = np.isfinite(attack.distance)
+    assert np.all(least_margins(net, attack.X, y)[found] <= 1e-12)
+    moved = np.linalg.norm((attack.X - X).reshape(6, -1), axis=1)
+    np.testing.assert_allclose(attack.distance[found], moved[found], atol=1e-12)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 3), st.sampled_from([1, 3]))
+@settings(max_examples=15)
+def test_linear_nets_have_the_closed_form(seed: int, depth: int, outputs: int) -> None:
+    X = np.random.default_rng(seed).normal(size=(7, 4))
+    net = DeepLinear(d=4, depth=depth, outputs=outputs, seed=seed)
+    y = own_labels(net, X)
+    w = net.predictor
+    if outputs == 1:
+        exact = y * (X @ w) / np.linalg.norm(w)
+    else:
+        apart = w[y][:, None] - w[None]
+        size = np.linalg.norm(apart, axis=2)
+        shares = np.einsum("nkd,nd->nk", apart, X) / np.where(size > 0, size, np.nan)
+        exact = np.nanmin(shares, axis=1)
+    for local in (True, False):
+        np.testing.assert_allclose(certified_radius(net, X, y, local=local), exact, rtol=1e-9)
+    attack = l2_attack(net, X, y, restarts=2, seed=0)
+    np.testing.assert_allclose(attack.distance, exact, rtol=1e-6)
+    assert np.all(attack.distance >= exact * (1 - 1e-12))
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=15)
+def test_the_local_certificate_is_never_below_the_global_one(seed: int) -> None:
+    X = np.random.default_rng(seed).normal(size=(7, 3))
+    net = draw_biases(MLP([3, 8, 6, 4], "relu", bias=True, seed=seed), seed)
+    y = own_labels(net, X)
+    local, everywhere = (certified_radius(net, X, y, local=one) for one in (True, False))
+    assert np.all(local >= everywhere * (1 - 1e-9))
+    # q over a Lipschitz constant, which is at least the constant of its own pair of classes.
+    bound = least_margins(net, X, y) / lipschitz_bound(net, (3,))
+    assert np.all(everywhere >= bound * (1 - 1e-9))
+
+
+def test_a_squared_relu_by_hand() -> None:
+    # 5 − max(x, 0)², at x = 1: the boundary is at √5. At x = −1 too, from below the kink.
+    net = MLP([1, 1, 1], "squared_relu", bias=True, seed=0)
+    for p, value in zip(net.parameters(), (1.0, 0.0, -1.0, 5.0), strict=True):
+        p.data.fill_(value)
+    X = np.array([[1.0], [-1.0]])
+    exact = 5**0.5 - X[:, 0]
+    np.testing.assert_allclose(certified_radius(net, X, [1, 1]), exact, rtol=1e-9)
+    np.testing.assert_allclose(
+        l2_attack(net, X, [1, 1], restarts=5, seed=0).distance[0], exact[0], rtol=1e-6
+    )
+    with pytest.raises(ValueError, match="no Lipschitz constant"):
+        lipschitz_bound(net, (1,))
+
+
+def test_a_net_that_cannot_be_moved_is_certified_everywhere() -> None:
+    net = MLP([2, 1, 1], "relu", bias=True, seed=0)
+    for p, value in zip(net.parameters(), (0.0, -1.0, 1.0, 3.0), strict=True):
+        p.data.fill_(value)
+    assert certified_radius(net, [[1.0, 2.0]], [1]) == np.inf
+    attack = l2_attack(net, [[1.0, 2.0]], [1], seed=0)
+    assert attack.distance == np.inf
+    np.testing.assert_array_equal(attack.X, [[1.0, 2.0]])
+
+
+def test_the_attack_finds_the_nearest_point_of_the_plane() -> None:
+    X, y = xor()
+    run = margin_flow(MLP([2, 8, 1], "relu", seed=3), X, y, until_log10_loss=-3)
+    axis = np.linspace(-3, 3, 1201)
+    grid = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
+    outputs = run.net(torch.tensor(grid)).detach().numpy()
+    attack = l2_attack(run.net, X, y, seed=0)
+    for x, label, distance in zip(X, y, attack.distance, strict=True):
+        nearest = np.linalg.norm(grid - x, axis=1)[label * outputs <= 0].min()
+        assert distance <= nearest
+        assert distance > nearest - 0.01
+
+
+def carlini_wagner(net: nn.Module, X: np.ndarray, y: np.ndarray, c: float) -> np.ndarray:
+    """Return the distances of Carlini and Wagner's attack at one constant c, by Adam."""
+    x, labels = torch.tensor(X), torch.tensor(y)
+    change = torch.zeros_like(x, requires_grad=True)
+    adam = torch.optim.Adam([change], lr=0.01)
+    best = np.full(len(X), np.inf)
+    for _ in range(300):
+        q = labels * net(x + change)
+        crossed = (q <= 0).numpy()
+        size = change.detach().norm(dim=1).numpy()
+        best = np.where(crossed & (size < best), size, best)
+        loss = (change.square().sum(1) + c * torch.relu(q + 1e-3)).sum()
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    return best
+
+
+def test_the_attack_is_as_good_as_carlini_and_wagners() -> None:
+    X, y = digits(classes=(3, 8), per_class=15, seed=0)
+    net = margin_flow(MLP([64, 8, 1], "relu", seed=0), X, y, until_log10_loss=-2).net
+    q = least_margins(net, X, y)
+    theirs = np.min([carlini_wagner(net, X, y, c / q.mean()) for c in (0.3, 1, 3, 10)], axis=0)
+    ours = l2_attack(net, X, y, seed=0).distance
+    assert np.isfinite(theirs).all()
+    assert ours.mean() <= 1.001 * theirs.mean()
+
+
+@pytest.mark.parametrize(
+    ("layer", "size"),
+    [
+        (nn.Conv2d(2, 3, 3, padding=1), (20, 20)),
+        (nn.Conv2d(2, 3, (3, 5), padding=(0, 2), stride=2), (20, 18)),
+        (nn.Conv2d(3, 2, 3, dilation=2), (18, 18)),
+    ],
+)
+def test_the_norm_of_a_convolution_is_bounded_from_above_and_closely(layer, size, monkeypatch):
+    layer = layer.double()
+    exact = convolution_norm(layer, size)
+    # A power iteration with the adjoint comes from below to the same.
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(1, layer.in_channels, *size, generator=random, dtype=torch.float64)
+    map_only = nn.Conv2d.__call__
+    for _ in range(500):
+        x = (x / x.norm()).requires_grad_(True)
+        z = map_only(layer, x) - map_only(layer, torch.zeros_like(x))
+        (x,) = torch.autograd.grad(0.5 * z.square().sum(), x)
+    assert float(x.norm()) ** 0.5 == pytest.approx(exact, rel=1e-4)
+    monkeypatch.setattr("ibtools.metrics.robustness._WRITTEN_OUT", 0)
+    bound = convolution_norm(layer, size)
+    stride = layer.stride[0]
+    assert exact * (1 - 1e-12) <= bound <= exact * (1.05 if stride == 1 else 2)
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_unusable_arguments_are_refused() -> None:
+    net = MLP([2, 3, 1], seed=0)
+    X, y = np.eye(2), np.ones(2)
+    with pytest.raises(ValueError, match="restarts must be at least 1"):
+        l2_attack(net, X, y, restarts=0, seed=0)
+    with pytest.raises(TypeError, match="seed must be"):
+        l2_attack(net, X, y, seed=None)
+    with pytest.raises(ValueError, match="X must be finite"):
+        certified_radius(net, [[np.inf, 0.0]], [1])
+    strange = Net(nn.Linear(2, 3, dtype=torch.float64), nn.LayerNorm(3, dtype=torch.float64))
+    with pytest.raises(ValueError, match="a layer LayerNorm for which no bound is known"):
+        certified_radius(strange, X, [0, 1])
+    overlapping = Net(nn.MaxPool2d(3, stride=1), nn.Flatten(), nn.Linear(4, 2))
+    with pytest.raises(ValueError, match="overlap"):
+        certified_radius(overlapping.double(), np.ones((1, 1, 4, 4)), [0])
+    grouped = Net(nn.Conv2d(2, 2, 3, groups=2), nn.Flatten(), nn.Linear(8, 2))
+    with pytest.raises(ValueError, match="groups=1"):
+        certified_radius(grouped.double(), np.ones((1, 2, 4, 4)), [0])
