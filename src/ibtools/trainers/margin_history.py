@@ -188,7 +188,8 @@ class MarginRun(Generic[Net]):
     def kkt_residual(self) -> Column:
         """ε = √(2(1−β))·γ̄^(−1/L), (t,): how far θ/q_min^(1/L) is from stationary; NaN if q_min ≤ 0.
 
-        With the multipliers λ ∝ e^(−q) this is exactly ‖θ̃ − Σλ∇q(θ̃)‖ (Lyu & Li 2020).
+        With the multipliers λ ∝ e^(−q) this is exactly ‖θ̃ − Σλ∇q(θ̃)‖ (Lyu & Li 2020). From β in
+        double precision it is known to 1e-16/ε: below 1e-8 it is rounding.
         """
         distance = np.sqrt(np.maximum(2 * (1 - self.gradient_alignment), 0.0))
         return distance * self._unit()
@@ -315,7 +316,7 @@ def load_run(path: str | Path, net: Net, *, offset: Offset | None = None) -> Mar
         missing or should be.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
             columns = {name: file[name] for name in _COLUMNS}
             last = file["parameters"]
