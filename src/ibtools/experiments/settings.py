@@ -1,0 +1,125 @@
+"""The settings of the experiments: one for each data set."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from os import PathLike
+
+import numpy as np
+import torch
+from numpy.typing import DTypeLike
+
+from ibtools.data import Classification, cifar10, digits, mnist
+from ibtools.models.nets import ConvNet, mnist_cnn, vgg16
+
+SCHEDULES = ("constant", "loss_based", "flow")
+BIASES: Mapping[str, bool | str] = {"first": "first", "all": True, "none": False}
+
+_EVERY_FIFTH = 5
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a net is trained on a data set.
+
+    Attributes
+    ----------
+    net
+        The net, by ``bias``, ``seed`` and ``dtype``.
+    load
+        The images of a split, "train" or "test", by ``split``, ``dtype`` and ``root``.
+    images, shape
+        Number of training images, and the shape of one.
+    batch_size
+        Of a minibatch.
+    rates
+        Learning rate of the schedule "constant" on the *mean* loss, and the first α of
+        "loss_based", by schedule.
+    epochs
+        Passes over the data, rejected ones included.
+    flow_steps
+        Largest number of steps of "flow".
+    log10_loss
+        At which training stops.
+    log10_losses
+        At which robustness is measured.
+    radii
+        At which robust accuracy is counted, in units of the inputs.
+    every
+        Epochs between checkpoints.
+    """
+
+    net: Callable[..., ConvNet]
+    load: Callable[..., Classification]
+    images: int
+    shape: tuple[int, int, int]
+    batch_size: int
+    rates: Mapping[str, float]
+    epochs: int
+    flow_steps: int
+    log10_loss: float
+    log10_losses: tuple[float, ...]
+    radii: tuple[float, ...]
+    every: int
+
+
+def _digits_net(
+    *, bias: bool | str, seed: int | np.random.Generator, dtype: torch.dtype
+) -> ConvNet:
+    return ConvNet((1, 8, 8), [[8], [16]], outputs=10, bias=bias, seed=seed, dtype=dtype)
+
+
+def _digits(
+    *, split: str, dtype: DTypeLike = np.float64, root: str | PathLike[str] | None = None
+) -> Classification:
+    """Return every fifth image for testing, the others for training."""
+    X, y = digits(as_images=True)
+    test = np.arange(len(X)) % _EVERY_FIFTH == 0
+    chosen = test if split == "test" else ~test
+    return Classification(X[chosen].astype(dtype), y[chosen])
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "digits": Setting(
+        net=_digits_net,
+        load=_digits,
+        images=1437,
+        shape=(1, 8, 8),
+        batch_size=20,
+        rates={"constant": 0.1, "loss_based": 0.1},
+        epochs=60,
+        flow_steps=1000,
+        log10_loss=-100.0,
+        log10_losses=(2.5, 2.0, 1.5, 1.0, 0.5),
+        radii=(0.25, 0.5, 0.75),
+        every=10,
+    ),
+    # Lyu & Li (2020), experiments.
+    "mnist": Setting(
+        net=mnist_cnn,
+        load=mnist,
+        images=60_000,
+        shape=(1, 28, 28),
+        batch_size=100,
+        rates={"constant": 0.01, "loss_based": 0.1},
+        epochs=10_000,
+        flow_steps=1000,
+        log10_loss=-800.0,
+        log10_losses=(-10.0, -30.0, -100.0, -300.0, -882.0),
+        radii=(1.0, 1.5, 2.0),
+        every=10,
+    ),
+    "cifar10": Setting(
+        net=vgg16,
+        load=cifar10,
+        images=50_000,
+        shape=(3, 32, 32),
+        batch_size=100,
+        rates={"constant": 0.1, "loss_based": 0.1},
+        epochs=10_000,
+        flow_steps=1000,
+        log10_loss=-800.0,
+        log10_losses=(-10.0, -30.0, -100.0, -300.0),
+        radii=(0.1, 0.25, 0.5),
+        every=5,
+    ),
+}

@@ -1,0 +1,432 @@
+"""Long training that can be stopped at any time and goes on as if it had not been."""
+
+import csv
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from ibtools._validation import one_of, quiet
+from ibtools.experiments.settings import BIASES, SCHEDULES, SETTINGS
+from ibtools.trainers.descent import descend
+from ibtools.trainers.history import TrainingWarning
+from ibtools.trainers.implicit_flow import margin_flow
+from ibtools.trainers.margin_history import MarginRun, load_run
+
+# Flow starts where minibatches have brought the summed loss below this: full steps from a random
+# start freeze in a poor direction.
+_FLOW_STARTS = 0.0
+_FLOW_STEPS_BETWEEN_CHECKPOINTS = 20
+_BATCH = 1000
+
+# What a history file holds of each record.
+_COLUMNS: dict[str, Callable[[MarginRun], Any]] = {
+    "steps": lambda run: run.steps,
+    "evaluations": lambda run: run.evaluations,
+    "log_time": lambda run: run.log_time,
+    "log10_loss": lambda run: -run.log10_inverse_loss,
+    "norm": lambda run: run.norm,
+    "minimum_margin": lambda run: run.minimum_margin,
+    "normalized_margin": lambda run: run.normalized_margin,
+    "smoothed_margin": lambda run: run.smoothed_margin,
+    "layer_product_margin": lambda run: run.layer_product_margin,
+    "alignment": lambda run: run.alignment,
+    "kkt_residual": lambda run: run.kkt_residual,
+    "step_size": lambda run: run.step_size,
+}
+
+
+class InterruptedTrainingError(RuntimeError):
+    """Training was interrupted; the last checkpoint is kept."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is trained, and how.
+
+    Attributes
+    ----------
+    data
+        "digits", "mnist" or "cifar10".
+    schedule
+        "constant", "loss_based" or "flow", which begins with minibatches until the summed loss is
+        below 1.
+    bias
+        Which layers have one: "first", "all" or "none".
+    seed
+        Of the start and of the order of the samples.
+    epochs
+        Passes over the data, rejected ones included.
+    log10_losses
+        At which the net is kept, falling; training stops at the last.
+    samples
+        How many of the training images are used, the first ones; ``None`` for all.
+    dtype
+        "float64" or "float32".
+
+    Raises
+    ------
+    ValueError
+        If a word is not one of those, or the losses do not fall.
+    """
+
+    data: str
+    schedule: str
+    bias: str
+    seed: int
+    epochs: int
+    log10_losses: tuple[float, ...]
+    samples: int | None = None
+    dtype: str = "float64"
+
+    def __post_init__(self) -> None:
+        """Check what was chosen."""
+        one_of("data", self.data, SETTINGS)
+        one_of("schedule", self.schedule, SCHEDULES)
+        one_of("bias", self.bias, BIASES)
+        one_of("dtype", self.dtype, ("float64", "float32"))
+        falling = all(a > b for a, b in zip(self.log10_losses, self.log10_losses[1:], strict=False))
+        if not self.log10_losses or not falling:
+            raise ValueError(
+                f"log10_losses must be one or more numbers that fall, got {self.log10_losses}; "
+                "for example (-1.0, -10.0, -100.0)"
+            )
+
+    @property
+    def name(self) -> str:
+        """The name of the subfolder in which the run is kept."""
+        return f"{self.data}-{self.schedule}-bias_{self.bias}-seed{self.seed}"
+
+    def new_net(self, *, device: str = "cpu") -> nn.Module:
+        """Return the net at its start."""
+        net = SETTINGS[self.data].net(
+            bias=BIASES[self.bias], seed=self.seed, dtype=getattr(torch, self.dtype)
+        )
+        return net.to(device)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run that came to its end, or as far as its epochs allowed.
+
+    Attributes
+    ----------
+    choice
+        What was trained.
+    run
+        The run; for "flow" without the minibatches before it.
+    snapshots
+        Files of the runs when each of the losses was reached, by log₁₀ 𝓛.
+    epochs
+        Epochs asked for so far: for "flow" those before it.
+    seconds
+        Wall time spent training, all sessions together.
+    """
+
+    choice: Choice
+    run: MarginRun
+    snapshots: dict[float, Path]
+    epochs: int
+    seconds: float
+
+
+def train(
+    choice: Choice,
+    X: np.ndarray | Tensor,
+    y: np.ndarray,
+    folder: str | os.PathLike[str],
+    *,
+    device: str = "cpu",
+    resume: bool = False,
+) -> Trained:
+    """Train a net, with a checkpoint every few epochs.
+
+    The subfolder ``choice.name`` of `folder` receives ``settings.json``, ``run.npz`` (the
+    checkpoint; `ibtools.trainers.load_run` reads it), ``history.csv`` (one line for each record)
+    and ``at_….npz`` for each of the losses. What was done since the last checkpoint is lost when
+    training is interrupted; what comes after it does not depend on the interruption.
+
+    Parameters
+    ----------
+    choice
+        What is trained.
+    X, y
+        The training images, (n, channels, height, width), and their classes, (n,).
+    folder
+        Where runs are kept.
+    device
+        "cpu" or a PyTorch device such as "cuda".
+    resume
+        Whether to go on from the checkpoint, if there is one.
+
+    Raises
+    ------
+    FileExistsError
+        If there is a run already and `resume` is false.
+    ValueError
+        If the run that is there was trained otherwise.
+    InterruptedTrainingError
+        On Ctrl-C.
+    """
+    place = Path(folder) / choice.name
+    files = _Files(place)
+    files.prepare(choice, resume=resume)
+    return _Training(choice, X, y, files, device).run_to_end()
+
+
+class _Files:
+    """The subfolder of one run."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.settings = place / "settings.json"
+        self.state = place / "state.json"
+        self.start = place / "start.npz"
+        self.run = place / "run.npz"
+        self.history = place / "history.csv"
+
+    def snapshot(self, log10_loss: float) -> Path:
+        return self.place / f"at_1e{log10_loss:g}.npz"
+
+    def prepare(self, choice: Choice, *, resume: bool) -> None:
+        wanted = json.loads(json.dumps(asdict(choice)))
+        if self.settings.exists():
+            if not resume:
+                raise FileExistsError(
+                    f"{self.place} holds a run already; go on with it (--resume), name another "
+                    "folder, or delete it"
+                )
+            found = json.loads(self.settings.read_text())
+            # More epochs, or a lower last loss, are what one resumes for.
+            free = {"epochs", "log10_losses"}
+            differing = [k for k in wanted if k not in free and found.get(k) != wanted[k]]
+            if differing:
+                told = ", ".join(f"{k}={found.get(k)!r} and not {wanted[k]!r}" for k in differing)
+                raise ValueError(
+                    f"{self.place} holds a run with {told}; resume it with the same choices, or "
+                    "name another folder"
+                )
+        self.place.mkdir(parents=True, exist_ok=True)
+        _write(self.settings, json.dumps(wanted, indent=1))
+
+
+class _Training:
+    """A run in stages (for "flow" two), each in chunks of a few epochs."""
+
+    def __init__(
+        self,
+        choice: Choice,
+        X: np.ndarray | Tensor,
+        y: np.ndarray,
+        files: _Files,
+        device: str,
+    ) -> None:
+        self.choice = choice
+        self.setting = SETTINGS[choice.data]
+        self.files = files
+        net = choice.new_net(device=device)
+        weight = next(net.parameters())
+        # On the device once, and not once for each chunk.
+        self.X = torch.as_tensor(X[: choice.samples]).to(dtype=weight.dtype, device=weight.device)
+        self.y = y[: choice.samples]
+        self.net = net
+        self.run: MarginRun | None = None
+        self.stage = "minibatches" if choice.schedule == "flow" else choice.schedule
+        self.chunks = 0
+        self.epochs = 0
+        self.seconds = 0.0
+        if files.state.exists():
+            self._restore(json.loads(files.state.read_text()))
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.stage, self.chunks = state["stage"], state["chunks"]
+        self.epochs, self.seconds = state["epochs"], state["seconds"]
+        if self.stage == "flow":
+            self.net = load_run(self.files.start, self.net).net
+        if state["records"]:
+            self.run = load_run(self._file(), self.net)
+
+    def _file(self) -> Path:
+        return self.files.start if self.stage == "minibatches" else self.files.run
+
+    def run_to_end(self) -> Trained:
+        losses = self.choice.log10_losses
+        reached = {loss: self.files.snapshot(loss) for loss in losses}
+        ended = False
+        bar = tqdm(
+            desc=self.choice.name,
+            unit="epoch",
+            total=self.choice.epochs,
+            initial=self.epochs,
+            disable=quiet(),
+        )
+        with bar:
+            while not ended:
+                wanted = [loss for loss in losses if not reached[loss].exists()]
+                if not wanted and self.run is not None:
+                    break
+                target = _FLOW_STARTS if self.stage == "minibatches" else wanted[0]
+                ended = self._chunk(target)
+                bar.update(self.epochs - bar.n)
+                assert self.run is not None
+                bar.set_postfix_str(f"log10 loss {-self.run.log10_inverse_loss[-1]:.4g}")
+                if self.stage == "minibatches" and (self.run.converged or ended):
+                    # If the epochs did not suffice, flow has to make do with what they brought.
+                    self.net, self.run = self.run.net, None
+                    self.stage, self.chunks, ended = "flow", 0, False
+                    self._keep_state()
+                elif self.run.converged and self.stage != "minibatches":
+                    self.run.save(reached[target])
+        assert self.run is not None
+        there = {loss: path for loss, path in reached.items() if path.exists()}
+        return Trained(self.choice, self.run, there, self.epochs, self.seconds)
+
+    def _chunk(self, target: float) -> bool:
+        """Train to the next checkpoint; return whether nothing more is to be done."""
+        begun = time.monotonic()
+        flowing = self.stage == "flow"
+        most = self.setting.flow_steps if flowing else self.choice.epochs
+        every = _FLOW_STEPS_BETWEEN_CHECKPOINTS if flowing else self.setting.every
+        limit = min(most, every * (self.chunks + 1))
+        with warnings.catch_warnings():
+            # Why a run ended stands in the table.
+            warnings.simplefilter("ignore", TrainingWarning)
+            run = self._flow(target, limit) if flowing else self._descend(target, limit)
+        if run.message == "interrupted":
+            raise InterruptedTrainingError(
+                f"interrupted; {self.files.place} has the run up to epoch {self.epochs}: go on "
+                "with --resume"
+            )
+        self.run = run
+        self.seconds += time.monotonic() - begun
+        ended = False
+        if not run.converged:
+            ended = limit >= most or not run.message.startswith("max_")
+            self.chunks += 1
+            self.epochs = self.epochs if flowing else limit
+        run.save(self._file())
+        _write_history(self.files.history, run)
+        self._keep_state()
+        return ended
+
+    def _descend(self, target: float, limit: int) -> MarginRun:
+        n = len(self.X)
+        constant = self.stage != "loss_based"
+        rate = self.setting.rates["constant" if constant else "loss_based"]
+        return descend(
+            self.net,
+            self.X,
+            self.y,
+            loss="cross_entropy",
+            schedule="constant" if constant else "loss_based",
+            # The papers' rate is on the mean loss, ours on the sum. The growing rate is over the
+            # loss, so that there the two are the same.
+            step=rate / n if constant else rate,
+            batch_size=min(self.setting.batch_size, n),
+            seed=self.choice.seed,
+            until_log10_loss=target,
+            max_epochs=limit,
+            resume=self.run,
+        )
+
+    def _flow(self, target: float, limit: int) -> MarginRun:
+        return margin_flow(
+            self.net,
+            self.X,
+            self.y,
+            loss="cross_entropy",
+            until_log10_loss=target,
+            max_steps=limit,
+            resume=self.run,
+        )
+
+    def _keep_state(self) -> None:
+        state = {
+            "stage": self.stage,
+            "chunks": self.chunks,
+            "epochs": self.epochs,
+            "seconds": self.seconds,
+            "records": self.run is not None,
+        }
+        _write(self.files.state, json.dumps(state))
+
+
+def accuracy(net: nn.Module, X: np.ndarray | Tensor, y: np.ndarray) -> float:
+    """Return which share of images a net classifies correctly."""
+    weight = next(net.parameters())
+    right = 0
+    with torch.no_grad():
+        for i in range(0, len(X), _BATCH):
+            images = torch.as_tensor(X[i : i + _BATCH]).to(weight)
+            classes = net(images).argmax(1).cpu().numpy()
+            right += int((classes == y[i : i + _BATCH]).sum())
+    return right / len(X)
+
+
+def seconds_per_epoch(choice: Choice, *, device: str, batches: int = 5) -> float:
+    """Return what an epoch costs, extrapolated from a few batches of random images.
+
+    An epoch counts its updates and the evaluation of all samples after it.
+
+    Parameters
+    ----------
+    choice
+        What would be trained.
+    device
+        On what.
+    batches
+        How many batches to measure.
+    """
+    setting = SETTINGS[choice.data]
+    n = setting.batch_size * batches
+    random = np.random.default_rng(choice.seed)
+    X = torch.as_tensor(random.random((n, *setting.shape)))
+    y = random.integers(10, size=n)
+    net = choice.new_net(device=device)
+
+    def epochs(number: int) -> float:
+        begun = time.monotonic()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TrainingWarning)
+            descend(
+                net,
+                X,
+                y,
+                loss="cross_entropy",
+                step=1e-9,
+                batch_size=setting.batch_size,
+                seed=0,
+                max_epochs=number,
+                record_growth=1e9,
+            )
+        return time.monotonic() - begun
+
+    epochs(1)  # the first batch on a device is slow
+    few, many = epochs(1), epochs(3)
+    images = setting.images if choice.samples is None else choice.samples
+    return max(many - few, 0.0) / 2 * images / n
+
+
+def _write_history(path: Path, run: MarginRun) -> None:
+    columns = [column(run) for column in _COLUMNS.values()]
+    part = path.with_name(path.name + ".part")
+    with part.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        writer.writerows(zip(*(column.tolist() for column in columns), strict=True))
+    part.replace(path)
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(text)
+    part.replace(path)

@@ -1,0 +1,211 @@
+"""The experiments end to end, small: interrupted and resumed, offline, and what they print."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ibtools.experiments import SETTINGS, Choice, InterruptedTrainingError, train
+from ibtools.experiments import training as module
+from ibtools.experiments.__main__ import main
+from ibtools.experiments.training import accuracy, seconds_per_epoch
+from ibtools.trainers import load_run
+
+CHOICE = Choice("digits", "constant", "first", 0, 6, (-50.0,), samples=60)
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoint every second epoch."""
+    setting = replace(SETTINGS["digits"], every=2)
+    monkeypatch.setitem(SETTINGS, "digits", setting)
+
+
+@pytest.fixture
+def images() -> tuple[np.ndarray, np.ndarray]:
+    return SETTINGS["digits"].load(split="train")
+
+
+def columns(path: Path) -> dict[str, np.ndarray]:
+    run = load_run(path, CHOICE.new_net())
+    weights = torch.cat([p.detach().reshape(-1) for p in run.net.parameters()]).numpy()
+    return {"loss": run.log_loss, "margin": run.normalized_margin, "weights": weights}
+
+
+def table_in(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_settings_are_the_papers() -> None:
+    for name, order in (("mnist", 4), ("cifar10", 14)):
+        setting = SETTINGS[name]
+        assert setting.batch_size == 100
+        assert setting.epochs == 10_000
+        assert setting.rates["loss_based"] == 0.1
+        assert Choice(name, "loss_based", "first", 0, 1, (-1.0,)).new_net().order == order
+    assert SETTINGS["mnist"].rates["constant"] == 0.01
+    assert SETTINGS["cifar10"].rates["constant"] == 0.1
+
+
+def test_a_rate_on_the_mean_loss(tmp_path: Path, images) -> None:
+    """One epoch of one batch is a step of the rate on the mean loss of the whole set."""
+    X, y = images[0][:20], images[1][:20]
+    trained = train(replace(CHOICE, epochs=1), X, y, tmp_path)
+    net = CHOICE.new_net()
+    loss = torch.nn.functional.cross_entropy(net(torch.tensor(X)), torch.tensor(y))
+    for p, gradient, after in zip(
+        net.parameters(),
+        torch.autograd.grad(loss, list(net.parameters())),
+        trained.run.net.parameters(),
+        strict=True,
+    ):
+        torch.testing.assert_close(after, p - 0.1 * gradient, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "loss_based", "flow"])
+def test_an_interrupted_run_ends_where_it_would_have_ended(
+    schedule: str, tmp_path: Path, images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = (0.5, -1.0) if schedule == "flow" else (-50.0,)
+    choice = replace(CHOICE, schedule=schedule, log10_losses=losses)
+    whole = train(choice, *images, tmp_path / "whole")
+    name = "margin_flow" if schedule == "flow" else "descend"
+    real, calls = getattr(module, name), []
+
+    def stops(*arguments, **named):
+        calls.append(1)
+        run = real(*arguments, **named)
+        return replace(run, message="interrupted") if len(calls) == 2 else run
+
+    monkeypatch.setattr(module, name, stops)
+    with pytest.raises(InterruptedTrainingError, match="--resume"):
+        train(choice, *images, tmp_path / "parts")
+    with pytest.raises(FileExistsError, match="holds a run already"):
+        train(choice, *images, tmp_path / "parts")
+    with pytest.raises(ValueError, match="a run with samples=60 and not 50"):
+        train(replace(choice, samples=50), *images, tmp_path / "parts", resume=True)
+    train(choice, *images, tmp_path / "parts", resume=True)
+    one, two = (columns(tmp_path / place / choice.name / "run.npz") for place in ("whole", "parts"))
+    for key, value in one.items():
+        np.testing.assert_array_equal(two[key], value, err_msg=key)
+    assert whole.run.log_loss[-1] < whole.run.log_loss[0]
+    if schedule == "flow":
+        assert whole.run.converged
+        assert list(whole.snapshots) == [0.5, -1.0]
+        for loss, path in whole.snapshots.items():
+            assert columns(path)["loss"][-1] <= loss * np.log(10)
+    else:
+        assert whole.epochs == 6
+        assert whole.snapshots == {}
+    # There is nothing left to do: the same run again, and no training.
+    again = train(choice, *images, tmp_path / "parts", resume=True)
+    np.testing.assert_array_equal(again.run.log_loss, whole.run.log_loss)
+
+
+def test_more_epochs_are_what_one_resumes_for(tmp_path: Path, images) -> None:
+    train(replace(CHOICE, epochs=4), *images, tmp_path / "a")
+    train(replace(CHOICE, epochs=8), *images, tmp_path / "a", resume=True)
+    train(replace(CHOICE, epochs=8), *images, tmp_path / "b")
+    a, b = (columns(tmp_path / place / CHOICE.name / "run.npz") for place in "ab")
+    np.testing.assert_array_equal(a["weights"], b["weights"])
+
+
+def test_histories_and_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["margins", "--samples", "60", "--epochs", "3", "--out", str(tmp_path)]
+    assert main([*command, "--schedule", "constant", "--bias", "first", "none"]) == 0
+    printed = capsys.readouterr().out
+    table = table_in(tmp_path / "margins-digits.csv")
+    assert [row["bias"] for row in table] == ["first", "none"]
+    for row in table:
+        name = f"digits-constant-bias_{row['bias']}-seed0"
+        choice = Choice(**{
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in json.loads((tmp_path / name / "settings.json").read_text()).items()
+        })  # fmt: skip
+        run = load_run(tmp_path / name / "run.npz", choice.new_net())
+        history = table_in(tmp_path / name / "history.csv")
+        assert len(history) == len(run.steps)
+        assert float(history[-1]["log10_loss"]) == -run.log10_inverse_loss[-1]
+        assert float(history[-1]["layer_product_margin"]) == run.layer_product_margin[-1]
+        assert float(row["margin/layers"]) == pytest.approx(run.layer_product_margin[-1], rel=1e-3)
+        assert row["epochs"] == "3"
+        assert "max_epochs" in row["ended"]
+        assert f"{run.norm[-1]:.4g}" in printed
+
+
+def test_robustness_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    losses = ["--log10-loss", "1.8", "1.6", "-9"]
+    command = ["robustness", "--samples", "60", "--epochs", "20", "--attacked", "5", *losses]
+    assert main([*command, "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "not all losses were reached: max_epochs=20" in printed
+    path = tmp_path / "robustness-digits-constant-bias_first-seed0.csv"
+    rows = table_in(path)
+    assert len(rows) == 2
+    assert float(rows[0]["log10 loss"]) <= 1.8
+    assert float(rows[1]["log10 loss"]) <= 1.6
+    for row in rows:
+        assert 0 <= float(row["certified"]) <= float(row["attack"])
+        shares = [float(row[f"robust at {r:g}"]) for r in SETTINGS["digits"].radii]
+        assert sorted(shares, reverse=True) == shares
+        assert shares[0] <= float(row["accuracy"])
+
+
+def test_cost_asks_for_no_data(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", "--data", "digits", "--device", "cpu"]) == 0
+    assert "s for an epoch" in capsys.readouterr().out
+    whole = seconds_per_epoch(replace(CHOICE, samples=None), device="cpu")
+    part = seconds_per_epoch(replace(CHOICE, samples=144), device="cpu")
+    assert 2 < whole / part < 50
+
+
+def test_accuracy_counts(images) -> None:
+    net = CHOICE.new_net()
+    X, y = images
+    expected = (net(torch.tensor(X)).argmax(1).numpy() == y).mean()
+    assert accuracy(net, X, y) == pytest.approx(expected)
+
+
+def test_missing_data_are_told_as_the_loader_tells_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ibtools.data.images._MNIST_MIRRORS", (tmp_path.as_uri() + "/nowhere/",))
+    command = ["margins", "--data", "mnist", "--root", str(tmp_path / "data")]
+    assert main([*command, "--out", str(tmp_path)]) == 1
+    told = capsys.readouterr().err
+    assert "train-images-idx3-ubyte.gz" in told
+    assert "To put it there by hand" in told
+    assert "Traceback" not in told
+
+
+def test_a_second_call_without_resume_and_ctrl_c(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["margins", "--samples", "40", "--epochs", "2", "--schedule", "constant", "--out"]
+    assert main([*command, str(tmp_path)]) == 0
+    assert main([*command, str(tmp_path)]) == 1
+    assert "--resume" in capsys.readouterr().err
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "descend", interrupted)
+    assert main([*command, str(tmp_path / "other")]) == 130
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_wrong_words_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="schedule must be one of"):
+        replace(CHOICE, schedule="armijo")
+    with pytest.raises(ValueError, match="log10_losses must be"):
+        replace(CHOICE, log10_losses=(-3.0, -1.0))
+    with pytest.raises(SystemExit):
+        main(["margins", "--data", "imagenet"])
+    assert "imagenet" in capsys.readouterr().err
+    assert main(["margins", "--device", "abacus"]) == 1
+    assert "use cpu" in capsys.readouterr().err
