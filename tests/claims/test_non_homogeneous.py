@@ -9,7 +9,7 @@ import torch
 
 from ibtools.claims import Claim
 from ibtools.claims import non_homogeneous as claims
-from ibtools.metrics.scaling import Scaling
+from ibtools.metrics.homogeneity_defect import Scaling
 from ibtools.theory import homogeneity
 from ibtools.theory.homogeneity import NearHomogeneity
 from ibtools.trainers._classification import Problem, Tangents

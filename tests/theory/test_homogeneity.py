@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.polynomial import Polynomial
 from torch import nn
 
-from ibtools.metrics.scaling import scaling, worst_defect_ratio, worst_gap_ratio
+from ibtools.metrics.homogeneity_defect import scaling, worst_defect_ratio, worst_gap_ratio
 from ibtools.models import (
     MLP,
     ConvNet,
@@ -164,6 +164,92 @@ def test_polynomials_of_the_table(name: str) -> None:
     np.testing.assert_allclose(h.defect.coef, defect, rtol=1e-12)
     gap = [c / (order - i) for i, c in enumerate(defect)]
     np.testing.assert_allclose(h.gap.coef, gap, rtol=1e-12)
+
+
+def flattened(*layers: nn.Module, entries: int) -> Net:
+    return Net(*layers, nn.Flatten(), linear(entries, 1, bias=False))
+
+
+ROOT = math.sqrt
+RULES = {
+    "product": (
+        Net(Product(linear(2, 3), nn.Sequential(linear(2, 3, bias=False), nn.SiLU()))),
+        (2,),
+        [0, SILU * ROOT(3) * math.hypot(R, 1)],
+    ),
+    "product, other way round": (
+        Net(Product(nn.Sequential(linear(2, 3, bias=False), nn.SiLU()), linear(2, 3))),
+        (2,),
+        [0, SILU * ROOT(3) * math.hypot(R, 1)],
+    ),
+    "sum": (
+        # 2‖Wx‖ of the skip, once for each of three copies of it, and 2κ√3 of the softplus
+        Net(Sum(linear(2, 1, bias=False), MLP([2, 3, 3], "softplus", seed=0))),
+        (2,),
+        [0, math.hypot(ROOT(3) * R, SOFTPLUS * ROOT(3))],
+    ),
+    "square": (
+        # 2 κ√3 times the size of the softplus, R‖W‖ + κ√3
+        Net(linear(2, 3, bias=False), nn.Softplus(), SquaredReLU()),
+        (2,),
+        [2 * (SOFTPLUS * ROOT(3)) ** 2, 2 * SOFTPLUS * ROOT(3) * R],
+    ),
+    "bias of a convolution": (
+        # order 1 before it; in four places
+        flattened(conv(1, 1, 1, bias=False), conv(1, 2, 1), entries=8),
+        (1, 2, 2),
+        [0, 0, ROOT(4) / 2],
+    ),
+    "windows of a convolution": (
+        # κ√25, then each entry in 3·3 windows
+        flattened(
+            conv(1, 1, 1, bias=False), nn.SiLU(), conv(1, 1, 3, bias=False, padding=1), entries=25
+        ),
+        (1, 5, 5),
+        [0, 0, SILU * 5 * 3 / 2],
+    ),
+    "overlapping maxima": (
+        # κ√9, then each entry in 2·2 windows
+        flattened(conv(1, 1, 1, bias=False), nn.SiLU(), nn.MaxPool2d(2, stride=1), entries=4),
+        (1, 3, 3),
+        [0, SILU * 3 * 2],
+    ),
+    "averages": (
+        # κ√16, then halves of what is in four places at once
+        flattened(conv(1, 1, 1, bias=False), nn.SiLU(), nn.AvgPool2d(2), entries=4),
+        (1, 4, 4),
+        [0, SILU * 4 / 2],
+    ),
+    "a steep leaky ReLU": (
+        Net(linear(2, 2, bias=False), nn.SiLU(), nn.LeakyReLU(-1.5), linear(2, 1, bias=False)),
+        (2,),
+        [0, SILU * ROOT(2) * 1.5],
+    ),
+    "a sharp softplus": (
+        Net(linear(2, 2, bias=False), nn.Softplus(beta=3.0), linear(2, 1, bias=False)),
+        (2,),
+        [0, SOFTPLUS / 3 * ROOT(2)],
+    ),
+    "a slope above 1": (
+        # the first GELU's κ√2, steepened by the second, and another κ√2
+        Net(linear(2, 2, bias=False), nn.GELU(), nn.GELU()),
+        (2,),
+        [GELU * ROOT(2) * (1 + 1.1289041451851547)],
+    ),
+    "differences of squares": (
+        # κ√2 of its input, times ‖u‖² + ‖v‖²
+        Net(linear(2, 2, bias=False), nn.SiLU(), DifferenceOfSquares(2)),
+        (2,),
+        [0, 0, SILU * ROOT(2)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_each_closure_rule(name: str) -> None:
+    net, shape, defect = RULES[name]
+    h = near_homogeneity(net, radius=R, input_shape=shape)
+    np.testing.assert_allclose(h.defect.coef, defect, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -374,9 +460,8 @@ def test_convolutions_never_exceed_their_bound(
     size = 8
     if size + 2 * padding < dilation * (kernel - 1) + 1:
         return
-    layer = conv(1, 2, kernel, stride=stride, dilation=dilation, padding=padding)
+    layer = conv(1, 2, kernel, stride=stride, dilation=dilation, padding=padding, bias=False)
     torch.nn.init.normal_(layer.weight, generator=torch.Generator().manual_seed(seed))
-    torch.nn.init.zeros_(layer.bias)
     h = near_homogeneity(Net(layer, nn.Flatten()), radius=1.0, input_shape=(1, size, size))
     basis = torch.eye(size * size, dtype=torch.float64).view(-1, 1, size, size)
     with torch.no_grad():

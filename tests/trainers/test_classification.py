@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from ibtools.models.layers import SquaredReLU
 from ibtools.models.nets import MLP, ConvNet, DiagonalClassifier, Net, ResidualMLP
+from ibtools.models.samples import finite_inputs
 from ibtools.trainers import _classification
 from ibtools.trainers._classification import (
     Linearization,
     Problem,
     few_threads,
-    inputs_of,
-    labels_of,
+    labels_for_loss,
     log_logistic,
     log_losses,
 )
@@ -395,13 +395,12 @@ def test_nets_that_do_not_fit_are_refused(net: nn.Module, message: str) -> None:
 
 
 def test_numbers_of_any_kind_are_taken_as_inputs_and_labels() -> None:
-    like = torch.zeros(1, dtype=torch.float64)
     for kind in (np.float32, np.int64, np.uint8, bool):
         given_X = np.array([[0, 1], [1, 1]], dtype=kind)
-        np.testing.assert_array_equal(inputs_of(given_X, like=like), [[0.0, 1.0], [1.0, 1.0]])
-    assert inputs_of(torch.ones(2, 3), like=like).dtype == torch.float64
-    assert labels_of([1, -1], n=2, outputs=1, loss="logistic").dtype == torch.float64
-    assert labels_of([0.0, 2.0], n=2, outputs=3, loss="cross_entropy").tolist() == [0, 2]
+        np.testing.assert_array_equal(finite_inputs(given_X), [[0.0, 1.0], [1.0, 1.0]])
+    assert finite_inputs(torch.ones(2, 3)).dtype == torch.float64
+    assert labels_for_loss([1, -1], n=2, outputs=1, loss="logistic").dtype == torch.float64
+    assert labels_for_loss([0.0, 2.0], n=2, outputs=3, loss="cross_entropy").tolist() == [0, 2]
 
 
 def test_a_small_problem_runs_on_one_thread_and_gives_the_others_back() -> None:

@@ -14,7 +14,7 @@ from ibtools.data import digits, toy_a, xor
 from ibtools.metrics.margins import loss_threshold
 from ibtools.models.homogeneity import NotHomogeneousError
 from ibtools.models.nets import MLP, ConvNet, DeepLinear, DiagonalClassifier, Net
-from ibtools.trainers import TrainingWarning, descend
+from ibtools.trainers import TrainingWarning, descend, implicit_flow
 from ibtools.trainers._classification import Problem
 from ibtools.trainers.implicit_flow import margin_flow
 from ibtools.trainers.margin_history import MarginRun, load_run
@@ -238,6 +238,30 @@ def test_a_step_is_at_most_as_long_as_asked() -> None:
     assert lengths.max() <= 0.02 * (1 + 1e-12)
     assert np.median(lengths) > 0.015
     assert run.evaluations[-1] < 1.2 * run.steps[-1]
+
+
+@pytest.mark.parametrize("loss", ["exponential", "logistic", "cross_entropy"])
+@pytest.mark.parametrize(("name", "value"), [("_FEW", 0), ("_DECAY", 1e-3)])
+def test_how_many_margins_a_step_works_with_changes_nothing(
+    name: str, value: float, loss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, y = (small(3, 1.0), CLASSES) if loss == "cross_entropy" else (small(), TOY_Y)
+    monkeypatch.setattr(implicit_flow, "_SHARE", 1e-5)
+    run = margin_flow(net, TOY_X, y, loss=loss, until_log10_loss=-30)
+    monkeypatch.setattr(implicit_flow, name, value)
+    other = margin_flow(net, TOY_X, y, loss=loss, until_log10_loss=-30)
+    # The step's equation is solved to 1e-5 of its size, or with weights of 1e-6 left out.
+    np.testing.assert_allclose(other.normalized_margin[-1], run.normalized_margin[-1], rtol=1e-4)
+    assert len(other.steps) == len(run.steps)
+
+
+@pytest.mark.parametrize("relative_step", [0.3, 1.0, 3.0])
+def test_the_smoothed_margin_climbs_with_steps_of_any_length(relative_step: float) -> None:
+    X, y = digits(classes=(3, 8), per_class=15, seed=0)
+    net = MLP([64, 5, 1], "squared_relu", scale=0.3, seed=0)
+    run = quietly(net, X, y, until_log10_loss=-1e4, relative_step=relative_step, max_steps=200)
+    assert run.log10_inverse_loss[-1] > 20
+    assert_margins_in_order(run, 30)
 
 
 def test_images_are_taken_as_they_are() -> None:

@@ -17,7 +17,7 @@ from ibtools.metrics import (
     modified_descent_margin,
     smoothed_margin,
 )
-from ibtools.metrics.margin_kkt import margin_kkt
+from ibtools.metrics.net_kkt import margin_kkt
 from ibtools.metrics.robustness import certified_radius, l2_attack
 from ibtools.models import MLP, ConvNet, DeepLinear, DiagonalClassifier, Net, homogeneity_order
 from ibtools.theory import (
@@ -34,7 +34,7 @@ from ibtools.theory import (
     two_layer_bounds,
     two_layer_margin,
 )
-from ibtools.theory.kkt_point import kkt_point
+from ibtools.theory.polishing import kkt_point
 from ibtools.trainers import MarginRun, descend, margin_flow
 
 _LYU = "Lyu & Li 2020"

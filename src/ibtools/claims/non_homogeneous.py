@@ -11,16 +11,16 @@ from torch import nn
 
 from ibtools.claims.claim import Comparison, claim, is_worse
 from ibtools.data.fans import opposed_fans
-from ibtools.metrics.margin_kkt import margin_kkt
+from ibtools.metrics.homogeneity_defect import scaling, worst_defect_ratio, worst_gap_ratio
 from ibtools.metrics.margins import inverse_loss
 from ibtools.metrics.modified_margin import separability_start
-from ibtools.metrics.scaling import scaling, worst_defect_ratio, worst_gap_ratio
+from ibtools.metrics.net_kkt import margin_kkt
 from ibtools.models import MLP, Net, Residual, ResidualMLP
 from ibtools.models.attention import SoftmaxAttention
 from ibtools.theory.homogeneity import NearHomogeneity, near_homogeneity
 from ibtools.theory.max_margin import max_margin
 from ibtools.trainers import MarginRun, descend, margin_flow
-from ibtools.trainers.psi_flow import psi_flow
+from ibtools.trainers.psi_clock import psi_flow
 
 _CAI = "Cai et al. 2025"
 _OURS = "this book"

@@ -2,6 +2,7 @@
 
 from ibtools.data.classification import Classification, blobs, toy_a, xor
 from ibtools.data.downloads import DataError
+from ibtools.data.fans import opposed_fans
 from ibtools.data.images import cifar10, digits, mnist
 from ibtools.data.orthogonal import nearly_orthogonal, noisy_digits, orthogonality
 from ibtools.data.synthetic import SparseRegression, sparse_regression
@@ -19,6 +20,7 @@ __all__ = [
     "mnist",
     "nearly_orthogonal",
     "noisy_digits",
+    "opposed_fans",
     "orthogonality",
     "sparse_regression",
     "toy_a",

@@ -1,5 +1,12 @@
-"""Metrics: what is measured on predictors and on paths."""
+"""Metrics: what is measured on predictors, on nets and on paths.
 
+What looks into a PyTorch net needs PyTorch, imported when it is asked for.
+"""
+
+from typing import TYPE_CHECKING
+
+from ibtools._lazy import lazily
+from ibtools.metrics.alignment import LayerAlignment, layer_alignment
 from ibtools.metrics.kkt import NeuronKKT, neuron_kkt
 from ibtools.metrics.margins import (
     inverse_loss,
@@ -20,12 +27,40 @@ from ibtools.metrics.regression import (
     training_loss,
 )
 
+if TYPE_CHECKING:
+    from ibtools.metrics.homogeneity_defect import (
+        Scaling,
+        scaling,
+        worst_defect_ratio,
+        worst_gap_ratio,
+    )
+    from ibtools.metrics.net_kkt import MarginKKT, margin_kkt
+    from ibtools.metrics.robustness import Attack, certified_radius, l2_attack, lipschitz_bound
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "homogeneity_defect": ("Scaling", "scaling", "worst_defect_ratio", "worst_gap_ratio"),
+        "net_kkt": ("MarginKKT", "margin_kkt"),
+        "robustness": ("Attack", "certified_radius", "l2_attack", "lipschitz_bound"),
+    },
+)
+
 __all__ = [
+    "Attack",
+    "LayerAlignment",
+    "MarginKKT",
     "NeuronKKT",
+    "Scaling",
+    "certified_radius",
     "excess_l1_norm",
     "inverse_loss",
+    "l2_attack",
+    "layer_alignment",
     "layer_product_margin",
+    "lipschitz_bound",
     "loss_threshold",
+    "margin_kkt",
     "margin_spread",
     "mean_squared_error",
     "modified_descent_margin",
@@ -34,6 +69,7 @@ __all__ = [
     "normalized_margin",
     "path_distance",
     "population_error",
+    "scaling",
     "separability_start",
     "smoothed_margin",
     "stable_rank",
@@ -41,4 +77,6 @@ __all__ = [
     "strong_separability",
     "support_recovery",
     "training_loss",
+    "worst_defect_ratio",
+    "worst_gap_ratio",
 ]

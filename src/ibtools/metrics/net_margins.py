@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ibtools.models.samples import finite_inputs, fitting_labels
+
 # Numbers that the gradients of one chunk may take: 128 MB.
 _CHUNK = 1 << 24
 _SAMPLES = 1024
@@ -196,55 +198,3 @@ def _hooked(net: nn.Module, hook: Callable[..., Tensor | None]) -> Iterator[None
     finally:
         for handle in handles:
             handle.remove()
-
-
-def finite_inputs(X: ArrayLike | Tensor, *, device: torch.device) -> Float[Tensor, "n ..."]:
-    """Return finite inputs in double precision, samples along the first axis."""
-    try:
-        value = torch.as_tensor(X, dtype=torch.float64, device=device)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(
-            f"X must be an array of real numbers, got {type(X).__name__}; convert it with "
-            "numpy.asarray(X, dtype=float)"
-        ) from error
-    if value.ndim < 2 or value.numel() == 0:
-        raise ValueError(
-            f"X must have samples along its first axis and at least one of them, got shape "
-            f"{tuple(value.shape)}; one sample x is X = x[None]"
-        )
-    finite = torch.isfinite(value)
-    if not bool(finite.all()):
-        where = tuple(int(i) for i in torch.nonzero(~finite)[0])
-        raise ValueError(
-            f"X must be finite, got {float(value[where])} at index {where} "
-            f"({int((~finite).sum())} such entries); remove or impute them"
-        )
-    return value
-
-
-def fitting_labels(y: ArrayLike, *, n: int, outputs: int) -> np.ndarray:
-    """Return labels that fit a net: ±1.0 for one output, integers 0 … k−1 for k."""
-    try:
-        value = np.asarray(y, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"y must be an array of numbers, got {type(y).__name__}; labels are ±1 or 0 … k−1"
-        ) from error
-    if value.shape != (n,):
-        raise ValueError(
-            f"y must have one label for each of {n} samples, got shape {value.shape}; "
-            "a column of shape (n, 1) is not a vector of shape (n,)"
-        )
-    if outputs == 1:
-        if not np.all(np.abs(value) == 1):
-            raise ValueError(
-                f"y must be ±1 for a net with one output, got {value[np.abs(value) != 1][0]:g}; "
-                "relabel, for instance with numpy.where(y == positive_class, 1, -1)"
-            )
-        return value
-    if not np.all((value == np.round(value)) & (value >= 0) & (value < outputs)):
-        raise ValueError(
-            f"y must be classes 0 … {outputs - 1} for a net with {outputs} outputs, got labels "
-            f"from {value.min():g} to {value.max():g}; number the classes from 0"
-        )
-    return value.astype(np.int64)

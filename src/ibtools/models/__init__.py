@@ -13,6 +13,7 @@ from ibtools.models.protocol import DualModel, RegressionModel, RowSpaceModel
 from ibtools.models.two_layer import TwoLayerNet
 
 if TYPE_CHECKING:
+    from ibtools.models.attention import SoftmaxAttention
     from ibtools.models.homogeneity import (
         NotHomogeneousError,
         Order,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __getattr__ = lazily(
     __name__,
     {
+        "attention": ("SoftmaxAttention",),
         "homogeneity": (
             "NotHomogeneousError",
             "Order",
@@ -80,6 +82,7 @@ __all__ = [
     "Residual",
     "ResidualMLP",
     "RowSpaceModel",
+    "SoftmaxAttention",
     "SquaredReLU",
     "Sum",
     "TiedDiagonalNet",

@@ -65,10 +65,14 @@ if TYPE_CHECKING:
         NotNearHomogeneousError,
         near_homogeneity,
     )
+    from ibtools.theory.polishing import KKTPoint, kkt_point
 
 __getattr__ = lazily(
     __name__,
-    {"homogeneity": ("NearHomogeneity", "NotNearHomogeneousError", "near_homogeneity")},
+    {
+        "homogeneity": ("NearHomogeneity", "NotNearHomogeneousError", "near_homogeneity"),
+        "polishing": ("KKTPoint", "kkt_point"),
+    },
 )
 
 __all__ = [
@@ -76,6 +80,7 @@ __all__ = [
     "HypentropyPotential",
     "InconsistentPatternError",
     "Interpolator",
+    "KKTPoint",
     "MaxMargin",
     "NearHomogeneity",
     "NeuronLimit",
@@ -105,6 +110,7 @@ __all__ = [
     "interpolation_targets",
     "kernel_limit",
     "kernel_regime_gap",
+    "kkt_point",
     "log_descent_step_bound",
     "loss_rate_constant",
     "max_margin",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ibtools.trainers.descent import descend
     from ibtools.trainers.implicit_flow import margin_flow
     from ibtools.trainers.margin_history import MarginRun, load_run
+    from ibtools.trainers.psi_clock import psi_flow
 
 __getattr__ = lazily(
     __name__,
@@ -34,6 +35,7 @@ __getattr__ = lazily(
         "descent": ("descend",),
         "implicit_flow": ("margin_flow",),
         "margin_history": ("MarginRun", "load_run"),
+        "psi_clock": ("psi_flow",),
     },
 )
 
@@ -55,6 +57,7 @@ __all__ = [
     "margin_flow",
     "metric_flow",
     "mirror_flow",
+    "psi_flow",
     "train_two_layer",
     "train_two_layer_batch",
     "warped_flow",

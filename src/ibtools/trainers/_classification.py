@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ibtools._validation import one_of, real
 from ibtools.metrics.margins import LOSSES
 from ibtools.models.layers import parameter_layers
+from ibtools.models.samples import finite_inputs, fitting_labels
 
 # Below this z, log log(1 + e^z) = z − e^z/2 to the last digit.
 _TAIL = -18.0
@@ -98,9 +99,10 @@ class Problem:
             p.data = piece.view_as(p)
         if not bool(torch.isfinite(self.flat).all()):
             raise ValueError("net has parameters that are not finite; start it anew")
-        self.X = inputs_of(X, like=first)
+        self.X = finite_inputs(X, dtype=first.dtype, device=first.device)
         self.outputs = self._number_of_outputs()
-        self.labels = labels_of(y, n=len(self.X), outputs=self.outputs, loss=loss).to(first.device)
+        self.labels = labels_for_loss(y, n=len(self.X), outputs=self.outputs, loss=loss)
+        self.labels = self.labels.to(first.device)
         if self.outputs > 1:
             classes = torch.arange(self.outputs, device=first.device)
             others = classes[None, :] != self.labels[:, None]
@@ -420,70 +422,18 @@ def number(name: str, value: float | int) -> float:
     return real(name, float(value) if whole else value)
 
 
-def inputs_of(X: ArrayLike | Tensor, *, like: Tensor) -> Float[Tensor, "n ..."]:
-    """Return finite inputs, samples along the first axis, of the type and device of `like`."""
-    try:
-        if X.is_complex() if isinstance(X, Tensor) else np.iscomplexobj(X):
-            raise TypeError
-        value = torch.as_tensor(X, dtype=like.dtype, device=like.device)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(
-            f"X must be an array of real numbers, got {type(X).__name__}; convert it with "
-            "numpy.asarray(X, dtype=float)"
-        ) from error
-    if value.ndim < 2 or value.numel() == 0:
+def labels_for_loss(y: ArrayLike, *, n: int, outputs: int, loss: str) -> Tensor:
+    """Return labels that fit the net, once the loss does."""
+    if outputs == 1 and loss == "cross_entropy":
         raise ValueError(
-            f"X must have samples along its first axis and at least one of them, got shape "
-            f"{tuple(value.shape)}"
+            "loss 'cross_entropy' needs a net with one output for each class, got one output; "
+            "use loss='logistic'"
         )
-    finite = torch.isfinite(value)
-    if not bool(finite.all()):
-        where = tuple(int(i) for i in torch.nonzero(~finite)[0])
-        raise ValueError(
-            f"X must be finite, got {float(value[where])} at index {where} "
-            f"({int((~finite).sum())} such entries); remove or impute them"
-        )
-    return value
-
-
-def labels_of(y: ArrayLike, *, n: int, outputs: int, loss: str) -> Tensor:
-    """Return labels fit for the net: ±1 for one output, 0 … k−1 for k."""
-    try:
-        if np.iscomplexobj(y):
-            raise TypeError
-        value = np.asarray(y, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"y must be an array of numbers, got {type(y).__name__}; labels are ±1 or 0 … k−1"
-        ) from error
-    if value.shape != (n,):
-        raise ValueError(
-            f"y must have one label for each of {n} samples, got shape {value.shape}; "
-            "a column of shape (n, 1) is not a vector of shape (n,)"
-        )
-    if outputs == 1:
-        if loss == "cross_entropy":
-            raise ValueError(
-                "loss 'cross_entropy' needs a net with one output for each class, got one output; "
-                "use loss='logistic'"
-            )
-        if not np.all(np.abs(value) == 1):
-            wrong = value[np.abs(value) != 1][0]
-            raise ValueError(
-                f"y must be ±1 for a net with one output, got {wrong:g}; relabel, for instance "
-                "with numpy.where(y == positive_class, 1, -1)"
-            )
-        return torch.tensor(value)
-    if loss != "cross_entropy":
+    if outputs > 1 and loss != "cross_entropy":
         raise ValueError(
             f"loss {loss!r} is for a net with one output, got {outputs}; use loss='cross_entropy'"
         )
-    if not np.all((value == np.round(value)) & (value >= 0) & (value < outputs)):
-        raise ValueError(
-            f"y must be classes 0 … {outputs - 1} for a net with {outputs} outputs, got labels "
-            f"from {value.min():g} to {value.max():g}; number the classes from 0"
-        )
-    return torch.tensor(value.astype(np.int64))
+    return torch.tensor(fitting_labels(y, n=n, outputs=outputs))
 
 
 @contextmanager

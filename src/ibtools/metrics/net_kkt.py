@@ -101,10 +101,10 @@ def margin_kkt(
     kink_tolerance
         A neuron is on its kink at a sample if its input is at most this fraction of the largest
         input, at that sample, in its layer. 0 for none; a flow that slides along kinks
-        stays within some 1e-3 of them. For "nnls" only. Each combination of the upper and lower branches of the
-        kinks counts, of the 6 nearest kinks for each sample; where convolutions tie neurons
-        together the combinations are more than Clarke's. Kinks between the inputs of a pooling are
-        not among them.
+        stays within some 1e-3 of them. For "nnls" only. Each combination of the upper and lower
+        branches of the kinks counts, of the 6 nearest kinks for each sample; where convolutions
+        tie neurons together the combinations are more than Clarke's. Kinks between the inputs of a
+        pooling are not among them.
 
     Raises
     ------

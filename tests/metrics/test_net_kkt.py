@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ibtools.data import digits, toy_a
-from ibtools.metrics.margin_kkt import MarginKKT, margin_kkt
+from ibtools.metrics.net_kkt import MarginKKT, margin_kkt
 from ibtools.models import MLP, DeepLinear, Net, ResidualMLP
 from ibtools.theory.max_margin import max_margin
 from ibtools.trainers import margin_flow

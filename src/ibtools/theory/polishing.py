@@ -10,8 +10,9 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ibtools._validation import array, count, positive, vector
+from ibtools._validation import count, positive, vector
 from ibtools.models.homogeneity import homogeneity_order
+from ibtools.models.samples import finite_inputs, fitting_labels
 from ibtools.theory.interpolation import AccuracyWarning
 from ibtools.theory.max_margin import MaxMargin, max_margin
 
@@ -234,13 +235,12 @@ class _Tangents:
         if not start.any():
             raise ValueError("net must not be zero, got parameters that all are; train it first")
         self.start = start / np.linalg.norm(start)
-        inputs = np.asarray(X)
-        self._X = torch.tensor(array("X", inputs, ndim=max(inputs.ndim, 2)))
-        labels = vector("y", y, size=len(self._X))
+        self._X = finite_inputs(X)
         with torch.no_grad():
             outputs = self._net(self._X[:1])
         self._classes = 1 if outputs.ndim == 1 else int(outputs.shape[1])
         self.width = max(self._classes - 1, 1)
+        labels = fitting_labels(y, n=len(self._X), outputs=self._classes)
         self._signs = _margin_forms(labels, self._classes)
 
     def _unflatten(self, theta: Tensor) -> dict[str, Tensor]:
@@ -287,24 +287,12 @@ class _Tangents:
         return torch.einsum("nc,nck->nk", torch.tensor(table).view(-1, self.width), places).numpy()
 
 
-def _margin_forms(labels: Float[np.ndarray, " n"], classes: int) -> Float[Tensor, "n c k"]:
+def _margin_forms(labels: np.ndarray, classes: int) -> Float[Tensor, "n c k"]:
     """Return each margin as a linear form of the outputs."""
     if classes == 1:
-        if not np.all(np.abs(labels) == 1):
-            wrong = labels[np.abs(labels) != 1][0]
-            raise ValueError(
-                f"y must be ±1 for a net with one output, got {wrong:g}; relabel, for instance "
-                "with numpy.where(y == positive_class, 1, -1)"
-            )
         return torch.tensor(labels)[:, None, None]
-    if not np.all((labels == np.round(labels)) & (labels >= 0) & (labels < classes)):
-        raise ValueError(
-            f"y must be classes 0 … {classes - 1} for a net with {classes} outputs, got labels "
-            f"from {labels.min():g} to {labels.max():g}; number the classes from 0"
-        )
-    own = labels.astype(int)
     forms = np.zeros((len(labels), classes - 1, classes))
-    for row, label in enumerate(own):
+    for row, label in enumerate(labels):
         forms[row] = np.delete(-np.eye(classes), label, axis=0)
         forms[row, :, label] = 1.0
     return torch.tensor(forms)

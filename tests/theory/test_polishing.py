@@ -8,8 +8,8 @@ from scipy.optimize import minimize
 from ibtools.data import digits, toy_a
 from ibtools.models import MLP, DeepLinear, DiagonalClassifier
 from ibtools.theory.interpolation import AccuracyWarning
-from ibtools.theory.kkt_point import kkt_point
 from ibtools.theory.max_margin import max_margin
+from ibtools.theory.polishing import kkt_point
 from ibtools.trainers import margin_flow
 
 
@@ -127,7 +127,7 @@ def test_unusable_arguments_are_refused() -> None:
         kkt_point(net, X, y, tolerance=0.0)
     with pytest.raises(ValueError, match="y must be ±1"):
         kkt_point(net, X, [0, 1, 1])
-    with pytest.raises(ValueError, match="y must have 3 entries"):
+    with pytest.raises(ValueError, match="y must have one label for each of 3 samples"):
         kkt_point(net, X, [1, 1])
     with pytest.raises(ValueError, match="X must be finite"):
         kkt_point(net, [[np.nan, 1.0]], [1])

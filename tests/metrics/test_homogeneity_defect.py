@@ -6,7 +6,7 @@ import torch
 from numpy.polynomial import Polynomial
 from torch import nn
 
-from ibtools.metrics.scaling import scaling, worst_defect_ratio, worst_gap_ratio
+from ibtools.metrics.homogeneity_defect import scaling, worst_defect_ratio, worst_gap_ratio
 from ibtools.models import MLP, ResidualMLP
 
 

@@ -1,0 +1,94 @@
+"""Inputs and labels that fit a net for classification, and what is said of those that do not."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+
+def finite_inputs(
+    X: ArrayLike | Tensor,
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | None = None,
+) -> Float[Tensor, "n ..."]:
+    """Return finite inputs, samples along the first axis, of this type on this device.
+
+    Raises
+    ------
+    TypeError
+        If they are not real numbers.
+    ValueError
+        If there are none, they have one axis only, or one of them is not finite.
+
+    Examples
+    --------
+    >>> finite_inputs([[1, 2], [3, 4]]).shape
+    torch.Size([2, 2])
+    """
+    try:
+        if X.is_complex() if isinstance(X, Tensor) else np.iscomplexobj(X):
+            raise TypeError
+        value = torch.as_tensor(X, dtype=dtype, device=device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"X must be an array of real numbers, got {type(X).__name__}; convert it with "
+            "numpy.asarray(X, dtype=float)"
+        ) from error
+    if value.ndim < 2 or value.numel() == 0:
+        raise ValueError(
+            f"X must have samples along its first axis and at least one of them, got shape "
+            f"{tuple(value.shape)}; one sample x is X = x[None]"
+        )
+    finite = torch.isfinite(value)
+    if not bool(finite.all()):
+        where = tuple(int(i) for i in torch.nonzero(~finite)[0])
+        raise ValueError(
+            f"X must be finite, got {float(value[where])} at index {where} "
+            f"({int((~finite).sum())} such entries); remove or impute them"
+        )
+    return value
+
+
+def fitting_labels(y: ArrayLike, *, n: int, outputs: int) -> np.ndarray:
+    """Return labels that fit a net: ±1.0 for one output, integers 0 … k−1 for k.
+
+    Raises
+    ------
+    TypeError
+        If they are not real numbers.
+    ValueError
+        If there is not one for each of `n` samples, or one of them is not among those.
+
+    Examples
+    --------
+    >>> fitting_labels([1, -1], n=2, outputs=1), fitting_labels([0.0, 2.0], n=2, outputs=3)
+    (array([ 1., -1.]), array([0, 2]))
+    """
+    try:
+        if np.iscomplexobj(y):
+            raise TypeError
+        value = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"y must be an array of numbers, got {type(y).__name__}; labels are ±1 or 0 … k−1"
+        ) from error
+    if value.shape != (n,):
+        raise ValueError(
+            f"y must have one label for each of {n} samples, got shape {value.shape}; "
+            "a column of shape (n, 1) is not a vector of shape (n,)"
+        )
+    if outputs == 1:
+        if not np.all(np.abs(value) == 1):
+            raise ValueError(
+                f"y must be ±1 for a net with one output, got {value[np.abs(value) != 1][0]:g}; "
+                "relabel, for instance with numpy.where(y == positive_class, 1, -1)"
+            )
+        return value
+    if not np.all((value == np.round(value)) & (value >= 0) & (value < outputs)):
+        raise ValueError(
+            f"y must be classes 0 … {outputs - 1} for a net with {outputs} outputs, got labels "
+            f"from {value.min():g} to {value.max():g}; number the classes from 0"
+        )
+    return value.astype(np.int64)
