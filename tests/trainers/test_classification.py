@@ -228,6 +228,10 @@ def test_products_with_chosen_gradients_are_those_of_the_jacobian(kind: str) -> 
     c = np.array([1.0, -2.0, 0.5, 3.0, 0.0])
     expected = torch.tensor(c) @ J
     torch.testing.assert_close(tangents.combination(c), expected, rtol=1e-12, atol=1e-12)
+    # The net has kept its parameters, as views of the flat vector.
+    assert all(p is q for p, q in zip(problem.net.parameters(), problem.weights, strict=True))
+    problem.evaluate(0 * problem.flat)
+    assert not any(p.detach().any() for p in problem.net.parameters())
 
 
 @pytest.mark.parametrize(
