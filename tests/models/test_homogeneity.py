@@ -223,3 +223,9 @@ def test_eulers_identity_counts_parameters_that_are_not_used() -> None:
     net = MLP([4, 3, 1], seed=0)
     net.extra = nn.Parameter(torch.ones(2, dtype=torch.float64))
     assert euler_defect(net, inputs(net, 0), order=2) < 1e-12
+
+
+def test_a_module_that_stands_in_two_places_counts_twice() -> None:
+    square = SquaredReLU()
+    net = nn.Sequential(nn.Linear(2, 3, bias=False), square, nn.Linear(3, 1, bias=False), square)
+    assert homogeneity_order(net) == 6

@@ -92,7 +92,9 @@ def _spoiled(order: Order, why: str) -> Order:
 
 @order_after.register(nn.Sequential)
 def _(module: nn.Sequential, before: Order, name: str) -> Order:
-    for child_name, child in module.named_children():
+    # Unlike named_children, which names a module once however often it stands in the sequence.
+    for child_name, child in module._modules.items():
+        assert child is not None
         before = order_after(child, before, f"{name}.{child_name}".lstrip("."))
     return before
 

@@ -1,6 +1,7 @@
 """The layers that nets are built of, beside PyTorch's own."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -116,7 +117,8 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "identity": nn.Identity,
     "gelu": nn.GELU,
     "silu": nn.SiLU,
-    "softplus": nn.Softplus,
+    # Beyond its threshold PyTorch returns the input itself: at 20 that is a jump of 2e-9.
+    "softplus": partial(nn.Softplus, threshold=40),
     "tanh": nn.Tanh,
 }
 

@@ -294,6 +294,7 @@ class ConvNet(Net):
             inputs, number = neurons, number + 1
         layers.append(_linear(inputs, count("outputs", outputs), has_bias(bias, number), dtype))
         super().__init__(*layers)
+        self.input_shape = tuple(image)
         he_start(self, scale=scale, seed=seed)
 
 
