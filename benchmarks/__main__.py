@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmarks import figure, imports, report, two_layer
+from benchmarks import figure, imports, margins, report, two_layer
 from benchmarks.competitors import (
     Competitor,
     everyone,
@@ -23,7 +23,7 @@ from benchmarks.measure import Row, compare
 from benchmarks.neuron import draw_neuron
 from benchmarks.problem import HORIZON_ERROR, Problem, draw, solve
 
-SECTIONS = ("limits", "neuron", "figure", "two_layer", "imports")
+SECTIONS = ("limits", "neuron", "figure", "margins", "two_layer", "imports")
 NEURON_SCALES = (1e-1, 1e-3, 1e-8)
 NEURON_SHAPES = (0.0, 0.5)
 FIGURE_COMPETITORS = (
@@ -78,6 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"  {name:45}{more + report.number(seconds):>9} "
                 f"{more + report.number(seconds / taken):>9}   worst error {error:.1e}"
             )
+
+    if "margins" not in options.skip:
+        # The paper's schedule takes half a minute to a loss of 1e-100.
+        result["margins"] = margins.section(
+            cap=max(options.cap, 60.0), repetitions=options.repetitions, say=say
+        )
 
     if "two_layer" not in options.skip:
         result["two_layer"] = two_layer.section(
