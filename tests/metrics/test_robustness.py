@@ -222,16 +222,19 @@ def test_the_attack_is_as_good_as_carlini_and_wagners() -> None:
 )
 def test_the_norm_of_a_convolution_is_bounded_from_above_and_closely(layer, size, monkeypatch):
     layer = layer.double()
-    exact = convolution_norm(layer, size)
-    # A power iteration with the adjoint comes from below to the same.
     random = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weights in layer.parameters():
+            weights.copy_(torch.rand(weights.shape, generator=random, dtype=torch.float64) - 0.5)
+    exact = convolution_norm(layer, size)
+    # A power iteration with the adjoint comes from below, slowly where frequencies are close.
     x = torch.randn(1, layer.in_channels, *size, generator=random, dtype=torch.float64)
     map_only = nn.Conv2d.__call__
     for _ in range(500):
         x = (x / x.norm()).requires_grad_(True)
         z = map_only(layer, x) - map_only(layer, torch.zeros_like(x))
         (x,) = torch.autograd.grad(0.5 * z.square().sum(), x)
-    assert float(x.norm()) ** 0.5 == pytest.approx(exact, rel=1e-4)
+    assert 0.99 * exact <= float(x.norm()) ** 0.5 <= exact * (1 + 1e-12)
     monkeypatch.setattr("ibtools.metrics.robustness._WRITTEN_OUT", 0)
     bound = convolution_norm(layer, size)
     stride = layer.stride[0]

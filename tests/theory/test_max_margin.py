@@ -1,6 +1,7 @@
 """Largest margins: reference digits, certificates made here, laws of scaling, decided answers."""
 
 from fractions import Fraction
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -242,7 +243,7 @@ def test_bad_input(X: list, y: list, norm: str, error: type, words: str) -> None
 
 
 def test_a_missed_accuracy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    import ibtools.theory.max_margin as module
+    module = import_module("ibtools.theory.max_margin")
 
     exact = module._least_norm
 

@@ -240,8 +240,16 @@ def test_a_step_is_at_most_as_long_as_asked() -> None:
     assert run.evaluations[-1] < 1.2 * run.steps[-1]
 
 
-@pytest.mark.parametrize("loss", ["exponential", "logistic", "cross_entropy"])
-@pytest.mark.parametrize(("name", "value"), [("_FEW", 0), ("_DECAY", 1e-3)])
+# Other losses take other lengths of steps with a narrow window, which is another path.
+@pytest.mark.parametrize(
+    ("name", "value", "loss"),
+    [
+        ("_FEW", 0, "exponential"),
+        ("_FEW", 0, "logistic"),
+        ("_FEW", 0, "cross_entropy"),
+        ("_DECAY", 1e-3, "exponential"),
+    ],
+)
 def test_how_many_margins_a_step_works_with_changes_nothing(
     name: str, value: float, loss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
