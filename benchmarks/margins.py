@@ -2,7 +2,8 @@
 
 from benchmarks.clock import use_one_core
 
-use_one_core()  # before anything imports numpy
+if __name__ == "__main__":
+    use_one_core()  # before anything imports numpy
 
 import argparse
 import json

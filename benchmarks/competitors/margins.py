@@ -273,7 +273,7 @@ class LinearSVC:
         import warnings
 
         from sklearn.exceptions import ConvergenceWarning
-        from sklearn.svm import LinearSVC as Machine
+        from sklearn import svm
 
         X, y = problem.data
 
@@ -282,7 +282,7 @@ class LinearSVC:
             tolerance, iterations = 1e-2, 10_000
             # Its tolerance is not ours: tightened until the goal is reached.
             while not outcome.finished and not allowance.spent and tolerance > 1e-12:
-                machine = Machine(
+                machine = svm.LinearSVC(
                     C=1e6,
                     loss="hinge",
                     dual=True,

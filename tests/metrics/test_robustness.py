@@ -213,14 +213,17 @@ def test_the_attack_is_as_good_as_carlini_and_wagners() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layer", "size"),
+    ("layer", "size", "looseness"),
     [
-        (nn.Conv2d(2, 3, 3, padding=1), (20, 20)),
-        (nn.Conv2d(2, 3, (3, 5), padding=(0, 2), stride=2), (20, 18)),
-        (nn.Conv2d(3, 2, 3, dilation=2), (18, 18)),
+        (nn.Conv2d(2, 3, 3, padding=1), (20, 20), 1.05),
+        (nn.Conv2d(2, 3, (3, 5), padding=(0, 2), stride=2), (20, 18), 2.0),
+        # Wide and without padding, it misses more of the torus.
+        (nn.Conv2d(3, 2, 3, dilation=2), (18, 18), 1.2),
     ],
 )
-def test_the_norm_of_a_convolution_is_bounded_from_above_and_closely(layer, size, monkeypatch):
+def test_the_norm_of_a_convolution_is_bounded_from_above_and_closely(
+    layer, size, looseness, monkeypatch
+):
     layer = layer.double()
     random = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -237,8 +240,7 @@ def test_the_norm_of_a_convolution_is_bounded_from_above_and_closely(layer, size
     assert 0.99 * exact <= float(x.norm()) ** 0.5 <= exact * (1 + 1e-12)
     monkeypatch.setattr("ibtools.metrics.robustness._WRITTEN_OUT", 0)
     bound = convolution_norm(layer, size)
-    stride = layer.stride[0]
-    assert exact * (1 - 1e-12) <= bound <= exact * (1.05 if stride == 1 else 2)
+    assert exact * (1 - 1e-12) <= bound <= exact * looseness
 
 
 @pytest.mark.usefixtures("as_a_user")

@@ -34,9 +34,15 @@ networks, at full length.
 
 _COSTS = """\
 The small digits take about a minute and need no download (with --schedule flow some minutes; it
-goes to losses of 1e-100). MNIST and CIFAR-10 are downloaded once
-(12 MB, 170 MB; the environment variable IBTOOLS_DATA says where they are kept). Their nets are the
-paper's and take long; ask `cost` first, and use --device cuda, --epochs, --samples.
+goes to losses of 1e-100). MNIST and CIFAR-10 are downloaded once (12 MB, 170 MB; the environment
+variable IBTOOLS_DATA says where they are kept). Their nets are the paper's, and 10000 epochs take
+long. For an epoch we measured, on a few batches of random images of the true shape and one core of
+a server, in seconds with float32 | float64:
+
+  MNIST      78 |  180
+  CIFAR-10 1700 | 9800
+
+Ask `cost` what it is here, and use --device cuda, --dtype float32, --epochs, --samples.
 
 Ctrl-C stops at any time; the same command with --resume goes on from the last checkpoint, and ends
 where it would have ended. For each run the folder holds run.npz (ibtools.trainers.load_run reads
