@@ -272,8 +272,8 @@ class LinearSVC:
     def prepare(self, problem: MarginProblem) -> Run:
         import warnings
 
-        from sklearn.exceptions import ConvergenceWarning
         from sklearn import svm
+        from sklearn.exceptions import ConvergenceWarning
 
         X, y = problem.data
 
