@@ -72,6 +72,7 @@ def true_flow(
     return theta / np.linalg.norm(theta), float(solved.t[-1]), float(np.log(solved.y[-1, -1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("net", "y", "loss"),
     [
