@@ -7,13 +7,24 @@ Sphinx reads every page again.
 """
 
 import hashlib
+import multiprocessing
 import os
 import shutil
 import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
+from jupyter_cache.executors.utils import single_nb_execution
+from myst_nb.core.read import create_nb_reader
+from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
 
 SOURCES = ("src/ibtools", "requirements.txt", "book/_ext/book_execution.py")
 KEPT_CACHES = 3  # so that going back and forth between two branches does not run the book each time
@@ -65,6 +76,53 @@ def choose_cache(app: Sphinx, config: Config) -> None:
     config.nb_execution_cache_path = str(cache)
 
 
+def run_page(path: Path, notebook: NotebookNode, timeout: int) -> tuple[NotebookNode, float] | None:
+    """Run one page; its outputs and the seconds it took, or nothing where a cell fails."""
+    done = single_nb_execution(notebook, str(path.parent), timeout, allow_errors=False)
+    return None if done.err else (done.nb, done.time)
+
+
+def is_stored(cache: JupyterCacheAbstract, notebook: NotebookNode) -> bool:
+    try:
+        cache.match_cache_notebook(notebook)
+    except KeyError:
+        return False
+    return True
+
+
+def run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Run the pages that are not stored, as many at a time as there are cores.
+
+    MyST-NB runs them one after the other, as it reads them. What it finds in its cache it does not
+    run again, so this only puts the outputs there. A page that fails leaves none: MyST-NB comes to
+    it, and says what is wrong.
+    """
+    cache = get_cache(env.mystnb_config.execution_cache_path)
+    waiting: dict[Path, NotebookNode] = {}
+    for name in docnames:
+        path = Path(env.doc2path(name))
+        text = path.read_text(encoding="utf-8")
+        reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text)
+        if reader and not is_stored(cache, notebook := reader.read(text)):
+            waiting[path] = notebook
+    cores = min(os.cpu_count() or 1, len(waiting))
+    if cores < 2:
+        return
+    logger.info("running %d pages, %d at a time", len(waiting), cores)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(cores, mp_context=spawn) as pool:
+        timeout = env.mystnb_config.execution_timeout
+        runs = {pool.submit(run_page, path, waiting[path], timeout): path for path in waiting}
+        for run in as_completed(runs):
+            if outcome := run.result():
+                notebook, seconds = outcome
+                bundle = CacheBundleIn(
+                    notebook, str(runs[run]), data={"execution_seconds": seconds}
+                )
+                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+                logger.info("%s: run in %.0f s", env.path2doc(str(runs[run])), seconds)
+
+
 def forget_faulty_build(app: Sphinx, exception: Exception | None) -> None:
     """After a warning, read every page again next time.
 
@@ -76,6 +134,7 @@ def forget_faulty_build(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool | str]:
     app.connect("config-inited", choose_cache)
+    app.connect("env-before-read-docs", run_pages)
     app.connect("build-finished", forget_faulty_build)
     # A change in these extensions has every page read again, though not run again.
     extensions = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))

@@ -1,5 +1,7 @@
 """When the book is run again, and when it is not: seen on a book of one page."""
 
+import os
+import re
 import shutil
 import subprocess
 import time
@@ -100,6 +102,36 @@ def test_going_back_takes_the_stored_run_and_old_ones_are_removed(book):
     book.shown()
     assert len(book.caches()) == 3
     assert len(set(before) & set(book.caches())) == 2
+
+
+def test_pages_run_side_by_side(book):
+    (book.root / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/page\nchapters: [{file: book/other}]\n"
+    )
+    clock = """\
+```{code-cell}
+begin = time.time()
+time.sleep(4)
+print("ran from", begin, "to", time.time())
+```
+"""
+    for name in ("page", "other"):
+        (book.root / f"book/{name}.md").write_text(PAGE.replace("# Page", f"# {name}") + clock)
+    answer = book.build()
+    assert answer.returncode == 0, answer.stderr[-3000:]
+    pages = [
+        (book.root / f"_build/html/book/{name}.html").read_text() for name in ("page", "other")
+    ]
+    spans = [re.search(r"ran from ([\d.]+) to ([\d.]+)", page).groups() for page in pages]
+    (begin, end), (other_begin, other_end) = (map(float, span) for span in spans)
+    if os.cpu_count() > 1:
+        assert begin < other_end
+        assert other_begin < end
+    assert book.build().returncode == 0
+    again = [
+        (book.root / f"_build/html/book/{name}.html").read_text() for name in ("page", "other")
+    ]
+    assert again == pages, "what is stored ran again"
 
 
 def test_a_change_of_prose_alone_runs_nothing(book):

@@ -17,21 +17,23 @@ def drawing(picture):
     return re.sub(r' aria-label="[^"]*"', "", picture.inner_html())
 
 
-def look(slider):
-    """What the reader sees of the figure: the drawing, its pixels, the value beside the slider."""
+def look(slider, pixels=False):
+    """What the reader sees of the figure: the drawing, the value beside the slider, its pixels."""
     figure = figure_of(slider)
     picture = figure.locator(".ib-picture")
     output = slider.locator("xpath=following-sibling::output")
     label = picture.locator("svg").first.get_attribute("aria-label")
     assert label, "the frame has lost its alt text"
-    return drawing(picture), picture.screenshot(), output.inner_text()
+    return drawing(picture), output.inner_text(), picture.screenshot() if pixels else None
 
 
 def assert_moved(slider, before):
-    after = look(slider)
+    pixels = before[2] is not None
+    after = look(slider, pixels)
     assert after[0] != before[0], "the drawing did not change"
-    assert after[1] != before[1], "the drawing changed, but nothing of it can be seen"
-    assert after[2] != before[2], "the shown value did not change"
+    assert after[1] != before[1], "the shown value did not change"
+    if pixels:
+        assert after[2] != before[2], "the drawing changed, but nothing of it can be seen"
 
 
 def sliders(page):
@@ -75,7 +77,7 @@ def test_sliders_move_by_keyboard(page_name, address, visit):
     page = visit(f"{address}/{page_name}.html", formulas=False).page
     for slider in sliders(page):
         assert slider.evaluate("e => e.tabIndex") == 0
-        before = look(slider)
+        before = look(slider, pixels=True)  # of the shortest move, where there is least to see
         value, high = slider.input_value(), slider.get_attribute("max")
         slider.focus()
         page.keyboard.press("ArrowLeft" if value == high else "ArrowRight")

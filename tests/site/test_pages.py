@@ -47,7 +47,8 @@ def test_page_opens_from_the_disk(page_name, site, visit):
 
 
 def test_printed_path_leads_to_the_book(site, visit):
-    page = visit((site / "index.html").as_uri()).page
+    # index.html sends the reader on at once: whatever is asked of it while it does is lost
+    page = visit((site / "index.html").as_uri(), formulas=False).page
     page.wait_for_url(re.compile(r"book/intro\.html"))
     assert page.locator("h1:visible").count() == 1
 
