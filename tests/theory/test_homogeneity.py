@@ -423,6 +423,7 @@ def test_several_outputs_are_bounded_by_their_norm() -> None:
     assert np.any(between > h.defect_bound(norms) * 0.5)
     assert h.differences().gap_bound(1.0) == pytest.approx(math.sqrt(2) * h.gap_bound(1.0))
     assert h.differences().homogenized is h.homogenized
+    assert h.differences().differences().gap == h.differences().gap
 
 
 def test_one_weight_in_two_places_is_one_block() -> None:

@@ -331,6 +331,7 @@ def test_with_an_offset_the_modified_margin_never_falls() -> None:
     @dataclass
     class Softplus:
         order: int = 2
+        of_differences: bool = False
 
         def gap_bound(self, r: object) -> object:
             return np.sqrt(6) * np.log(2) * np.asarray(r)

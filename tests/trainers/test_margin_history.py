@@ -1,6 +1,7 @@
 """What a run records, against its definitions at explicitly formed gradients."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import torch
 from torch import nn
 
 from ibtools.data import toy_a
+from ibtools.metrics.margins import inverse_loss
 from ibtools.models.nets import MLP, DeepLinear, DiagonalClassifier, ResidualMLP
+from ibtools.theory.homogeneity import near_homogeneity
 from ibtools.theory.step_condition import deep_linear_bounds, descent_step_bound, diagonal_bounds
-from ibtools.trainers import TrainingWarning, descend, margin_flow
+from ibtools.trainers import TrainingWarning, descend, margin_flow, psi_flow
 from ibtools.trainers.margin_history import MarginRun, Offset, Recorder, load_run, restorer
 
 TOY_X, TOY_Y = toy_a()
@@ -198,6 +201,7 @@ class Gap:
     """A constant bound p_a."""
 
     order = 3
+    of_differences = False
 
     def gap_bound(self, r: float) -> float:
         return 0.5 + 0.0 * r
@@ -263,6 +267,30 @@ def test_the_offset_is_asked_for_again(tmp_path: Path) -> None:
     margin_flow(small(), TOY_X, TOY_Y, until_log10_loss=-3).save(tmp_path / "b.npz")
     with pytest.raises(ValueError, match="this one was made without"):
         load_run(tmp_path / "b.npz", small(), offset=Gap())
+
+
+def test_no_modified_margin_where_none_is_known_to_grow() -> None:
+    net = MLP([2, 3, 1], "gelu", bias=True, seed=0)
+    run = descend(net, TOY_X, TOY_Y, loss="exponential", schedule="armijo", until_log10_loss=-3)
+    with pytest.raises(ValueError, match=r"only nearly homogeneous .* needs the bound p_a; give"):
+        _ = run.modified_margin
+
+
+def test_bounds_on_single_outputs_do_not_serve_cross_entropy() -> None:
+    net = MLP([2, 3, 2], "gelu", bias=True, seed=0)
+    h = near_homogeneity(net, radius=10.0)
+    classes = (TOY_Y > 0).astype(int)
+    for train in (descend, margin_flow, psi_flow):
+        with pytest.raises(
+            ValueError, match=r"pass its bounds on differences, offset\.differences"
+        ):
+            train(net, TOY_X, classes, loss="cross_entropy", offset=h)
+    run = margin_flow(
+        net, TOY_X, classes, loss="cross_entropy", until_log10_loss=-3, offset=h.differences()
+    )
+    psi = inverse_loss(run.log_loss, "cross_entropy")
+    expected = (psi - math.sqrt(2) * h.gap_bound(run.norm)) / run.norm**2
+    np.testing.assert_allclose(run.modified_margin, expected, rtol=1e-12)
 
 
 def test_a_file_holds_no_code(run: MarginRun, tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ class NearHomogeneity:
         follows. Those that do not enter f_H have gradient 0.
     radius
         Bound on ‖x‖.
+    of_differences
+        Whether the bounds are on differences of two outputs.
 
     Notes
     -----
@@ -73,6 +75,7 @@ class NearHomogeneity:
     gradient: Polynomial
     homogenized: nn.Module
     radius: float
+    of_differences: bool = False
 
     def defect_bound(self, r: ArrayLike | float | int) -> Float[np.ndarray, "*t"]:
         """Return p′(r), at norms r = ‖θ‖ ≥ 0 of any shape."""
@@ -93,8 +96,11 @@ class NearHomogeneity:
     def differences(self) -> "NearHomogeneity":
         """Return the bounds for differences of two outputs, √2 times as large.
 
-        The margins of a net with one output for each class are such differences.
+        The margins of a net with one output for each class are such differences. Bounds that are
+        on differences already are returned as they are.
         """
+        if self.of_differences:
+            return self
         root = math.sqrt(2)
         return replace(
             self,
@@ -102,6 +108,7 @@ class NearHomogeneity:
             gap=self.gap * root,
             size=self.size * root,
             gradient=self.gradient * root,
+            of_differences=True,
         )
 
     def __repr__(self) -> str:

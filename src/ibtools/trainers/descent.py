@@ -13,7 +13,6 @@ from tqdm.auto import tqdm
 
 from ibtools._validation import count, one_of, positive, quiet
 from ibtools.metrics.margins import loss_threshold, smoothed_margin
-from ibtools.models.homogeneity import order_of
 from ibtools.models.nets import torch_generator
 from ibtools.models.two_layer import TwoLayerNet
 from ibtools.trainers._classification import Problem, State, few_threads, number
@@ -25,6 +24,7 @@ from ibtools.trainers.margin_history import (
     check_resumed,
     check_same_point,
     exponents_of,
+    order_of_run,
     restorer,
 )
 from ibtools.trainers.two_layer import TwoLayerRun, train_two_layer
@@ -186,8 +186,8 @@ def _descend_net(
     if growth < 1:
         raise ValueError(f"record_growth must be at least 1, got {growth:g}; 1 records every epoch")
     problem = Problem(net, X, y, loss)
-    facts = order_of(net)
-    order = facts.degree if offset is None else offset.order
+    facts = order_of_run(net, loss, offset)
+    order = facts.degree
     batches = None
     if batch_size is not None:
         batches = _Batches(problem.n, batch_size, seed)

@@ -12,7 +12,6 @@ from tqdm.auto import tqdm
 
 from ibtools._validation import count, positive, quiet
 from ibtools.metrics.margins import inverse_loss, loss_threshold
-from ibtools.models.homogeneity import order_of
 from ibtools.trainers._classification import Linearization, Problem, State, few_threads, number
 from ibtools.trainers.history import TrainingWarning
 from ibtools.trainers.implicit_step import Nearby, few_margins_step, many_margins_step
@@ -23,6 +22,7 @@ from ibtools.trainers.margin_history import (
     check_resumed,
     check_same_point,
     exponents_of,
+    order_of_run,
     restorer,
 )
 
@@ -123,8 +123,8 @@ def margin_flow(
     target = number("until_log10_loss", until_log10_loss) * np.log(10.0)
     count("max_steps", max_steps)
     problem = Problem(net, X, y, loss)
-    facts = order_of(net)
-    order = facts.degree if offset is None else offset.order
+    facts = order_of_run(net, loss, offset)
+    order = facts.degree
     default = 0.05 if order != 1 else 1.0
     largest = positive(
         "relative_step",

@@ -4,7 +4,7 @@ import copy
 import json
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -20,7 +20,7 @@ from ibtools.metrics.margins import (
     normalized_margin,
     smoothed_margin,
 )
-from ibtools.models.homogeneity import Order
+from ibtools.models.homogeneity import NotHomogeneousError, Order, order_of
 
 Net = TypeVar("Net", bound=nn.Module)
 Column = Float[np.ndarray, " t"]
@@ -41,6 +41,34 @@ class Offset(Protocol):
     def gap_bound(self, r: Any) -> Any:
         """Return p_a(r), a bound on |f − f_H| at ‖θ‖ = r."""
         ...
+
+    @property
+    def of_differences(self) -> bool:
+        """Whether the bound is on differences of two outputs, as margins between classes are."""
+        ...
+
+
+def order_of_run(net: nn.Module, loss: str, offset: Offset | None) -> Order:
+    """Return how the net's margins grow: as `offset` says, where there is one.
+
+    Raises
+    ------
+    ValueError
+        If `offset` bounds single outputs and the loss compares them.
+    NotHomogeneousError
+        If there is no `offset` and the growth of the outputs is not known.
+    """
+    if offset is None:
+        return order_of(net)
+    if loss == "cross_entropy" and not offset.of_differences:
+        raise ValueError(
+            "offset bounds each output by itself, but loss 'cross_entropy' compares two of them; "
+            "pass its bounds on differences, offset.differences()"
+        )
+    try:
+        return replace(order_of(net), degree=offset.order)
+    except NotHomogeneousError as error:
+        return Order(offset.order, defect=str(error))
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,11 +189,18 @@ class MarginRun(Generic[Net]):
         Raises
         ------
         ValueError
-            If the net is homogeneous and the loss is not the exponential one.
+            If the net is only nearly homogeneous and the run had no `offset`, or it is homogeneous
+            and the loss is not the exponential one.
         """
         if self.offset is not None:
             psi = inverse_loss(self.log_loss, self.loss)
             return (psi - np.asarray(self.offset.gap_bound(self.norm))) / self._norm() ** self.order
+        if why := order_of(self.net).defect:
+            raise ValueError(
+                f"modified_margin of a net that is only nearly homogeneous ({why}) needs the bound "
+                "p_a; give the trainer "
+                "offset=ibtools.theory.homogeneity.near_homogeneity(net, radius=...)"
+            )
         if self.loss != "exponential":
             raise ValueError(
                 f"modified_margin of a homogeneous net is for loss='exponential', got "

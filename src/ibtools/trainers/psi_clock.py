@@ -11,10 +11,16 @@ from tqdm.auto import tqdm
 
 from ibtools._validation import count, one_of, positive, quiet, real
 from ibtools.metrics.margins import inverse_loss
-from ibtools.models.homogeneity import NotHomogeneousError, Order, order_of
 from ibtools.trainers._classification import Problem, State, few_threads
 from ibtools.trainers.history import TrainingWarning
-from ibtools.trainers.margin_history import MarginRun, Offset, Recorder, exponents_of, restorer
+from ibtools.trainers.margin_history import (
+    MarginRun,
+    Offset,
+    Recorder,
+    exponents_of,
+    order_of_run,
+    restorer,
+)
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -115,8 +121,8 @@ def psi_flow(
     count("max_steps", max_steps)
     growth = positive("record_growth", float(record_growth))
     problem = Problem(net, X, y, loss)
-    facts = _order(net, offset)
-    order = facts.degree if offset is None else offset.order
+    facts = order_of_run(net, loss, offset)
+    order = facts.degree
     recorder = Recorder(resume)
     work = _PsiFlow(problem, order, method, c)
     if resume is not None:
@@ -167,15 +173,6 @@ def psi_flow(
             stacklevel=2,
         )
     return run
-
-
-def _order(net: nn.Module, offset: Offset | None) -> Order:
-    try:
-        return order_of(net)
-    except NotHomogeneousError:
-        if offset is None:
-            raise
-        return Order(offset.order)
 
 
 class _PsiFlow:
