@@ -101,7 +101,7 @@ def defect() -> Comparison:
     "non_homogeneous.gap",
     title="Far away the net is its homogenization",
     source=f"{_CAI}; the bound by p_a: {_OURS}",
-    statement="For the same nets |f − f_H| ≤ p_a(‖θ‖) with p_a(r) = Σ p′ᵢ rⁱ/(M − i); a search "
+    statement="For the same nets |f − f_H| ≤ p_a(‖θ‖) with p_a(ρ) = Σ p′ᵢ ρⁱ/(M − i); a search "
     "finds nothing beyond.",
 )
 def gap() -> Comparison:
@@ -129,7 +129,7 @@ def _search(net: Net) -> dict[str, Any]:
     title="Two parameters: the naive margin falls, the modified one rises",
     source=_OURS,
     statement="For f = v(1+w) and one sample, the flow is a hyperbola: from v = w = ½, "
-    "f = e²ˢ − e⁻²ˢ/4. The naive margin f/r² falls from 3/2 to 1/2, and (f − r)/r² rises to it.",
+    "f = e²ˢ − e⁻²ˢ/4. The naive margin f/ρ² falls from 3/2 to 1/2, and (f − ρ)/ρ² rises to it.",
 )
 def two_parameters() -> Comparison:
     """Compare simulated parameters with the closed form at every record."""
@@ -182,7 +182,7 @@ def _modified_margin(loss: str) -> Comparison:
     "non_homogeneous.modified-margin",
     title="The modified margin never falls",
     source=f"{_CAI}, theorem for gradient flow",
-    statement="From strong separability ψ > p_a(r) on, (ψ − p_a(r))/r^M never decreases along "
+    statement="From strong separability ψ > p_a(ρ) on, (ψ − p_a(ρ))/ρ^M never decreases along "
     "gradient flow with the exponential loss, while the naive margin falls at every step.",
 )
 def modified_margin() -> Comparison:
@@ -205,7 +205,7 @@ def modified_margin_logistic() -> Comparison:
     "non_homogeneous.norm",
     title="The norm grows at least as the theorem needs",
     source=f"{_CAI}, first step of the proof",
-    statement="⟨θ, ∇ψ⟩ ≥ Mψ − p′(r) along the flow: the norm grows once Mψ > p′.",
+    statement="⟨θ, ∇ψ⟩ ≥ Mψ − p′(ρ) along the flow: the norm grows once Mψ > p′.",
 )
 def norm() -> Comparison:
     """Compare both sides along the flow of a residual net, from the start on."""
@@ -230,8 +230,8 @@ def norm() -> Comparison:
     "non_homogeneous.alignment",
     title="What the modified margin gains, misalignment pays for",
     source=f"{_OURS}; for homogeneous nets Lyu & Li 2020",
-    statement="∫(β⁻² − 1) d log r ≤ (1/M) log of the modified margin's growth, β = cos∠(θ, ∇ψ): as "
-    "the margin is bounded and r is not, θ aligns with the gradient.",
+    statement="∫(β⁻² − 1) d log ρ ≤ (1/M) log of the modified margin's growth, β = cos∠(θ, ∇ψ): as "
+    "the margin is bounded and ρ is not, θ aligns with the gradient.",
 )
 def alignment() -> Comparison:
     """Compare both sides from the beginning of strong separability to ψ = 500."""
@@ -247,7 +247,7 @@ def alignment() -> Comparison:
     # Between records by the larger of both ends: more than the integral.
     paid = np.maximum(misalignment[1:], misalignment[:-1]) * np.diff(np.log(run.norm[start:]))
     return Comparison(
-        "∫(β⁻² − 1) d log r, at most",
+        "∫(β⁻² − 1) d log ρ, at most",
         float(growth.sum()),
         float(paid.sum()),
         float(max(0.0, (paid - growth).max())),
@@ -260,7 +260,7 @@ def alignment() -> Comparison:
     "non_homogeneous.certificate",
     title="Strong separability certifies the homogenization",
     source=f"{_CAI}; {_OURS}",
-    statement="At every record yₙ f_H(xₙ) ≥ ψ − p_a(r): once that is positive, f_H separates the "
+    statement="At every record yₙ f_H(xₙ) ≥ ψ − p_a(ρ): once that is positive, f_H separates the "
     "data, and its normalized margin is at least the modified margin.",
 )
 def certificate() -> Comparison:
@@ -319,14 +319,14 @@ def rate_of_loss() -> Comparison:
     "non_homogeneous.rate-of-norm",
     title="The rate of the norm",
     source=_CAI,
-    statement="r^M/log(1/𝓛) → 1/γ: the naive margin tends to that of the homogenized problem.",
+    statement="ρ^M/log(1/𝓛) → 1/γ: the naive margin tends to that of the homogenized problem.",
 )
 def rate_of_norm() -> Comparison:
     """Compare a linear net with biases at a loss of e⁻¹⁰⁰⁰⁰⁰⁰ with a support vector machine."""
     gamma = _linear_optimum()[0]
     run, h = _long_run()
     measured = float(-run.log_loss[-1] / run.norm[-1] ** h.order)
-    return Comparison("log(1/𝓛)/r³", gamma, measured, abs(measured / gamma - 1), "relative", 1e-4)
+    return Comparison("log(1/𝓛)/ρ³", gamma, measured, abs(measured / gamma - 1), "relative", 1e-4)
 
 
 @claim(
@@ -357,10 +357,11 @@ def direction() -> Comparison:
 
 @claim(
     "non_homogeneous.kkt-distance",
-    title="The KKT distance shrinks like 1/r",
+    title="The KKT distance shrinks like 1/ρ",
     source=_CAI,
     statement="The relative distance of θ to the cone of the homogenized constraints' gradients is "
-    "proportional to 1/r: what the homogenization drops stays of order 1 in θ.",
+    "proportional to 1/ρ, as far as it was measured: what the homogenization drops is of order 1 in "
+    "θ, up to a bias that grows like log ρ.",
 )
 def kkt_distance() -> Comparison:
     """Fit the exponent of the distance over losses from e⁻¹⁰⁰ to e⁻¹⁰⁰⁰⁰⁰⁰."""
@@ -374,16 +375,16 @@ def kkt_distance() -> Comparison:
             norms.append(run.norm[i])
     exponent = float(np.polyfit(np.log(norms), np.log(distances), 1)[0])
     return Comparison(
-        "exponent of r in the KKT distance", -1.0, exponent, abs(exponent + 1), "difference", 0.02
+        "exponent of ρ in the KKT distance", -1.0, exponent, abs(exponent + 1), "difference", 0.02
     )
 
 
 @claim(
     "non_homogeneous.dropped-bias",
-    title="A bias that does not count still grows, like log r",
+    title="A bias that does not count still grows, like log ρ",
     source=_OURS,
-    statement="db₂/d log r → s v̂/(3γ), s = Σλy/Σλ the imbalance of the multipliers and v̂ = v/r: "
-    "the bias grows without bound and b₂/r vanishes; in the end it, too, enters the KKT distance.",
+    statement="db₂/d log ρ → s v̂/(3γ), s = Σλy/Σλ the imbalance of the multipliers and v̂ = v/ρ: "
+    "the bias grows without bound and b₂/ρ vanishes; in the end it, too, enters the KKT distance.",
 )
 def dropped_bias() -> Comparison:
     """Compare the growth of b₂ between two very small losses with the multipliers' imbalance."""
@@ -395,7 +396,7 @@ def dropped_bias() -> Comparison:
     v = run.net.layers[2].weight.detach().numpy()[0] / run.norm[last]
     predicted = imbalance * v / (h.order * gamma)
     return Comparison(
-        "‖db₂/d log r‖",
+        "‖db₂/d log ρ‖",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
         float(np.linalg.norm(measured - predicted) / np.linalg.norm(predicted)),
