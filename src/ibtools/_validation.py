@@ -123,8 +123,12 @@ def one_of(name: str, value: str, allowed: tuple[str, ...] | Mapping[str, object
     return value
 
 
-def generator(seed: int | np.random.Generator) -> np.random.Generator:
-    """Return the random generator that `seed` names; a generator is used as it is."""
+def generator(seed: int | np.random.Generator, *, weights: bool = False) -> np.random.Generator:
+    """Return the random generator that `seed` names; a generator is used as it is.
+
+    One int names one sequence of numbers for data and another, independent one for `weights`, or a
+    net and its data drawn with ``seed=0`` would be multiples of one another.
+    """
     if isinstance(seed, np.random.Generator):
         return seed
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
@@ -134,7 +138,7 @@ def generator(seed: int | np.random.Generator) -> np.random.Generator:
         )
     if seed < 0:
         raise ValueError(f"seed must be at least 0, got {seed}; give a non-negative integer")
-    return np.random.default_rng(int(seed))
+    return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=(1,) * weights))
 
 
 def quiet() -> bool:

@@ -117,8 +117,14 @@ def test_compression_loses_nothing(neurons: int) -> None:
 
 def test_gaussian_starts_are_reproducible_and_scale() -> None:
     one = LinearNet.gaussian(neurons=200, d=50, scale=0.1, seed=3)
-    two = LinearNet.gaussian(neurons=200, d=50, scale=0.1, seed=np.random.default_rng(3))
+    two = LinearNet.gaussian(neurons=200, d=50, scale=0.1, seed=3)
     np.testing.assert_array_equal(one.parameters, two.parameters)
+    drawn = [
+        LinearNet.gaussian(neurons=200, d=50, scale=0.1, seed=np.random.default_rng(4)).parameters
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(*drawn)
+    assert not np.array_equal(one.parameters, drawn[0])
     assert 0.095 < one.W.std() < 0.105
 
 

@@ -6,6 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ibtools.data import nearly_orthogonal
+from ibtools.models.linear_net import LinearNet
 from ibtools.models.two_layer import TwoLayerNet, signed_problem
 
 seeds = st.integers(0, 10_000)
@@ -86,6 +88,15 @@ def test_a_random_start_has_the_asked_size_and_is_reproducible() -> None:
         m=50, d=200, slope=0.0, scale=1e-3, seed=np.random.default_rng(4)
     )
     assert not np.array_equal(net.W, other.W)
+
+
+def test_one_seed_draws_data_and_weights_that_are_independent() -> None:
+    X = nearly_orthogonal(n=20, d=1000, seed=3).X
+    W = TwoLayerNet.initialize(m=10, d=1000, slope=0.1, scale=1.0, seed=3).W
+    cosines = W @ X.T / np.outer(np.linalg.norm(W, axis=1), np.linalg.norm(X, axis=1))
+    assert np.abs(cosines).max() < 0.15
+    net = LinearNet.gaussian(neurons=20, d=999, scale=1.0, seed=3)
+    assert abs(np.corrcoef(np.column_stack([net.a, net.W]).ravel(), X.ravel())[0, 1]) < 0.03
 
 
 @pytest.mark.usefixtures("as_a_user")

@@ -1,9 +1,11 @@
 """What the tests of the site agree on."""
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import yaml
+from bs4 import BeautifulSoup
 from labels import reading_order
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -12,3 +14,9 @@ GENERATED = ["genindex", "search"]
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 JUPYTER_BOOK = str(Path(sys.executable).parent / "jupyter-book")
 BUILD = [JUPYTER_BOOK, "build", "-W", "-n", "--keep-going"]  # as `make book` does
+
+
+@cache
+def read(site: Path, name: str) -> BeautifulSoup:
+    """Parse a page of the site."""
+    return BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")

@@ -1,8 +1,7 @@
 """A notebook calls a theorem, an equation or an exercise by the number it has on the site."""
 
 import pytest
-from book_site import ROOT
-from bs4 import BeautifulSoup
+from book_site import ROOT, read
 from labels import read_book
 
 NUMBERED = {name: label for name, label in read_book(ROOT).labels.items() if label.number}
@@ -11,8 +10,7 @@ NUMBERED = {name: label for name, label in read_book(ROOT).labels.items() if lab
 @pytest.mark.parametrize("name", NUMBERED)
 def test_number_is_the_one_on_the_site(name, site):
     label = NUMBERED[name]
-    html = (site / f"{label.page}.html").read_text(encoding="utf-8")
-    page = BeautifulSoup(html, "html.parser")
+    page = read(site, label.page)
     anchors = (f"equation-{name}",) if label.kind == "equation" else (name, name.replace("_", "-"))
     place = next(filter(None, (page.find(id=anchor) for anchor in anchors)), None)
     assert place is not None, f"{label.page}.html has no {name}"

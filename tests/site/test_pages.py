@@ -7,15 +7,9 @@ from functools import cache
 from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
-from book_site import GENERATED, PAGES, PHONE, ROOT
-from bs4 import BeautifulSoup
+from book_site import GENERATED, PAGES, PHONE, ROOT, read
 
 BUDGET = 1_000_000  # bytes of gzipped HTML on one page
-
-
-@cache
-def read(site, name):
-    return BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
 
 
 @cache

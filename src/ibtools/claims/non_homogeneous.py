@@ -360,8 +360,8 @@ def direction() -> Comparison:
     title="The KKT distance shrinks like 1/ρ",
     source=_CAI,
     statement="The relative distance of θ to the cone of the homogenized constraints' gradients is "
-    "proportional to 1/ρ, as far as it was measured: what the homogenization drops is of order 1 in "
-    "θ, up to a bias that grows like log ρ.",
+    "proportional to 1/ρ, as far as it was measured: what the homogenization drops is of order 1 "
+    "in θ, up to a bias that grows like log ρ.",
 )
 def kkt_distance() -> Comparison:
     """Fit the exponent of the distance over losses from e⁻¹⁰⁰ to e⁻¹⁰⁰⁰⁰⁰⁰."""

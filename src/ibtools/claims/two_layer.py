@@ -374,8 +374,11 @@ def inconsistent() -> Comparison:
     "sign, descent ends at the solution of a convex problem: still of rank one for either sign.",
 )
 def sliding() -> Comparison:
-    """Compare 12 networks on Gaussian data near the threshold, where about half have to slide."""
-    slides, worst, shown = 0, -1.0, (np.nan, np.nan)
+    """Compare 12 networks on Gaussian data near the threshold, where about half have to slide.
+
+    Some end with a neuron inactive on a sample of its own sign. Of them nothing is claimed.
+    """
+    active, slides, worst, shown = 0, 0, -1.0, (np.nan, np.nan)
     problems = [_gaussian(n=20, d=300, m=5, slope=0.3, scale=1e-5, seed=seed) for seed in range(12)]
     runs = train_two_layer_batch(
         [net for net, *_ in problems],
@@ -387,16 +390,20 @@ def sliding() -> Comparison:
         records=2,
     )
     for (net, X, y, _), run in zip(problems, runs, strict=True):
+        own = net.signs[:, None] == y
+        if not (run.net.W @ X.T > 0)[own].all():
+            continue
         limit = sliding_limit(net, X, y)
+        active += 1
         slides += bool(limit.sliding.any())
         error = _apart(run.net.W, limit.W)
         if is_worse(error, worst):
             worst, shown = error, (limit.margin, float(run.normalized_margin[-1]))
     return Comparison(
-        f"normalized margin, the worst of 12, of which {slides} slide",
+        f"normalized margin, worst of {active} of 12 networks; {slides} slide",
         *shown,
-        worst if slides else np.nan,
-        "distance of the two directions, worst of 12",
+        worst if slides and active >= 6 else np.nan,
+        f"distance of the two directions, worst of {active}",
         1e-3,
     )
 

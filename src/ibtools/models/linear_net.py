@@ -97,7 +97,8 @@ class LinearNet:
         scale
             Standard deviation, above 0.
         seed
-            An int, or a generator to draw from: first `a`, then `W` row by row.
+            An int, or a generator to draw from: first `a`, then `W` row by row. An int draws
+            weights that are independent of data drawn with the same one.
 
         Raises
         ------
@@ -110,7 +111,7 @@ class LinearNet:
         (3, 5)
         """
         neurons, d = count("neurons", neurons), count("d", d)
-        scale, random = positive("scale", scale), generator(seed)
+        scale, random = positive("scale", scale), generator(seed, weights=True)
         return cls(
             scale * random.standard_normal(neurons), scale * random.standard_normal((neurons, d))
         )

@@ -78,8 +78,8 @@ class TwoLayerNet:
         scale
             σ₀ > 0, the standard deviation.
         seed
-            Of the draw: an int or a generator. Not the int that drew Gaussian data: one int gives
-            one sequence of numbers, and the weights would be multiples of the samples.
+            Of the draw: an int or a generator. An int draws weights that are independent of data
+            drawn with the same one.
 
         Raises
         ------
@@ -92,7 +92,8 @@ class TwoLayerNet:
         (6, 5)
         """
         m, d, scale = count("m", m), count("d", d), positive("scale", scale)
-        return cls(scale * generator(seed).standard_normal((2 * m, d)), slope=slope)
+        random = generator(seed, weights=True)
+        return cls(scale * random.standard_normal((2 * m, d)), slope=slope)
 
     @property
     def m(self) -> int:
