@@ -556,7 +556,8 @@ _WEIGHTS = np.diag([1.0, 5.0, 10.0])
     "warping.one-neuron-reweighting",
     title="One neuron: weights on the samples do not matter",
     source="this book",
-    statement="Weighting the samples in the loss does not move the limit of one linear neuron.",
+    statement="Weighting the samples in the loss does not move the limit of one linear neuron with "
+    "c > 0; else it may turn the sign with which the neuron ends.",
 )
 def one_neuron_reweighting() -> Comparison:
     """Compare limits of the raw weights with and without weights on the samples."""
