@@ -399,5 +399,8 @@ def _look(X: Any, y: Any, weights: list[Any], order: int) -> tuple[float, float]
 
     with torch.no_grad():
         q = y * _outputs(X, weights)
-        norm = float(torch.sqrt(sum(p.square().sum() for p in weights)))
-        return float(torch.logsumexp(-q, 0)), float(q.min()) / norm**order
+        norm = torch.sqrt(sum(p.square().sum() for p in weights))
+        margin = q.min()
+        for _ in range(order):  # the power itself would overflow after a step that is far too long
+            margin = margin / norm
+        return float(torch.logsumexp(-q, 0)), float(margin)

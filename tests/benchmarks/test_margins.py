@@ -119,3 +119,11 @@ def test_the_table_says_what_did_not_run_and_what_did_not_finish() -> None:
     assert ">" in table[-1]
     assert "5.2e-01" in table[-1]  # the gap of a margin of .1
     json.dumps([vars(row) for row in rows])
+
+
+def test_a_step_far_too_long_is_seen_and_not_an_error() -> None:
+    X, y = torch.ones(2, 2), torch.tensor([1.0, -1.0])
+    far = [torch.full((3, 2), 1e150, dtype=torch.float64), torch.ones(1, 3, dtype=torch.float64)]
+    log_loss, margin = _look(X.double(), y.double(), far, 3)
+    assert log_loss > 1e100
+    assert margin < 0
