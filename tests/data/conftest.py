@@ -58,15 +58,17 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
                     headers["Content-Range"] = f"bytes {start}-{end - 1}/{end}"
             else:
                 body = content
+            length = len(body)
+            if state.cuts and status < 400:
+                body = body[: state.cuts.pop(0)]
+            # Before anything is sent: the next request may come as soon as the header is out.
+            state.requests.append((self.path, asked, len(body)))
             self.send_response(status)
             for header in headers.items():
                 self.send_header(*header)
             if state.announce:
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Length", str(length))
             self.end_headers()
-            if state.cuts and status < 400:
-                body = body[: state.cuts.pop(0)]
-            state.requests.append((self.path, asked, len(body)))
             self.wfile.write(body)
 
         def log_message(self, *args: object) -> None:
