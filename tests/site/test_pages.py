@@ -17,19 +17,15 @@ def ids(site, name):
     return Counter(tag["id"] for tag in read(site, name).select("[id]"))
 
 
-def test_page_loads_from_its_own_origin_without_an_error(page_name, address, visit):
+def test_page_loads_from_its_own_origin_and_sets_its_formulas(page_name, site, address, visit):
     seen = visit(f"{address}/{page_name}.html")
     assert seen.requests
     foreign = [url for url in seen.requests if not url.startswith((address, "data:", "blob:"))]
     assert foreign == []
     assert seen.errors == []
-
-
-def test_formulas_are_set(page_name, site, address, visit):
     sources = read(site, page_name).select(".math")
-    page = visit(f"{address}/{page_name}.html").page
-    assert page.locator("mjx-container").count() >= len(sources)
-    assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
+    assert seen.page.locator("mjx-container").count() >= len(sources)
+    assert seen.page.locator("mjx-merror, [data-mjx-error]").count() == 0
 
 
 def test_page_opens_from_the_disk(page_name, site, visit):
@@ -129,15 +125,11 @@ def test_search_finds_a_page_offline(address, visit):
     assert seen.errors == []
 
 
-def test_dark_theme_is_dark(page_name, address, visit):
+def test_the_page_is_dark_and_its_outputs_lie_on_it(page_name, address, visit):
+    """The theme puts a light panel under HTML outputs; figures and claims must not keep it."""
     page = visit(f"{address}/{page_name}.html", formulas=False, color_scheme="dark").page
     channels = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g)")
     assert max(map(float, channels[:3])) < 80
-
-
-def test_outputs_lie_on_the_page_itself_in_the_dark(page_name, address, visit):
-    """The theme puts a light panel under HTML outputs; figures and claims must not keep it."""
-    page = visit(f"{address}/{page_name}.html", formulas=False, color_scheme="dark").page
     panels = page.evaluate(
         """() => [...document.querySelectorAll('.cell_output .text_html')]
             .map(e => getComputedStyle(e).backgroundColor)"""
