@@ -20,6 +20,7 @@ PARALLEL = ("-n", "2", "--dist", "worksteal")
 
 # Two workers whose libraries take every core each are up to four times as slow as two that do not.
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+ONE_THREAD["VECLIB_MAXIMUM_THREADS"] = "1"
 
 
 class Step(NamedTuple):

@@ -55,11 +55,14 @@ class SmallBook:
         """Build as `make book` does, or as a bare ``jupyter-book build .`` does."""
         return subprocess.run([*BUILD, "."], cwd=self.root, capture_output=True, text=True)
 
+    def html(self, name="page"):
+        return (self.root / f"_build/html/book/{name}.html").read_text()
+
     def shown(self):
         """What the built page says: the value, and when it was computed."""
         answer = self.build()
         assert answer.returncode == 0, answer.stderr[-3000:]
-        html = (self.root / "_build/html/book/page.html").read_text()
+        html = self.html()
         value = html.split("value ")[1].split(" static 1")[0]
         return value.strip(), html.split("run at ")[1].split("\n")[0]
 
@@ -119,26 +122,21 @@ print("ran from", begin, "to", time.time())
         (book.root / f"book/{name}.md").write_text(PAGE.replace("# Page", f"# {name}") + clock)
     answer = book.build()
     assert answer.returncode == 0, answer.stderr[-3000:]
-    pages = [
-        (book.root / f"_build/html/book/{name}.html").read_text() for name in ("page", "other")
-    ]
+    pages = [book.html(), book.html("other")]
     spans = [re.search(r"ran from ([\d.]+) to ([\d.]+)", page).groups() for page in pages]
     (begin, end), (other_begin, other_end) = (map(float, span) for span in spans)
     if os.cpu_count() > 1:
         assert begin < other_end
         assert other_begin < end
     assert book.build().returncode == 0
-    again = [
-        (book.root / f"_build/html/book/{name}.html").read_text() for name in ("page", "other")
-    ]
-    assert again == pages, "what is stored ran again"
+    assert [book.html(), book.html("other")] == pages, "what is stored ran again"
 
 
 def test_a_change_of_prose_alone_runs_nothing(book):
     first = book.shown()
     book.page.write_text(PAGE + "\nMore prose.\n")
     assert book.shown() == first
-    assert "More prose" in (book.root / "_build/html/book/page.html").read_text()
+    assert "More prose" in book.html()
 
 
 def test_a_cell_that_fails_or_complains_fails_the_build(book):

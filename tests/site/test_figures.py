@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from book_site import PHONE, ROOT
+from book_site import PHONE, ROOT, read
 
 SLIDERS = ".ib-figure input[type=range]"
 
@@ -100,7 +100,7 @@ def test_sliders_move_by_touch(page_name, address, visit):
         assert_moved(slider, before)
 
 
-def test_each_step_of_each_slider_is_of_use(page_name, address, visit):
+def test_each_step_of_each_slider_is_of_use(page_name, site, address, visit):
     """No figure is missing; no step lacks value or alt text, or leaves the drawing as it was."""
     source = (ROOT / f"{page_name}.md").read_text(encoding="utf-8")
     cells = "\n".join(re.findall(r"```\{code-cell\}.*?```", source, re.S))
@@ -108,6 +108,8 @@ def test_each_step_of_each_slider_is_of_use(page_name, address, visit):
     assert page.locator(".ib-figure:has(input[type=range])").count() >= len(
         re.findall(r"^explore\(", cells, re.M)
     )
+    without_scripts = read(site, page_name).select(".ib-figure")
+    assert page.locator(".ib-figure").count() == len(without_scripts)
     for slider in sliders(page):
         picture = figure_of(slider).locator(".ib-picture")
         drawings, values = [], []
