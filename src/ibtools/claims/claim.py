@@ -4,10 +4,14 @@ import html
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+Relation = Literal["=", "≤", "≥", "moves"]
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -34,21 +38,79 @@ class Comparison:
     quantity
         The number that is shown for both sides, in words or symbols.
     predicted, measured
-        That number, by theory and by the run.
+        That number, by theory and by the run. `predicted` is None where theory names no number, as
+        in a claim that something moves.
     error
-        How far the two sides are apart, usually as whole vectors.
+        How far the two sides are apart, usually as whole vectors; for an inequality the largest
+        violation, 0 if there is none; for a move the accuracy of what was measured over the move.
     error_of
         What `error` measures.
     tolerance
         The largest `error` with which the claim holds.
+    room
+        For an inequality, how much of the bound is unused where it is tightest, as a fraction of
+        it: 0 is attained, and a bound with much room says little. None for other claims.
     """
 
     quantity: str
-    predicted: float
+    predicted: float | None
     measured: float
     error: float
     error_of: str
     tolerance: float
+    room: float | None = None
+
+    def __post_init__(self) -> None:
+        """Turn NumPy's numbers into Python's, which every format knows."""
+        for name in ("predicted", "measured", "error", "tolerance", "room"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else float(value))
+
+
+class Worst:
+    """The worst of several cases: the largest error, and what both sides said there.
+
+    A NaN is worse than any number and stays the worst, so that no later case can hide it.
+
+    Examples
+    --------
+    >>> worst = Worst()
+    >>> for predicted, measured in [(2.0, 2.1), (3.0, 3.0)]:
+    ...     worst.see(abs(measured / predicted - 1), predicted, measured)
+    >>> worst.cases, worst.measured, round(worst.error, 3)
+    (2, 2.1, 0.05)
+    """
+
+    def __init__(self) -> None:
+        self.cases = 0
+        self.error = self.predicted = self.measured = math.nan
+        self.room: float | None = None
+
+    def see(
+        self, error: ArrayLike, predicted: float, measured: float, *, room: float | None = None
+    ) -> None:
+        """Take one case into account; of an array of errors its largest counts.
+
+        `room`, for an inequality, is what this case leaves unused of its bound; the least is kept.
+        """
+        here = largest(error)
+        if self.cases == 0 or (not math.isnan(self.error) and not here <= self.error):
+            self.error, self.predicted, self.measured = here, float(predicted), float(measured)
+        if room is not None:
+            self.room = room if self.room is None else float(np.minimum(self.room, room))
+        self.cases += 1
+
+    def comparison(self, quantity: str, error_of: str, tolerance: float) -> Comparison:
+        """Return the comparison of the worst case; NaN on both sides if none was seen."""
+        return Comparison(
+            quantity,
+            self.predicted,
+            self.measured,
+            self.error,
+            error_of,
+            tolerance,
+            self.room,
+        )
 
 
 @dataclass(frozen=True)
@@ -61,17 +123,20 @@ class Outcome:
 
     @property
     def holds(self) -> bool:
-        """Whether the error is within the tolerance; a NaN never is."""
-        return self.comparison.error <= self.comparison.tolerance
+        """Whether the error is within the tolerance and every number is one: a NaN never holds."""
+        c, relation = self.comparison, self.claim.relation
+        numbers = [c.measured, c.error, c.tolerance]
+        if relation != "moves":
+            numbers.append(math.nan if c.predicted is None else c.predicted)
+        if relation in ("≤", "≥"):
+            numbers.append(math.nan if c.room is None else c.room)
+        return all(map(math.isfinite, numbers)) and 0 <= c.error <= c.tolerance
 
-    def record(self) -> dict[str, str | float | bool]:
+    def record(self) -> dict[str, str | float | bool | None]:
         """Return the outcome as plain data, for machines."""
         claim = self.claim
         return {
-            "id": claim.id,
-            "title": claim.title,
-            "source": claim.source,
-            "statement": claim.statement,
+            **{f.name: getattr(claim, f.name) for f in fields(claim) if f.name != "compare"},
             **asdict(self.comparison),
             "holds": self.holds,
             "seconds": self.seconds,
@@ -83,26 +148,37 @@ class Outcome:
         return (
             f"{self.claim.title} [{self.claim.id}; {self.claim.source}]\n"
             f"  {self.claim.statement}\n"
-            f"  {c.quantity}: predicted {number(c.predicted)}, measured {number(c.measured)}\n"
+            f"  {c.quantity}: {self._sides()}\n"
             f"  error {number(c.error)} ({c.error_of}), tolerance {number(c.tolerance)}: "
             f"{verdict(self)}"
         )
 
     __repr__ = __str__
 
+    def _sides(self) -> str:
+        """Return both numbers with the relation between them, and the room it leaves."""
+        c, relation = self.comparison, self.claim.relation
+        if relation == "moves":
+            return f"moves by {number(c.measured)}"
+        room = "" if c.room is None else f" (room {number(c.room)} of the bound)"
+        return f"predicted {number(c.predicted)} {relation} measured {number(c.measured)}{room}"
+
     def _repr_html_(self) -> str:
-        c = self.comparison
-        facts = (
-            ("predicted", number(c.predicted)),
-            ("measured", number(c.measured)),
-            (f"error: {c.error_of}", number(c.error)),
-            ("tolerance", number(c.tolerance)),
-        )
+        c, relation = self.comparison, self.claim.relation
+        facts = [
+            ("predicted", "6em", number(c.predicted)),
+            ("relation", "3em", relation),
+            ("measured", "6em", number(c.measured)),
+            (f"error: {c.error_of}", "12em", number(c.error)),
+            ("tolerance", "6em", number(c.tolerance)),
+        ]
+        if c.room is not None:
+            facts.insert(3, ("room left, of the bound", "6em", number(c.room)))
         cells = "".join(
             f'<div style="flex:1 1 {width}">'
             f'<dt style="font-weight:normal;font-size:.85em">{html.escape(name)}</dt>'
             f'<dd style="margin:0;font-weight:bold">{html.escape(value)}</dd></div>'
-            for (name, value), width in zip(facts, ("6em", "6em", "12em", "6em"), strict=True)
+            for name, width, value in facts
         )
         return (
             f"{_STYLE}"
@@ -128,6 +204,9 @@ class Claim:
         Paper and theorem, or "this book".
     statement
         What is claimed, in a sentence.
+    relation
+        What is asserted of the two numbers: ``"="``; predicted ``"≤"`` measured, a lower bound;
+        predicted ``"≥"`` measured, an upper bound; or that the measured one ``"moves"``.
     compare
         The function that runs the theory and the simulation, which share no code.
     """
@@ -136,6 +215,7 @@ class Claim:
     title: str
     source: str
     statement: str
+    relation: Relation
     compare: Callable[[], Comparison]
 
     def run(self) -> Outcome:
@@ -153,12 +233,14 @@ class Claim:
 
 
 def claim(
-    identifier: str, *, title: str, source: str, statement: str
+    identifier: str, *, title: str, source: str, statement: str, relation: Relation = "="
 ) -> Callable[[Callable[[], Comparison]], Claim]:
     """Turn a function that compares both sides into a `Claim`."""
+    if relation not in get_args(Relation):
+        raise ValueError(f"relation must be one of {get_args(Relation)}, got {relation!r}")
 
     def decorate(compare: Callable[[], Comparison]) -> Claim:
-        return Claim(identifier, title, source, statement, compare)
+        return Claim(identifier, title, source, statement, relation, compare)
 
     return decorate
 
@@ -185,7 +267,9 @@ class Scoreboard:
                 o.claim.source,
                 o.comparison.quantity,
                 number(o.comparison.predicted),
+                o.claim.relation,
                 number(o.comparison.measured),
+                "" if o.comparison.room is None else number(o.comparison.room),
                 number(o.comparison.error),
                 number(o.comparison.tolerance),
                 verdict(o),
@@ -193,7 +277,10 @@ class Scoreboard:
             for o in self.outcomes
         ]
 
-    _HEAD = ("id", "source", "quantity", "predicted", "measured", "error", "tolerance", "holds?")
+    _HEAD = (
+        *("id", "source", "quantity", "predicted", "relation", "measured", "room"),
+        *("error", "tolerance", "holds?"),
+    )
 
     def __str__(self) -> str:
         """Return the table in columns of text."""
@@ -246,8 +333,28 @@ def is_worse(error: float, worst: float) -> bool:
     return not math.isnan(worst) and not error <= worst
 
 
-def number(value: float) -> str:
+def largest(*values: ArrayLike) -> float:
+    """Return the largest number in all `values`, floats or arrays; NaN if one of them is NaN.
+
+    Python's ``max(0.0, nan)`` is 0.0: a claim that uses it holds on a run that produced nothing.
+    """
+    return float(np.max([np.max(value) for value in values]))
+
+
+def smallest(*values: ArrayLike) -> float:
+    """Return the smallest number in all `values`, floats or arrays; NaN if one of them is NaN."""
+    return float(np.min([np.min(value) for value in values]))
+
+
+def excess(value: ArrayLike, bound: ArrayLike) -> Float[np.ndarray, "..."]:
+    """Return by which part of a positive `bound` each `value` exceeds it, 0 where it does not."""
+    return np.asarray(np.maximum(np.asarray(value) / np.asarray(bound) - 1, 0.0))
+
+
+def number(value: float | None) -> str:
     """Return a number as a reader wants it: short, and never more digits than it has."""
+    if value is None:
+        return "–"
     if not math.isfinite(value):
         return str(value)
     if value == 0 or 1e-3 <= abs(value) < 1e5:
