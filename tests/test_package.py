@@ -153,6 +153,31 @@ def test_offers_what_was_promised_and_documents_it(package: str) -> None:
         assert (getattr(module, name).__doc__ or "").strip(), f"{package}.{name} has no docstring"
 
 
+@pytest.mark.parametrize("package", sorted(_OFFERS))
+def test_a_name_that_is_offered_is_listed(package: str) -> None:
+    module = importlib.import_module(package)
+    assert set(module.__all__) <= set(dir(module))
+
+
+def test_without_torch_each_name_works_or_says_how_to_install_it() -> None:
+    told = _run(
+        "import importlib, sys\n"
+        "sys.modules['torch'] = None\n"
+        f"for package in {sorted(_OFFERS)}:\n"
+        "    module = importlib.import_module(package)\n"
+        "    for name in module.__all__:\n"
+        "        try:\n"
+        "            getattr(module, name)\n"
+        "        except ModuleNotFoundError as error:\n"
+        "            print(f'{package}.{name}', '|', ' '.join(str(error).split()))"
+    )
+    answers = dict(line.split(" | ") for line in told.splitlines())
+    assert {"ibtools.trainers.margin_flow", "ibtools.models.MLP"} <= set(answers)
+    for name, answer in answers.items():
+        assert answer.startswith(f"{name} needs PyTorch")
+        assert 'pip install "ibtools[nets]"' in answer
+
+
 def test_every_module_says_what_it_is_for() -> None:
     silent = [
         name

@@ -5,7 +5,6 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +13,8 @@ import pytest
 from book_site import BUILD, PAGES, ROOT
 from browser import FLAGS, find_chromium
 from filelock import FileLock
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
+from visits import Visit, open_page
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -100,43 +100,21 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@dataclass
-class Visit:
-    """One page in the browser, and what it asked for and complained about."""
-
-    page: Page
-    requests: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Open an address in a fresh browser context and wait until its formulas are set.
+    """Open an address in a fresh browser context (`visits.open_page`).
 
-    With ``formulas=False`` they stay unset, and nothing is waited for that comes after the page's
-    own scripts, which is quicker, for tests of something else.
+    When the test is over the page must have no error, whatever the test did with it, no request to
+    another server, and, unless it ``goes_on`` loading, none after it stood.
     """
-    contexts = []
+    visits: list[Visit] = []
 
-    def open_page(url: str, *, formulas: bool = True, **options: object) -> Visit:
-        context = browser.new_context(reduced_motion="reduce", **options)
-        contexts.append(context)
-        if not formulas:
-            context.route("**/vendor/mathjax/**", lambda route: route.abort())
-        visit = Visit(context.new_page())
-        visit.page.on("request", lambda request: visit.requests.append(request.url))
-        visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
-        visit.page.on("requestfailed", lambda request: visit.errors.append(request.url))
-        visit.page.on(
-            "console",
-            lambda message: visit.errors.append(message.text) if message.type == "error" else None,
-        )
-        visit.page.goto(url, wait_until="load")
-        if formulas:
-            visit.page.evaluate("window.MathJax?.startup?.promise")
-            visit.page.wait_for_load_state("networkidle")
-        return visit
+    def open_here(url: str, **options: object) -> Visit:
+        visits.append(open_page(browser, url, **options))
+        return visits[-1]
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    yield open_here
+    faults = [fault for visit in visits for fault in visit.faults()]
+    for visit in visits:
+        visit.page.context.close()
+    assert faults == []

@@ -4,17 +4,13 @@ import re
 
 import pytest
 from book_site import PHONE, ROOT, read
+from visible import drawing, pale_text
 
 SLIDERS = ".ib-figure input[type=range]"
 
 
 def figure_of(slider):
     return slider.locator("xpath=ancestor::figure[contains(@class, 'ib-figure')]")
-
-
-def drawing(picture):
-    """The markup of the picture without its alt text, which may change while nothing moves."""
-    return re.sub(r' aria-label="[^"]*"', "", picture.inner_html())
 
 
 def look(slider, pixels=False):
@@ -142,31 +138,4 @@ def test_first_frame_is_there_without_scripts(page_name, address, visit):
 def test_text_in_figures_can_be_read(page_name, color_scheme, address, visit):
     """axe-core does not look into drawings: labels need the contrast of any other text."""
     page = visit(f"{address}/{page_name}.html", formulas=False, color_scheme=color_scheme).page
-    pale = page.evaluate(CONTRAST)
-    assert pale == []
-
-
-CONTRAST = """() => {
-  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-  const rgba = colour => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
-    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = element => {
-    for (let e = element.closest('svg').parentElement; e; e = e.parentElement) {
-      const colour = rgba(getComputedStyle(e).backgroundColor);
-      if (colour[3] > 250) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const pale = [];
-  for (const text of document.querySelectorAll('.ib-figure svg text')) {
-    const [a, b] = [light(rgba(getComputedStyle(text).fill)), light(behind(text))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) pale.push(`${text.textContent.trim()}: ${ratio.toFixed(2)}`);
-  }
-  return pale;
-}"""
+    assert pale_text(page) == []

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ibtools.metrics.net_kkt import MarginKKT, margin_kkt
     from ibtools.metrics.robustness import Attack, certified_radius, l2_attack, lipschitz_bound
 
-__getattr__ = lazily(
+__getattr__, __dir__ = lazily(
     __name__,
     {
         "homogeneity_defect": ("Scaling", "scaling", "worst_defect_ratio", "worst_gap_ratio"),

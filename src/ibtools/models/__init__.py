@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         vgg16,
     )
 
-__getattr__ = lazily(
+__getattr__, __dir__ = lazily(
     __name__,
     {
         "attention": ("SoftmaxAttention",),

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     )
     from ibtools.theory.polishing import KKTPoint, kkt_point
 
-__getattr__ = lazily(
+__getattr__, __dir__ = lazily(
     __name__,
     {
         "homogeneity": ("NearHomogeneity", "NotNearHomogeneousError", "near_homogeneity"),

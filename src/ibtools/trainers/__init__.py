@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ibtools.trainers.margin_history import MarginRun, load_run
     from ibtools.trainers.psi_clock import psi_flow
 
-__getattr__ = lazily(
+__getattr__, __dir__ = lazily(
     __name__,
     {
         "descent": ("descend",),

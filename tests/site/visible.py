@@ -1,0 +1,163 @@
+"""What can be seen of a page in a browser, beside what its source says must be there.
+
+A count of a page is compared with a count of its *source*: compared with itself it would not notice
+that something is missing.
+"""
+
+import re
+
+from blocks import Code, Directive, MathBlock, Text, parse
+from book_site import ROOT
+from labels import FRONT_MATTER
+
+CODE = re.compile(r"(`+)(?:.*?[^`])\1(?!`)", re.DOTALL)
+INLINE = re.compile(r"(?<![\\$\d])\$(?![\s$])(?:[^$]*?[^\s\\$])\$(?![$\d])")
+AMSMATH = re.compile(r"^\\begin\{(?:align|equation|gather|alignat|multline)\*?\}", re.MULTILINE)
+
+
+def formulas_in_source(name: str) -> int:
+    """How many formulas the source of a page has, in its text and on lines of their own."""
+    lines = FRONT_MATTER.sub("", (ROOT / f"{name}.md").read_text(encoding="utf-8")).splitlines()
+    return sum(_formulas(block) for block in parse(lines))
+
+
+def _formulas(block: Text | Code | MathBlock | Directive) -> int:
+    if isinstance(block, MathBlock):
+        return 1
+    if isinstance(block, Text):
+        text = "\n".join(block.lines)
+        return len(INLINE.findall(CODE.sub("`", text))) + len(AMSMATH.findall(text))
+    if isinstance(block, Code) or block.name in ("code-cell", "bibliography"):
+        return 0
+    if block.name == "math":
+        return 1
+    title = len(INLINE.findall(CODE.sub("`", block.argument)))
+    return title + sum(map(_formulas, parse(block.body)))
+
+
+def figures_in_source(name: str) -> int:
+    """How many cells of a page end in a figure."""
+    source = (ROOT / f"{name}.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^```\{code-cell\}.*?^```", source, re.DOTALL | re.MULTILINE)
+    return sum(bool(re.search(r"^(?:explore|picture)\(", cell, re.MULTILINE)) for cell in cells)
+
+
+IN_SIGHT = """e => {
+    if (e.closest('details:not([open])') || e.closest('.toggle-hidden')) return true;
+    const box = e.getBoundingClientRect();
+    let opacity = 1;
+    for (let a = e; a; a = a.parentElement) opacity *= Number(getComputedStyle(a).opacity);
+    return box.width > 1 && box.height > 1 && opacity > 0.5 && e.checkVisibility({
+        checkVisibilityCSS: true, checkOpacity: true, contentVisibilityAuto: false});
+}"""
+
+
+def faults_of_formulas(page, name: str) -> list[str]:
+    """What is wrong with the formulas of a page that has set them."""
+    found = page.evaluate(
+        """inSight => {
+            const ok = eval(inSight), all = [...document.querySelectorAll('main mjx-container')];
+            const red = 'mjx-merror, [data-mjx-error], mjx-mtext[style*="red"], [fill="red"]';
+            return {
+                set: all.filter(ok).length,
+                errors: [...document.querySelectorAll(red)].map(e => e.textContent.slice(0, 60)),
+            };
+        }""",
+        IN_SIGHT,
+    )
+    faults = [f"a formula is not understood: {error}" for error in found["errors"]]
+    if found["set"] < (expected := formulas_in_source(name)):
+        faults.append(f"{found['set']} formulas can be seen, the source has {expected}")
+    return faults
+
+
+def faults_of_figures(page, name: str) -> list[str]:
+    """What is wrong with the pictures of a page: missing ones, and ones without lines to see."""
+    found = page.evaluate(
+        """inSight => {
+            const ok = eval(inSight);
+            return [...document.querySelectorAll('main .ib-picture')].map(picture => {
+                const svg = picture.querySelector('svg');
+                if (!svg || !ok(svg)) return 'no picture';
+                const drawn = [...svg.querySelectorAll('path, use, line, circle, rect, image')];
+                const axes = svg.querySelector('[id*="axes"]') || svg;
+                const curves = drawn.filter(e => {
+                    const style = getComputedStyle(e), box = e.getBoundingClientRect();
+                    const inks = Number(style.opacity) > 0.02 && style.visibility !== 'hidden' &&
+                        (e.tagName === 'image' ||
+                         (style.stroke !== 'none' && Number(style.strokeOpacity) > 0.02) ||
+                         (style.fill !== 'none' && Number(style.fillOpacity) > 0.02));
+                    return inks && box.width + box.height > 2;
+                });
+                return curves.length > 5 ? '' : `only ${curves.length} lines in ${axes.id}`;
+            });
+        }""",
+        IN_SIGHT,
+    )
+    faults = [f"figure {index}: {fault}" for index, fault in enumerate(found) if fault]
+    if len(found) < (expected := figures_in_source(name)):
+        faults.append(f"{len(found)} figures, the source has {expected}")
+    return faults
+
+
+def clipped(page) -> list[str]:
+    """Elements whose content is cut off at a side, with no way to scroll to it."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll('main *')].filter(e => {
+            const style = getComputedStyle(e);
+            return ['hidden', 'clip'].includes(style.overflowX) && e.clientWidth > 1 &&
+                e.scrollWidth > e.clientWidth + 1 && !e.closest('svg, mjx-container, .math');
+        }).map(e => `${e.outerHTML.slice(0, 80)}: ${e.scrollWidth - e.clientWidth} px are cut`)"""
+    )
+
+
+def drawing(picture) -> str:
+    """The markup of what is drawn in a picture and can be seen: without its words and alt text."""
+    return picture.evaluate(
+        """picture => {
+            const shown = picture.cloneNode(true), seen = [...picture.querySelectorAll('*')];
+            [...shown.querySelectorAll('*')].forEach((copy, i) => {
+                const style = getComputedStyle(seen[i]);
+                if (style.display === 'none' || style.visibility === 'hidden' ||
+                    Number(style.opacity) < 0.02) copy.setAttribute('data-unseen', '');
+            });
+            shown.querySelectorAll('text, title, desc, [data-unseen]').forEach(e => e.remove());
+            shown.querySelectorAll('[aria-label]').forEach(e => e.removeAttribute('aria-label'));
+            return shown.innerHTML;
+        }"""
+    )
+
+
+PALE = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = colour => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = element => {
+    for (let e = element.closest('svg').parentElement; e; e = e.parentElement) {
+      const colour = rgba(getComputedStyle(e).backgroundColor);
+      if (colour[3] > 250) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const pale = [];
+  for (const text of document.querySelectorAll('.ib-figure svg text')) {
+    let opacity = Number(getComputedStyle(text).fillOpacity);
+    for (let e = text; e; e = e.parentElement) opacity *= Number(getComputedStyle(e).opacity);
+    const back = behind(text), ink = rgba(getComputedStyle(text).fill);
+    const mixed = ink.map((v, i) => opacity * v + (1 - opacity) * back[i]);
+    const [a, b] = [light(mixed), light(back)];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) pale.push(`${text.textContent.trim()}: ${ratio.toFixed(2)}`);
+  }
+  return pale;
+}"""
+
+
+def pale_text(page) -> list[str]:
+    """Words in drawings with less contrast than text needs (axe-core does not look there)."""
+    return page.evaluate(PALE)

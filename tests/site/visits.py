@@ -1,0 +1,62 @@
+"""A page in the browser, and what it did while it was open."""
+
+from dataclasses import dataclass, field
+
+from playwright.sync_api import Browser, Page
+
+FORMULAS = "/vendor/mathjax/"
+
+
+@dataclass
+class Visit:
+    """One page in the browser, and what it asked for and complained about."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    loaded: int | None = None  # how many requests there were when the page stood
+
+    def faults(self) -> list[str]:
+        """What a page must never do: complain, ask another server, ask again when it stands."""
+        origin = "file:" if self.page.url.startswith("file:") else "http://127.0.0.1:"
+        foreign = [u for u in self.requests if not u.startswith((origin, "data:", "blob:"))]
+        late = [] if self.loaded is None else self.requests[self.loaded :]
+        return [
+            *self.errors,
+            *(f"asked another server: {url}" for url in foreign),
+            *(f"asked for this after it had loaded: {url}" for url in late),
+        ]
+
+
+def open_page(
+    browser: Browser, url: str, *, formulas: bool = True, goes_on: bool = False, **options: object
+) -> Visit:
+    """Open an address in a fresh browser context and wait until its formulas are set.
+
+    With ``formulas=False`` they stay unset, which is quicker, for tests of something else. A page
+    that ``goes_on`` is not waited for until it is quiet, and may ask for more later.
+    """
+    context = browser.new_context(reduced_motion="reduce", **options)
+    if not formulas:
+        context.route(f"**{FORMULAS}**", lambda route: route.abort())
+    visit = Visit(context.new_page())
+
+    def complain(what: str) -> None:
+        # The formulas' scripts, which this visit refuses, are missed by the browser as well.
+        if formulas or (FORMULAS not in what and "net::ERR_FAILED" not in what):
+            visit.errors.append(what)
+
+    visit.page.on("request", lambda request: visit.requests.append(request.url))
+    visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
+    visit.page.on("requestfailed", lambda request: complain(request.url))
+    visit.page.on(
+        "console",
+        lambda message: complain(message.text) if message.type == "error" else None,
+    )
+    visit.page.goto(url, wait_until="load")
+    if formulas:
+        visit.page.evaluate("window.MathJax?.startup?.promise")
+    if not goes_on:
+        visit.page.wait_for_load_state("networkidle")
+        visit.loaded = len(visit.requests)
+    return visit
