@@ -10,7 +10,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from book_site import BUILD, PAGES, ROOT
+from axe import RULES, serious_faults
+from book_site import BUILD, GENERATED, PAGES, PHONE, ROOT
 from browser import FLAGS, find_chromium
 from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
@@ -57,6 +58,26 @@ def bare_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "sphinx", "-q", "-W", str(source), str(source / "html")]
     subprocess.run(command, check=True)
     return source / "html"
+
+
+@pytest.fixture(scope="session")
+def theme_faults(
+    browser: Browser, serve: Callable[[Path], str], bare_site: Path
+) -> dict[str, set[tuple[str, str]]]:
+    """What axe-core finds in the theme as it comes, in each mode."""
+    faults: dict[str, set[tuple[str, str]]] = {}
+    for mode in RULES:
+        options = {"color_scheme": "dark" if mode == "dark" else "light"}
+        context = browser.new_context(
+            reduced_motion="reduce", **options, **(PHONE if mode == "phone" else {})
+        )
+        page = context.new_page()
+        faults[mode] = set()
+        for name in ("index", "second", *GENERATED):
+            page.goto(f"{serve(bare_site)}/{name}.html", wait_until="load")
+            faults[mode] |= set(serious_faults(page, mode))
+        context.close()
+    return faults
 
 
 class QuietHandler(SimpleHTTPRequestHandler):

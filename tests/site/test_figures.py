@@ -2,9 +2,8 @@
 
 import re
 
-import pytest
 from book_site import PHONE, ROOT, read
-from visible import drawing, pale_text
+from visible import drawing
 
 SLIDERS = ".ib-figure input[type=range]"
 
@@ -132,10 +131,3 @@ def test_first_frame_is_there_without_scripts(page_name, address, visit):
         assert box["height"] > 80
         assert frame.locator("path, text, use").count() > 5
         assert figures.nth(index).locator("input:visible").count() == 0, "a dead slider is shown"
-
-
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-def test_text_in_figures_can_be_read(page_name, color_scheme, address, visit):
-    """axe-core does not look into drawings: labels need the contrast of any other text."""
-    page = visit(f"{address}/{page_name}.html", formulas=False, color_scheme=color_scheme).page
-    assert pale_text(page) == []

@@ -34,7 +34,7 @@ def open_page(
     """Open an address in a fresh browser context and wait until its formulas are set.
 
     With ``formulas=False`` they stay unset, which is quicker, for tests of something else. A page
-    that ``goes_on`` is not waited for until it is quiet, and may ask for more later.
+    that ``goes_on`` may ask for more later.
     """
     context = browser.new_context(reduced_motion="reduce", **options)
     if not formulas:
@@ -56,7 +56,7 @@ def open_page(
     visit.page.goto(url, wait_until="load")
     if formulas:
         visit.page.evaluate("window.MathJax?.startup?.promise")
-    if not goes_on:
         visit.page.wait_for_load_state("networkidle")
+    if not goes_on:
         visit.loaded = len(visit.requests)
     return visit
