@@ -30,7 +30,7 @@ def _by_its_definition(X: np.ndarray) -> float:
 @given(_SAMPLES)
 def test_orthogonality_is_its_definition(X: np.ndarray) -> None:
     # Products of small integers are exact on both sides; the divisions may round.
-    assert orthogonality(X) == pytest.approx(_by_its_definition(X), rel=4e-16)
+    assert orthogonality(X) == pytest.approx(_by_its_definition(X), rel=4e-16, abs=0)
 
 
 @given(_SAMPLES, st.integers(0, 2**32))
@@ -38,13 +38,13 @@ def test_orthogonality_forgets_order_signs_and_permuted_axes(X: np.ndarray, seed
     random = np.random.default_rng(seed)
     signs = random.choice([-1.0, 1.0], size=(len(X), 1))
     turned = (signs * random.permutation(X))[:, random.permutation(X.shape[1])]
-    assert orthogonality(turned) == pytest.approx(orthogonality(X), rel=4e-16)
+    assert orthogonality(turned) == pytest.approx(orthogonality(X), rel=4e-16, abs=0)
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e160, 1e300])
 def test_orthogonality_has_no_scale(scale: float) -> None:
     X, _ = nearly_orthogonal(n=7, d=50, seed=0)
-    assert orthogonality(scale * X) == pytest.approx(orthogonality(X), rel=1e-14)
+    assert orthogonality(scale * X) == pytest.approx(orthogonality(X), rel=1e-14, abs=0)
 
 
 @pytest.mark.parametrize(("power", "expected"), [(600, 2.0**-601), (-600, 2.0**-600)])
@@ -53,7 +53,7 @@ def test_orthogonality_of_samples_of_very_different_lengths(power: int, expected
     # the second, so C = 2^-600 / 2; for p = -600 the first, so C = 2^-600.
     X = np.array([[1.0, 2.0], [1.5, 0.5]])
     X[0] *= 2.0**power
-    assert orthogonality(X) == pytest.approx(expected, rel=1e-15)
+    assert orthogonality(X) == pytest.approx(expected, rel=1e-15, abs=0)
 
 
 def test_orthogonality_of_orthogonal_samples_is_infinite() -> None:
@@ -66,8 +66,8 @@ def test_orthogonality_of_orthogonal_samples_is_infinite() -> None:
 
 
 def test_orthogonality_does_not_take_small_inner_products_for_none() -> None:
-    assert orthogonality([[1.0, 1e-17], [0.0, 1e-17]]) == pytest.approx(0.5, rel=1e-15)
-    assert orthogonality([[1.0, 1e-12], [0.0, 1.0]]) == pytest.approx(5e11, rel=1e-12)
+    assert orthogonality([[1.0, 1e-17], [0.0, 1e-17]]) == pytest.approx(0.5, rel=1e-15, abs=0)
+    assert orthogonality([[1.0, 1e-12], [0.0, 1.0]]) == pytest.approx(5e11, rel=1e-12, abs=0)
 
 
 def test_orthogonality_decides_the_odd_cases() -> None:
@@ -86,7 +86,7 @@ def test_orthogonality_of_many_samples_goes_by_blocks(seed: int, height: int) ->
     X = random.integers(-9, 10, size=(9, 4)) * 2.0 ** random.integers(-9, 9, size=(9, 1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(orthogonal, "_AT_ONCE", 9 * height)
-        assert orthogonality(X) == pytest.approx(_by_its_definition(X), rel=4e-16)
+        assert orthogonality(X) == pytest.approx(_by_its_definition(X), rel=4e-16, abs=0)
 
 
 @pytest.mark.parametrize(

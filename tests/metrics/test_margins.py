@@ -89,13 +89,13 @@ def test_margins_do_not_change_when_parameters_are_scaled(
 ) -> None:
     before = float(normalized_margin(q, rho, order))
     assert float(normalized_margin(c**order * q, c * rho, order)) == pytest.approx(
-        before, rel=1e-12
+        before, rel=1e-12, abs=0
     )
     norms = np.array([rho, 2.0, 3.0])
     exponents = [1, 2, 1]
     product = float(layer_product_margin(q, norms, exponents))
     scaled = layer_product_margin(2.0 * c * c * q, norms * [2.0, c, 1.0], exponents)
-    assert float(scaled) == pytest.approx(product, rel=1e-12)
+    assert float(scaled) == pytest.approx(product, rel=1e-12, abs=0)
 
 
 def test_margins_of_many_records() -> None:
@@ -107,8 +107,8 @@ def test_margins_of_many_records() -> None:
 
 
 def test_a_norm_whose_power_is_no_float_still_has_a_margin() -> None:
-    assert float(normalized_margin(4e240, 1e100, 4)) == pytest.approx(4e-160, rel=1e-12)
-    assert float(smoothed_margin(-3e300, 1e110, 3)) == pytest.approx(3e-30, rel=1e-12)
+    assert float(normalized_margin(4e240, 1e100, 4)) == pytest.approx(4e-160, rel=1e-12, abs=0)
+    assert float(smoothed_margin(-3e300, 1e110, 3)) == pytest.approx(3e-30, rel=1e-12, abs=0)
 
 
 def modified_by_its_integral(v: float, v0: float, rho: float, order: int) -> float:
@@ -125,7 +125,7 @@ def modified_by_its_integral(v: float, v0: float, rho: float, order: int) -> flo
 def test_modified_margin_is_the_integral_of_its_definition(v: float, v0: float, order: int) -> None:
     expected = modified_by_its_integral(v, v0, 1.7, order)
     measured = float(modified_descent_margin(-v, 1.7, order, initial_log_loss=-v0))
-    assert measured == pytest.approx(expected, rel=1e-12)
+    assert measured == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 def test_modified_margin_is_below_the_smoothed_one_and_meets_it_in_the_end() -> None:

@@ -19,8 +19,8 @@ def _matrix(seed: int) -> np.ndarray:
 def test_it_is_the_quotient_of_the_norms(seed: int) -> None:
     W = _matrix(seed)
     expected = np.linalg.norm(W) ** 2 / np.linalg.norm(W, ord=2) ** 2
-    assert stable_rank(W) == pytest.approx(expected, rel=1e-12)
-    assert float(stable_rank_gram(W @ W.T)) == pytest.approx(expected, rel=1e-12)
+    assert stable_rank(W) == pytest.approx(expected, rel=1e-12, abs=0)
+    assert float(stable_rank_gram(W @ W.T)) == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 @given(seeds, st.integers(-200, 200))
@@ -28,10 +28,10 @@ def test_its_laws(seed: int, power: int) -> None:
     W = _matrix(seed)
     value = stable_rank(W)
     assert 1 - 1e-14 <= value <= min(W.shape) + 1e-12
-    assert stable_rank(W * 10.0**power) == pytest.approx(value, rel=1e-12)
-    assert stable_rank(W.T) == pytest.approx(value, rel=1e-12)
+    assert stable_rank(W * 10.0**power) == pytest.approx(value, rel=1e-12, abs=0)
+    assert stable_rank(W.T) == pytest.approx(value, rel=1e-12, abs=0)
     turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(len(W), len(W))))[0]
-    assert stable_rank(turn @ W) == pytest.approx(value, rel=1e-12)
+    assert stable_rank(turn @ W) == pytest.approx(value, rel=1e-12, abs=0)
 
 
 def test_rank_one_and_the_identity_are_the_ends() -> None:
@@ -45,7 +45,7 @@ def test_many_matrices_at_once_and_zeros() -> None:
     ranks = stable_rank_gram(W @ np.swapaxes(W, -1, -2))
     assert ranks.shape == (2, 3)
     for i in np.ndindex(2, 3):
-        assert ranks[i] == pytest.approx(stable_rank(W[i]), rel=1e-12)
+        assert ranks[i] == pytest.approx(stable_rank(W[i]), rel=1e-12, abs=0)
     W[1, 2] = 0
     ranks = stable_rank_gram(W @ np.swapaxes(W, -1, -2))
     assert np.isnan(ranks[1, 2])
@@ -57,11 +57,11 @@ def test_large_matrices_take_another_route_to_the_same_number() -> None:
     W = random.normal(size=(300, 50)) + 3 * np.outer(random.normal(size=300), np.ones(50))
     stack = np.stack([W @ W.T, np.zeros((300, 300))])
     ranks = stable_rank_gram(stack)
-    assert ranks[0] == pytest.approx(stable_rank(W), rel=1e-12)
+    assert ranks[0] == pytest.approx(stable_rank(W), rel=1e-12, abs=0)
     assert np.isnan(ranks[1])
     # Two equal largest eigenvalues, as of a W whose two signs mirror each other.
     twice = np.kron(np.eye(2), W @ W.T)
-    assert stable_rank_gram(twice) == pytest.approx(2 * stable_rank(W), rel=1e-10)
+    assert stable_rank_gram(twice) == pytest.approx(2 * stable_rank(W), rel=1e-10, abs=0)
 
 
 @pytest.mark.usefixtures("as_a_user")
@@ -98,7 +98,7 @@ def test_the_spread_does_not_depend_on_scale_or_order(seed: int, scale: float) -
     margins = np.random.default_rng(seed).normal(size=7)
     spread = float(margin_spread(margins))
     assert 0 <= spread <= 2
-    assert float(margin_spread(scale * margins[::-1])) == pytest.approx(spread, rel=1e-12)
+    assert float(margin_spread(scale * margins[::-1])) == pytest.approx(spread, rel=1e-12, abs=0)
 
 
 def test_the_spread_of_known_margins() -> None:

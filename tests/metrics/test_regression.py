@@ -80,7 +80,9 @@ def test_path_distance_is_the_largest_gap_either_way() -> None:
     # A circle and its polygon: the gap is that of chord and arc, 1 − cos(π/n).
     angle = np.linspace(0, 2 * np.pi, 241)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    assert metrics.path_distance(circle, circle[::40]) == pytest.approx(1 - np.cos(np.pi / 6))
+    assert metrics.path_distance(circle, circle[::40]) == pytest.approx(
+        1 - np.cos(np.pi / 6), rel=1e-12, abs=0
+    )
 
 
 X, Y, W = np.ones((2, 3)), np.ones(2), np.ones(3)

@@ -18,7 +18,7 @@ def test_against_the_formula() -> None:
     for i in range(2):
         scores = np.array([(query.T @ x[i, 0]) @ (key.T @ token) for token in x[i]])
         p = np.exp(scores) / np.exp(scores).sum()
-        assert net(torch.tensor(x))[i].item() == pytest.approx(p @ (x[i] @ value), rel=1e-12)
+        assert net(torch.tensor(x))[i].item() == pytest.approx(p @ (x[i] @ value), rel=1e-12, abs=0)
 
 
 @pytest.mark.usefixtures("as_a_user")

@@ -96,6 +96,15 @@ def test_networks_in_general_position_are_neither() -> None:
     assert moved.as_neuron() is None
 
 
+def test_one_neuron_need_not_be_balanced() -> None:
+    balanced = LinearNet.strictly_balanced([1.0, 2.0], [1.0, 0.0])
+    longer = LinearNet(balanced.a, 3 * balanced.W)
+    assert not longer.is_strictly_balanced()
+    neuron = longer.as_neuron()
+    assert neuron is not None
+    np.testing.assert_allclose(neuron.predictor, longer.predictor, rtol=1e-14)
+
+
 def test_a_network_without_input_weights_is_one_neuron() -> None:
     neuron = LinearNet([3.0, 4.0], np.zeros((2, 3))).as_neuron()
     assert neuron is not None

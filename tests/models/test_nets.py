@@ -133,12 +133,12 @@ def test_he_draw_has_its_variance_and_scale_and_biases_start_at_zero() -> None:
     net = MLP([200, 300, 100], bias=True, scale=0.3, seed=0)
     W1, b1, W2, b2 = weights(net)
     for W, inputs in ((W1, 200), (W2, 300)):
-        assert W.std() == pytest.approx(0.3 * np.sqrt(2 / inputs), rel=0.02)
+        assert W.std() == pytest.approx(0.3 * np.sqrt(2 / inputs), rel=0.02, abs=0)
         assert abs(W.mean()) < 4 * W.std() / np.sqrt(W.size)
     assert not b1.any()
     assert not b2.any()
     kernel = weights(ConvNet((8, 4, 4), [[400]], kernel=3, seed=0))[0]
-    assert kernel.std() == pytest.approx(np.sqrt(2 / (8 * 9)), rel=0.02)
+    assert kernel.std() == pytest.approx(np.sqrt(2 / (8 * 9)), rel=0.02, abs=0)
 
 
 def test_the_seed_alone_decides_the_start() -> None:

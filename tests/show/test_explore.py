@@ -301,7 +301,7 @@ def test_with_a_live_kernel_the_sliders_draw_again(live):
     assert isinstance(shape, ipywidgets.FloatSlider)
     assert not scale.continuous_update
     assert not shape.continuous_update
-    assert (scale.value, shape.value) == (pytest.approx(0.1), 0.0)
+    assert (scale.value, shape.value) == (pytest.approx(0.1, rel=1e-12, abs=0), 0.0)
     assert (scale.min, scale.max) == (-2, 0)
     first = shown.value
     assert alt(0.1, 0.0) in first

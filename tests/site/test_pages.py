@@ -131,10 +131,7 @@ def test_launch_buttons_open_the_notebook(page_name, site):
     notebook = ROOT / f"{page_name}.ipynb"
     links = [a["href"] for a in read(site, page_name).select("a[href]")]
     launchers = [a for a in links if a.startswith(("https://mybinder.", "https://colab."))]
-    if not notebook.exists():
-        assert launchers == []
-        return
-    assert len(launchers) == 2
+    assert len(launchers) == (2 if notebook.exists() else 0)
     assert all(link.endswith(f"/{page_name}.ipynb") for link in launchers)
 
 

@@ -37,9 +37,9 @@ def climbed(p: BlockPolynomial, degree: int) -> float:
 @given(terms, terms, norms, st.floats(0, 5))
 def test_sums_and_products(left: dict, right: dict, at: dict, number: float) -> None:
     p, q = BlockPolynomial(left), BlockPolynomial(right)
-    assert (p + q)(at) == pytest.approx(p(at) + q(at))
-    assert (p * q)(at) == pytest.approx(p(at) * q(at))
-    assert (number * p + number)(at) == pytest.approx(number * p(at) + number)
+    assert (p + q)(at) == pytest.approx(p(at) + q(at), rel=1e-12, abs=0)
+    assert (p * q)(at) == pytest.approx(p(at) * q(at), rel=1e-12, abs=0)
+    assert (number * p + number)(at) == pytest.approx(number * p(at) + number, rel=1e-12, abs=0)
 
 
 @given(terms, norms)
@@ -64,7 +64,7 @@ def test_the_bound_is_above_the_maximum_and_not_loose(drawn: dict) -> None:
             best = climbed(p, degree)
             assert bounds[degree] >= best * (1 - 1e-9)
             if degree <= 2:
-                assert bounds[degree] == pytest.approx(best, rel=1e-6)
+                assert bounds[degree] == pytest.approx(best, rel=1e-6, abs=0)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_many_terms_become_powers_of_the_norm(values: list) -> None:
 def test_powers_of_the_norm_write_themselves() -> None:
     total = BlockPolynomial({(("", 2), ("W", 1)): 2.0})
     assert repr(total) == "2 ‖θ‖² ‖W‖"
-    assert total({"W": 3.0, "b": 4.0}) == pytest.approx(2 * 25 * 3)
+    assert total({"W": 3.0, "b": 4.0}) == pytest.approx(2 * 25 * 3, rel=1e-12, abs=0)
     np.testing.assert_array_equal(total.on_sphere().coef, [0, 0, 0, 2])
 
 

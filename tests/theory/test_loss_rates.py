@@ -52,7 +52,7 @@ def test_the_constant_is_the_limit() -> None:
 
 def test_a_linear_predictor_is_the_case_of_order_one() -> None:
     toy = separation_constants([[3, -1], [1, 2], [4, 4]], [1, 1, 1])
-    assert loss_rate_constant(toy.margin, 1) == pytest.approx(toy.loss_rate, rel=1e-14)
+    assert loss_rate_constant(toy.margin, 1) == pytest.approx(toy.loss_rate, rel=1e-14, abs=0)
 
 
 @given(st.floats(1e-6, 1e6), st.integers(1, 9), st.floats(0, 1e7))

@@ -27,7 +27,7 @@ def activate(z: np.ndarray, slope: float) -> np.ndarray:
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
 def test_deep_linear_margin_is_attained_and_not_exceeded(depth: int) -> None:
     best = deep_linear_margin(TOY, np.ones(3), depth=depth)
-    assert best == pytest.approx(7 / 13**0.5 / depth ** (depth / 2), rel=1e-14)
+    assert best == pytest.approx(7 / 13**0.5 / depth ** (depth / 2), rel=1e-14, abs=0)
     direction = np.array([3.0, 2.0]) / 13**0.5
     first = np.outer([1.0, 0.0, 0.0], direction)
     pick = np.zeros((3, 3))
@@ -37,7 +37,7 @@ def test_deep_linear_margin_is_attained_and_not_exceeded(depth: int) -> None:
     output = TOY
     for W in layers:
         output = output @ W.T
-    assert output[:, 0].min() / size**depth == pytest.approx(best, rel=1e-14)
+    assert output[:, 0].min() / size**depth == pytest.approx(best, rel=1e-14, abs=0)
     rng = np.random.default_rng(depth)
     for _ in range(200):
         layers = [rng.normal(size=(3, 2)), *rng.normal(size=(depth - 1, 3, 3))]
@@ -51,9 +51,9 @@ def test_deep_linear_margin_is_attained_and_not_exceeded(depth: int) -> None:
 def test_diagonal_margin_is_attained_and_not_exceeded() -> None:
     Z = np.array([[2, 1, 0.2], [1, 2, 0.2]])
     best = diagonal_margin(Z, [1, 1])
-    assert best == pytest.approx(1.5, rel=1e-14)
+    assert best == pytest.approx(1.5, rel=1e-14, abs=0)
     u, v = np.sqrt([0.5, 0.5, 0]), np.zeros(3)
-    assert (Z @ (u * u - v * v)).min() / (u @ u + v @ v) == pytest.approx(best, rel=1e-14)
+    assert (Z @ (u * u - v * v)).min() / (u @ u + v @ v) == pytest.approx(best, rel=1e-14, abs=0)
     for u, v in np.random.default_rng(0).normal(size=(500, 2, 3)):
         assert (Z @ (u * u - v * v)).min() / (u @ u + v @ v) <= best
 
@@ -111,19 +111,19 @@ def test_deep_linear_gap_is_the_one_of_the_flow(
     margin, value, left = integrate(shapes, 0, start, late)
     measured = 1 - margin / deep_linear_margin(TOY, np.ones(3), depth=depth)
     predicted = deep_linear_gap([-value], TOY, np.ones(3), depth=depth, remainder=max(left, 0.0))
-    assert measured == pytest.approx(predicted[0], rel=relative)
+    assert measured == pytest.approx(predicted[0], rel=relative, abs=0)
 
 
 def test_exclusive_or() -> None:
     found = two_layer_margin(XOR, XOR_LABELS)
-    assert found.margin == pytest.approx(2**0.5 / 8, rel=1e-14)
-    assert found.upper_bound == pytest.approx(2**0.5 / 8, rel=1e-14)
+    assert found.margin == pytest.approx(2**0.5 / 8, rel=1e-14, abs=0)
+    assert found.upper_bound == pytest.approx(2**0.5 / 8, rel=1e-14, abs=0)
     # Independently: a linear program over a fine grid of directions.
     angles = 2 * np.pi * np.arange(720) / 720
     grid = np.column_stack([np.cos(angles), np.sin(angles)])
     features = XOR_LABELS[:, None] * activate(XOR @ grid.T, 0.0)
     answer = linprog(np.ones(1440), A_ub=np.hstack([-features, features]), b_ub=-np.ones(4))
-    assert 0.5 / answer.fun == pytest.approx(2**0.5 / 8, rel=1e-9)
+    assert 0.5 / answer.fun == pytest.approx(2**0.5 / 8, rel=1e-9, abs=0)
 
 
 @settings(max_examples=25)
@@ -142,7 +142,9 @@ def test_two_layer_margin_is_attained_and_bounded(seed: int, slope: float) -> No
     W = size[:, None] * found.directions
     a = np.sign(found.coefficients) * size
     output = activate(X @ W.T, slope) @ a
-    assert (y * output).min() / (a @ a + np.sum(W**2)) == pytest.approx(found.margin, rel=1e-9)
+    assert (y * output).min() / (a @ a + np.sum(W**2)) == pytest.approx(
+        found.margin, rel=1e-9, abs=0
+    )
     # No grid of directions does better than the bound.
     angles = 2 * np.pi * np.arange(180) / 180 + 0.01
     features = y[:, None] * activate(X @ np.array([np.cos(angles), np.sin(angles)]), slope)
@@ -165,14 +167,14 @@ def test_a_linear_activation_gives_half_of_the_l2_margin(seed: int) -> None:
     X = rng.normal(size=(6, 2))
     y = np.where(X @ rng.normal(size=2) >= 0, 1.0, -1.0)
     found = two_layer_margin(X, y, slope=1.0)
-    assert found.margin == pytest.approx(deep_linear_margin(X, y, depth=2), rel=1e-8)
+    assert found.margin == pytest.approx(deep_linear_margin(X, y, depth=2), rel=1e-8, abs=0)
 
 
 def test_given_directions_are_all_there_is_in_other_dimensions() -> None:
     X = np.column_stack([XOR, np.zeros(4)])
     directions = 7 * np.array([[1.0, 1, 0], [-1, -1, 0], [1, -1, 0], [-1, 1, 0]])
     found = two_layer_margin(X, XOR_LABELS, directions=directions)
-    assert found.margin == pytest.approx(2**0.5 / 8, rel=1e-14)
+    assert found.margin == pytest.approx(2**0.5 / 8, rel=1e-14, abs=0)
     assert np.isnan(found.upper_bound)
     fewer = two_layer_margin(X, XOR_LABELS, directions=[[1, 0.9, 0], [-1, -1, 0], [1, -1, 0.2],
                                                         [-1, 1, 0]])  # fmt: skip
@@ -181,10 +183,12 @@ def test_given_directions_are_all_there_is_in_other_dimensions() -> None:
 
 def test_duplicates_opposites_and_one_sample() -> None:
     found = two_layer_margin([[3.0, 4.0], [3.0, 4.0], [-3.0, -4.0]], [1, 1, -1])
-    assert found.margin == pytest.approx(1.25, rel=1e-12)  # two neurons share ½ · 5
+    assert found.margin == pytest.approx(1.25, rel=1e-12, abs=0)  # two neurons share ½ · 5
     found = two_layer_margin([[3.0, 4.0]], [-1])
-    assert found.margin == pytest.approx(2.5, rel=1e-12)
-    assert found.margin == pytest.approx(max_margin([[3.0, 4.0]], [-1]).margin / 2, rel=1e-12)
+    assert found.margin == pytest.approx(2.5, rel=1e-12, abs=0)
+    assert found.margin == pytest.approx(
+        max_margin([[3.0, 4.0]], [-1]).margin / 2, rel=1e-12, abs=0
+    )
 
 
 @pytest.mark.usefixtures("as_a_user")

@@ -48,7 +48,7 @@ seeds = st.integers(0, 10_000)
 def test_limits_of_the_table(neuron: LinearNeuron, w: list[float], a: float) -> None:
     limit = explicit_limit(neuron, X, Y)
     np.testing.assert_allclose(limit.w, w, rtol=1e-13)
-    assert limit.a == pytest.approx(a, rel=1e-13)
+    assert limit.a == pytest.approx(a, rel=1e-13, abs=0)
     np.testing.assert_array_equal(implicit_limit(neuron, X, Y), limit.w)
 
 
@@ -63,9 +63,9 @@ def test_the_convex_solver_finds_the_limits_of_the_table(
 
 def test_the_potential_of_the_table() -> None:
     neuron, w, _ = REFERENCES[0]
-    assert implicit_potential(neuron)(w) == pytest.approx(0.2906649635522993, rel=1e-14)
+    assert implicit_potential(neuron)(w) == pytest.approx(0.2906649635522993, rel=1e-14, abs=0)
     assert explicit_limit(LinearNeuron(0.3, FLIPPING), X, Y).a == pytest.approx(
-        0.61177993574939356, rel=1e-13
+        0.61177993574939356, rel=1e-13, abs=0
     )
     np.testing.assert_allclose(
         minimum_norm_interpolator(X, Y),
@@ -177,7 +177,7 @@ def test_the_gap_to_the_kernel_regime_stays_as_the_scale_grows(shape: float) -> 
     gap /= np.linalg.norm(kernel - neuron.predictor)
     rows = np.linalg.qr(A.T)[0].T
     alignment = np.sum((rows @ direction) ** 2) / (direction @ direction)
-    assert kernel_regime_gap(shape, alignment) == pytest.approx(gap, rel=1e-4)
+    assert kernel_regime_gap(shape, alignment) == pytest.approx(gap, rel=1e-4, abs=0)
     assert gap > 1e-7
 
 
@@ -186,7 +186,7 @@ def test_the_gap_vanishes_where_it_should() -> None:
     assert kernel_regime_gap(0.3, 1.0) == 0.0
     for left in (1e-3, 1e-5):
         expected = np.sqrt(0.2 * 0.8) * left**2 / 8
-        assert kernel_regime_gap(1 - left, 0.2) == pytest.approx(expected, rel=2 * left)
+        assert kernel_regime_gap(1 - left, 0.2) == pytest.approx(expected, rel=2 * left, abs=0)
 
 
 def test_starts_orthogonal_to_the_data_do_reach_the_kernel_regime() -> None:
@@ -206,7 +206,7 @@ def test_the_bound_for_small_starts_is_an_equality_for_one_neuron(seed: int) -> 
     neuron = LinearNeuron(float(random.normal()), random.normal(size=6))
     limit = explicit_limit(neuron, A, y, final_sign=1).w
     distance = np.linalg.norm(limit - minimum_norm_interpolator(A, y))
-    assert small_start_bound(neuron, A, y) == pytest.approx(distance, rel=1e-9)
+    assert small_start_bound(neuron, A, y) == pytest.approx(distance, rel=1e-9, abs=0)
     net = LinearNet([neuron.a], neuron.w[None, :])
     assert small_start_bound(net, A, y) == small_start_bound(neuron, A, y)
 
@@ -215,7 +215,7 @@ def test_the_bound_falls_with_the_start() -> None:
     random = np.random.default_rng(0)
     a, W = random.normal(size=4), random.normal(size=(4, 3))
     bounds = [small_start_bound(LinearNet(e * a, e * W), X, Y) for e in (1e-3, 1e-5)]
-    assert bounds[0] == pytest.approx(100 * bounds[1], rel=1e-4)
+    assert bounds[0] == pytest.approx(100 * bounds[1], rel=1e-4, abs=0)
 
 
 @pytest.mark.usefixtures("as_a_user")

@@ -20,7 +20,7 @@ def test_deep_linear_nets_on_toy_a(depth: int) -> None:
     found = kkt_point(start.net, X, y)
     gamma = 7 / 13**0.5
     assert found.converged
-    assert found.margin == pytest.approx(gamma * depth ** (-depth / 2), rel=1e-11)
+    assert found.margin == pytest.approx(gamma * depth ** (-depth / 2), rel=1e-11, abs=0)
     assert list(found.support) == [0, 1]
     net = start.net
     with torch.no_grad():
@@ -74,7 +74,7 @@ def test_several_classes_against_a_general_optimizer() -> None:
         constraints={"type": "ineq", "fun": slack}, method="SLSQP", options={"ftol": 1e-14},
     )  # fmt: skip
     np.testing.assert_allclose(found.parameters, other.x, atol=1e-6)
-    assert found.margin == pytest.approx(1 / np.linalg.norm(other.x), rel=1e-8)
+    assert found.margin == pytest.approx(1 / np.linalg.norm(other.x), rel=1e-8, abs=0)
     assert found.multipliers.shape == (15, 3)
     assert np.all(found.multipliers[np.arange(15), y] == 0)
     signs = np.zeros((15, 3))
@@ -101,7 +101,7 @@ def test_other_starts_lead_to_other_points() -> None:
     alone = kkt_point(DiagonalClassifier([1.0, 0.0, 0.0], off), X, y)
     for found, margin in ((both, 1.5), (alone, 1.0)):
         assert found.converged
-        assert found.margin == pytest.approx(margin, rel=1e-11)
+        assert found.margin == pytest.approx(margin, rel=1e-11, abs=0)
     np.testing.assert_allclose(both.direction, [0.5**0.5, 0.5**0.5, 0, 0, 0, 0], atol=1e-11)
 
 

@@ -31,7 +31,7 @@ def test_toy_a() -> None:
     np.testing.assert_allclose(found.offset, [0.95794966, 0.36832303], atol=5e-9)
     assert found.margin_gap == pytest.approx(0.249517, abs=5e-7)
     assert found.smoothed_gap == pytest.approx(0.617242, abs=5e-7)
-    assert found.loss_rate == pytest.approx(13 / 49, rel=1e-14)
+    assert found.loss_rate == pytest.approx(13 / 49, rel=1e-14, abs=0)
     np.testing.assert_allclose(found.multipliers, np.array([4, 9, 0]) / 49, rtol=1e-13)
     np.testing.assert_allclose(np.exp(-TOY[:2] @ found.offset), np.array([4, 9]) / 49, rtol=1e-13)
     assert found.reason == ""
@@ -63,7 +63,7 @@ def test_the_flow_arrives(name: str) -> None:
     )
     q = Z @ w
     np.testing.assert_allclose(np.exp(log_time - q), found.multipliers, atol=1e-7 * found.loss_rate)
-    assert np.exp(log_time - q).sum() == pytest.approx(found.loss_rate, rel=1e-7)
+    assert np.exp(log_time - q).sum() == pytest.approx(found.loss_rate, rel=1e-7, abs=0)
 
 
 @pytest.mark.parametrize("name", ["toy", "duplicate", "three on a line", "square of four"])
@@ -100,10 +100,10 @@ def test_a_multiplier_of_zero_leaves_no_offset() -> None:
     assert np.isnan([*found.offset, *found.span_offset, found.margin_gap, found.smoothed_gap]).all()
     assert "multiplier 0" in found.reason
     np.testing.assert_allclose(found.multipliers, [1, 0], atol=1e-12)
-    assert found.loss_rate == pytest.approx(1)
+    assert found.loss_rate == pytest.approx(1, rel=1e-12, abs=0)
     # The flow drifts like log log t: by log 2 when log t doubles.
     drift = flow(Z, np.zeros(2), 400.0)[1] - flow(Z, np.zeros(2), 200.0)[1]
-    assert drift == pytest.approx(np.log(2), rel=0.02)
+    assert drift == pytest.approx(np.log(2), rel=0.02, abs=0)
 
 
 def test_a_multiplier_of_zero_among_dependent_support_vectors() -> None:
@@ -120,8 +120,7 @@ def test_offset_has_its_defining_property(seed: int) -> None:
     X = rng.normal(size=(int(rng.integers(1, 15)), d))
     y = np.where(X @ rng.normal(size=d) >= 0, 1.0, -1.0)
     found = separation_constants(X, y)
-    if np.isnan(found.span_offset).any():
-        return
+    assert np.isfinite(found.span_offset).all()  # samples in special position have probability 0
     Z = (y[:, None] * X)[found.support]
     alpha = np.exp(-Z @ found.span_offset)
     np.testing.assert_allclose(alpha @ Z, found.w, atol=1e-9 * np.abs(found.w).max())

@@ -96,7 +96,7 @@ def test_bounds_are_attained(name: str) -> None:
     # So they are exact: no smaller ones would hold.
     _, q, bounds = MODELS[name]
     theta = at_the_top(name)
-    assert np.linalg.norm(theta) == pytest.approx(1)
+    assert np.linalg.norm(theta) == pytest.approx(1, rel=1e-12, abs=0)
     found = np.max([derivatives(lambda t, x=x: q(t, x), theta) for x in X], axis=0)
     np.testing.assert_allclose(found, bounds, rtol=1e-4, atol=1e-6)
 
@@ -133,7 +133,7 @@ def test_the_formula(
         initial_norm=norm, bounds=B,
     )  # fmt: skip
     expected = literal(math.exp(factor * initial), order, math.exp(initial), margin, norm, B)
-    assert found == pytest.approx(expected, rel=1e-9)
+    assert found == pytest.approx(expected, rel=1e-9, abs=0)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
@@ -147,7 +147,7 @@ def test_the_formula_on_both_sides_of_its_switch(order: int, share: float) -> No
         initial_norm=1.5, bounds=B,
     )  # fmt: skip
     expected = literal(math.exp(log_loss), order, math.exp(log_loss / 2), 0.2, 1.5, B)
-    assert found == pytest.approx(expected, rel=1e-12)
+    assert found == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 def test_the_bound_goes_below_the_smallest_float() -> None:
@@ -155,7 +155,7 @@ def test_the_bound_goes_below_the_smallest_float() -> None:
     start = {"initial_log_loss": -3.0, "initial_modified_margin": 0.1, "initial_norm": 5.0}
     found = log_descent_step_bound(-1e6, order=2, bounds=B, **start)
     # μ = 3/(2v), κ = 𝓛v, C = ½(4 + 2/25)·10
-    assert found == pytest.approx(1e6 + math.log(1.5e-12) - math.log(20.4), rel=1e-14)
+    assert found == pytest.approx(1e6 + math.log(1.5e-12) - math.log(20.4), rel=1e-14, abs=0)
     with pytest.raises(OverflowError, match="log_descent_step_bound"):
         descent_step_bound(-1e6, order=2, bounds=B, **start)
 

@@ -96,23 +96,23 @@ def test_reference_3_is_refused_and_says_why() -> None:
         two_layer_limit(net, X, y)
     limit = two_layer_limit(net, X, y, check=False)
     assert limit.consistency == pytest.approx(-0.1425954, abs=1e-7)
-    assert limit.consistency == pytest.approx(-(X @ limit.v_minus)[1], rel=1e-12)
+    assert limit.consistency == pytest.approx(-(X @ limit.v_minus)[1], rel=1e-12, abs=0)
 
 
 def check_solution(limit: TwoLayerLimit, X: np.ndarray, y: np.ndarray) -> None:
     """Check everything that follows from the definition."""
     margins = y * limit.net.predict(X)
     active = limit.multipliers > 0
-    assert margins.min() == pytest.approx(1, rel=1e-9)
+    assert margins.min() == pytest.approx(1, rel=1e-9, abs=0)
     np.testing.assert_allclose(margins[active], 1, rtol=1e-8)
     norm = np.linalg.norm(limit.W)
-    assert limit.margin == pytest.approx(1 / norm, rel=1e-9)
-    assert np.linalg.norm(limit.direction) == pytest.approx(1, rel=1e-9)
+    assert limit.margin == pytest.approx(1 / norm, rel=1e-9, abs=0)
+    assert np.linalg.norm(limit.direction) == pytest.approx(1, rel=1e-9, abs=0)
     np.testing.assert_allclose(limit.margins, margins, rtol=1e-8)
     signs = np.repeat([1.0, -1.0], limit.m)
     rows = signs[:, None] * (limit.slopes * limit.multipliers * y) @ X
     np.testing.assert_allclose(limit.W, rows, atol=1e-12 * norm)
-    assert limit.stable_rank == pytest.approx(stable_rank(limit.W), rel=1e-12)
+    assert limit.stable_rank == pytest.approx(stable_rank(limit.W), rel=1e-12, abs=0)
 
 
 @settings(max_examples=30)
@@ -146,7 +146,7 @@ def test_its_kernel_is_the_one_of_the_text() -> None:
     np.testing.assert_allclose(limit.v_minus, v_minus, atol=1e-14)
     # consistency: the smallest input on its right side
     inputs = np.concatenate([y * (X @ v_plus), -y * (X @ v_minus)])
-    assert limit.consistency == pytest.approx(inputs.min(), rel=1e-12)
+    assert limit.consistency == pytest.approx(inputs.min(), rel=1e-12, abs=0)
 
 
 @given(seeds, st.floats(1e-4, 1e4))
@@ -156,7 +156,7 @@ def test_units_order_and_signs_of_the_labels_do_not_matter(seed: int, unit: floa
     limit = two_layer_limit(net, X, y, check=False)
     scaled = two_layer_limit(net, unit * X, y, check=False)
     np.testing.assert_allclose(scaled.multipliers, limit.multipliers / unit**2, rtol=1e-9)
-    assert scaled.margin == pytest.approx(unit * limit.margin, rel=1e-9)
+    assert scaled.margin == pytest.approx(unit * limit.margin, rel=1e-9, abs=0)
     assert scaled.consistency == pytest.approx(limit.consistency, rel=1e-6, abs=1e-9)
     order = np.random.default_rng(seed).permutation(5)
     moved = two_layer_limit(net, X[order], y[order], check=False)
@@ -198,16 +198,16 @@ def test_sliding_solves_the_convex_problem(seed: int, slope: float, n: int) -> N
         named = re.search(r"at sample (\d+) of label", str(refused.value))
         assert named is not None
         assert own[int(named[1])] == pytest.approx(own.min(), abs=1e-6)
-        return
-    limit = sliding_limit(net, X, y)
-    size = np.linalg.norm(v_plus) + np.linalg.norm(v_minus)
-    np.testing.assert_allclose(limit.v_plus, v_plus, atol=1e-5 * size)
-    np.testing.assert_allclose(limit.v_minus, v_minus, atol=1e-5 * size)
-    check_solution(limit, X, y)
-    inputs = limit.W @ X.T
-    np.testing.assert_allclose(inputs[limit.sliding], 0, atol=1e-10 * np.abs(inputs).max())
-    off = ~limit.sliding & (np.abs(inputs) > 1e-9 * np.abs(inputs).max())
-    assert np.all((limit.slopes == 1)[off] == (inputs > 0)[off])
+    else:
+        limit = sliding_limit(net, X, y)
+        size = np.linalg.norm(v_plus) + np.linalg.norm(v_minus)
+        np.testing.assert_allclose(limit.v_plus, v_plus, atol=1e-5 * size)
+        np.testing.assert_allclose(limit.v_minus, v_minus, atol=1e-5 * size)
+        check_solution(limit, X, y)
+        inputs = limit.W @ X.T
+        np.testing.assert_allclose(inputs[limit.sliding], 0, atol=1e-10 * np.abs(inputs).max())
+        off = ~limit.sliding & (np.abs(inputs) > 1e-9 * np.abs(inputs).max())
+        assert np.all((limit.slopes == 1)[off] == (inputs > 0)[off])
 
 
 def test_sliding_is_the_closed_form_where_the_pattern_is_consistent() -> None:
@@ -217,7 +217,7 @@ def test_sliding_is_the_closed_form_where_the_pattern_is_consistent() -> None:
     np.testing.assert_allclose(convex.W, closed.W, atol=1e-12 * np.abs(closed.W).max())
     np.testing.assert_allclose(convex.multipliers, closed.multipliers, rtol=1e-10)
     assert not convex.sliding.any()
-    assert convex.consistency == pytest.approx(closed.consistency, rel=1e-9)
+    assert convex.consistency == pytest.approx(closed.consistency, rel=1e-9, abs=0)
 
 
 def orthogonal(n: int, d: int, sizes: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -234,7 +234,7 @@ def test_relu_on_orthogonal_data() -> None:
     squares = np.sum(X**2, axis=1)
     np.testing.assert_allclose(limit.multipliers, 1 / (share * squares), rtol=1e-12)
     check_solution(limit, X, y)
-    assert limit.loss_time() == pytest.approx(6 * np.sum(1 / (share * squares)), rel=1e-12)
+    assert limit.loss_time() == pytest.approx(6 * np.sum(1 / (share * squares)), rel=1e-12, abs=0)
     for column, sign in enumerate((1.0, -1.0)):
         mine = y == sign
         bound = relu_rank_bound(share[mine], 1 / squares[mine])
@@ -246,9 +246,11 @@ def test_the_relu_bound_is_attained_by_neurons_with_one_sample_each() -> None:
     # Every neuron active on one sample of two: W₊ has orthogonal rows, and β = ½.
     W = [[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
     limit = two_layer_limit(TwoLayerNet(W, slope=0.0), np.eye(3), [1, 1, -1])
-    assert limit.stable_rank_signed[0] == pytest.approx(relu_rank_bound([0.5, 0.5]), rel=1e-12)
-    assert limit.stable_rank_signed[0] == pytest.approx(2, rel=1e-12)
-    assert limit.stable_rank_signed[1] == pytest.approx(1, rel=1e-12)
+    assert limit.stable_rank_signed[0] == pytest.approx(
+        relu_rank_bound([0.5, 0.5]), rel=1e-12, abs=0
+    )
+    assert limit.stable_rank_signed[0] == pytest.approx(2, rel=1e-12, abs=0)
+    assert limit.stable_rank_signed[1] == pytest.approx(1, rel=1e-12, abs=0)
 
 
 def test_wide_relu_networks() -> None:
@@ -259,14 +261,14 @@ def test_wide_relu_networks() -> None:
         ).stable_rank_signed
         for seed in range(3)
     ]
-    assert np.mean(ranks) == pytest.approx(wide_relu_stable_rank(6), rel=5e-3)
+    assert np.mean(ranks) == pytest.approx(wide_relu_stable_rank(6), rel=5e-3, abs=0)
 
 
 def test_one_class_leaves_the_other_neurons_of_a_relu_net_bounded() -> None:
     net = TwoLayerNet(np.ones((2, 3)), slope=0.0)
     limit = two_layer_limit(net, np.eye(3), [1, 1, 1])
     assert np.isnan(limit.stable_rank_signed[1])
-    assert limit.stable_rank_signed[0] == pytest.approx(1)
+    assert limit.stable_rank_signed[0] == pytest.approx(1, rel=1e-12, abs=0)
     leaky_limit = two_layer_limit(leaky(1, 3, 0.5), np.eye(3), [-1, -1, -1])
     np.testing.assert_allclose(leaky_limit.v_plus, -0.5 * leaky_limit.v_minus)
 
@@ -275,7 +277,7 @@ def test_one_class_leaves_the_other_neurons_of_a_relu_net_bounded() -> None:
 def test_balanced_orthogonal_data(slope: float) -> None:
     X, y = orthogonal(10, 30, np.full(10, 1.7), 2)
     limit = two_layer_limit(leaky(4, 30, slope), X, y)
-    assert limit.stable_rank == pytest.approx(balanced_stable_rank(slope), rel=1e-12)
+    assert limit.stable_rank == pytest.approx(balanced_stable_rank(slope), rel=1e-12, abs=0)
     assert limit.margin_gap() == pytest.approx(0, abs=1e-12)
 
 
@@ -284,20 +286,26 @@ def test_known_values() -> None:
     assert balanced_stable_rank(0.5) == pytest.approx(1.1111, abs=5e-5)
     assert balanced_stable_rank(0.0) == 2
     assert wide_relu_stable_rank(1) == 1
-    assert consistency_statistic(n=10, d=100, slope=0.5) == pytest.approx(25 / (10 * np.log(10)))
+    assert consistency_statistic(n=10, d=100, slope=0.5) == pytest.approx(
+        25 / (10 * np.log(10)), rel=1e-12, abs=0
+    )
 
 
 def test_time_times_loss() -> None:
     X, y = cosines(400)
     limit = two_layer_limit(leaky(10, 400, 0.5), X, y)
     total = 1 / limit.margin**2
-    assert limit.loss_time() == pytest.approx(total, rel=1e-12)
+    assert limit.loss_time() == pytest.approx(total, rel=1e-12, abs=0)
     expected = 0.2 / (np.exp(0.2 / total) - 1)
-    assert limit.loss_time(schedule="loss_based", step=0.2) == pytest.approx(expected, rel=1e-12)
+    assert limit.loss_time(schedule="loss_based", step=0.2) == pytest.approx(
+        expected, rel=1e-12, abs=0
+    )
     # Small steps are flow, where both are the same.
-    assert limit.loss_time(schedule="loss_based", step=1e-9) == pytest.approx(total, rel=1e-8)
+    assert limit.loss_time(schedule="loss_based", step=1e-9) == pytest.approx(
+        total, rel=1e-8, abs=0
+    )
     alpha = limit.multipliers
-    assert limit.margin_gap() == pytest.approx(np.log(alpha.max() / alpha.min()), rel=1e-12)
+    assert limit.margin_gap() == pytest.approx(np.log(alpha.max() / alpha.min()), rel=1e-12, abs=0)
 
 
 def test_frozen_limit_of_the_labels_pattern_is_the_limit() -> None:
@@ -330,10 +338,10 @@ def test_signed_rank_constants_by_hand() -> None:
         v = np.array([1, -0.5, 0, 0, 0]) if sign > 0 else np.array([-0.5, 1, 0, 0, 0])
         deviation = off - off.mean(axis=0)
         expected = np.sum(deviation**2) - np.sum((deviation @ v / np.linalg.norm(v)) ** 2)
-        assert constant == pytest.approx(expected, rel=1e-12)
+        assert constant == pytest.approx(expected, rel=1e-12, abs=0)
         # The same from the stable rank itself, with the rows far out in the limit direction.
         far = 1e3 * v + deviation
-        assert (stable_rank(far) - 1) * np.sum(far**2) == pytest.approx(expected, rel=1e-3)
+        assert (stable_rank(far) - 1) * np.sum(far**2) == pytest.approx(expected, rel=1e-3, abs=0)
 
 
 def test_first_step_slack_by_hand() -> None:
@@ -351,7 +359,7 @@ def test_first_step_slack_by_hand() -> None:
         (moves[0] + 0.0) / moves[0],
         (0.5 * moves[1] - 0.02) / (0.5 * moves[1]),
     ]
-    assert first_step_slack(net, X, y, step=0.7) == pytest.approx(min(slack), rel=1e-12)
+    assert first_step_slack(net, X, y, step=0.7) == pytest.approx(min(slack), rel=1e-12, abs=0)
     # A second sample takes from it what it may push the wrong way.
     nearby = np.array([[2.0, 0.0], [0.5, 1.0]])
     assert first_step_slack(net, nearby, y, step=0.7) < min(slack)
@@ -376,7 +384,6 @@ def test_consistency_of_gaussian_data_depends_on_one_number(
 @pytest.mark.parametrize(
     ("X", "y", "slope", "message"),
     [
-        (np.eye(3), [1, 1, -1], 0.0, None),
         ([[1.0, 0, 0], [0.1, 1, 0], [0, 0, 1]], [1, 1, -1], 0.0, r"samples 0 and 1 have cosine"),
         ([[1.0, 0, 0], [0, 0, 0]], [1, -1], 0.0, r"X must have no zero rows, got one at 1"),
         ([[1.0, 0, 0], [0, 0, 0]], [1, -1], 0.5, r"sample 1 is zero"),
@@ -386,15 +393,15 @@ def test_consistency_of_gaussian_data_depends_on_one_number(
         (np.full((2, 3), np.nan), [1, -1], 0.5, r"X must be finite"),
     ],
 )
-def test_what_has_no_limit_is_refused(
-    X: object, y: list, slope: float, message: str | None
-) -> None:
+def test_what_has_no_limit_is_refused(X: object, y: list, slope: float, message: str) -> None:
     net = TwoLayerNet(np.ones((4, 3)), slope=slope)
-    if message is None:
-        assert two_layer_limit(net, X, y).equal_margins
-        return
     with pytest.raises(ValueError, match=message):
         two_layer_limit(net, X, y)
+
+
+def test_orthogonal_samples_have_a_limit_for_relu() -> None:
+    net = TwoLayerNet(np.ones((4, 3)), slope=0.0)
+    assert two_layer_limit(net, np.eye(3), [1, 1, -1]).equal_margins
 
 
 def test_a_relu_sample_without_active_neurons_is_refused() -> None:

@@ -77,7 +77,9 @@ def test_a_constant_step_is_plain_gradient_descent(loss: str) -> None:
 
 
 def test_the_default_step_is_a_tenth_of_the_mean() -> None:
-    assert go(small(), TOY_X, TOY_Y, max_epochs=1).step_size[1] == pytest.approx(0.1 / 3)
+    assert go(small(), TOY_X, TOY_Y, max_epochs=1).step_size[1] == pytest.approx(
+        0.1 / 3, rel=1e-12, abs=0
+    )
 
 
 def paper_schedule(epochs: int) -> list[tuple[np.ndarray, float, float]]:
@@ -105,9 +107,9 @@ def test_reference_6_the_loss_based_schedule_is_the_papers() -> None:
     # So long as the growing step has not made rounding errors grow as well.
     np.testing.assert_allclose(run.states[1:21], [w for w, _, _ in path[:20]], rtol=1e-11)
     np.testing.assert_allclose(run.log_loss[1:21], [v for _, v, _ in path[:20]], rtol=1e-11)
-    assert run._progress["alpha"] == pytest.approx(path[-1][2], rel=1e-12)
+    assert run._progress["alpha"] == pytest.approx(path[-1][2], rel=1e-12, abs=0)
     assert run.log_loss[10] == pytest.approx(-7.4310838987, abs=5e-11)
-    assert run.step_size[11] == pytest.approx(0.4, rel=1e-12)
+    assert run.step_size[11] == pytest.approx(0.4, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("epochs", [100, 1000])
@@ -117,7 +119,7 @@ def test_reference_6_a_tiny_loss_is_not_progress(epochs: int) -> None:
     error = float(np.linalg.norm(w / np.linalg.norm(w) - DIRECTION))
     assert error == pytest.approx(3.593e-2, abs=1e-5)
     assert run.log_loss[-1] < -1e6
-    assert run.log_loss[-1] == pytest.approx(paper_schedule(epochs)[-1][1], rel=1e-9)
+    assert run.log_loss[-1] == pytest.approx(paper_schedule(epochs)[-1][1], rel=1e-9, abs=0)
 
 
 def test_a_rejected_epoch_restores_its_start() -> None:
@@ -127,7 +129,7 @@ def test_a_rejected_epoch_restores_its_start() -> None:
     assert 0 < accepted < 60
     # The logarithm of α counts what was accepted and what was not.
     expected = 30.0 * 2 ** (accepted / 5 - (60 - accepted) / 10)
-    assert alpha == pytest.approx(expected, rel=1e-9)
+    assert alpha == pytest.approx(expected, rel=1e-9, abs=0)
     assert np.all(np.diff(run.log_loss) <= 0)
     first = int(np.flatnonzero(run.steps == 1)[0])
     assert np.all(run.states[:first] == run.states[0])
@@ -227,7 +229,7 @@ def test_from_zero_a_linear_model_leaves_and_a_deep_one_does_not() -> None:
     }.items():
         with pytest.warns(TrainingWarning, match=message):
             run = descend(deep, TOY_X, TOY_Y, schedule=schedule)
-        assert run.log_loss[-1] == pytest.approx(np.log(3))
+        assert run.log_loss[-1] == pytest.approx(np.log(3), rel=1e-12, abs=0)
         assert not run.converged
 
 

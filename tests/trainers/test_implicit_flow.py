@@ -228,7 +228,7 @@ def test_the_smoothed_margin_climbs_to_the_normalized_one(
     run = margin_flow(net, TOY_X, y, loss=loss, until_log10_loss=-1000)
     assert run.converged
     assert_margins_in_order(run, 6 if loss == "cross_entropy" else 3)
-    assert run.smoothed_margin[-1] == pytest.approx(run.normalized_margin[-1], rel=1e-3)
+    assert run.smoothed_margin[-1] == pytest.approx(run.normalized_margin[-1], rel=1e-3, abs=0)
     assert np.all(np.diff(run.log_time) > 0)
     assert np.all(np.diff(run.effective_time) > 0)
 
@@ -311,14 +311,14 @@ def test_two_classes_by_cross_entropy_are_the_logistic_loss_of_the_difference() 
     # Φ₀ − Φ₁ = ⟨√2 w, x⟩ with the norm of both rows together that of w: margins are √2 as large.
     k = int(np.argmax(pair.log10_inverse_loss >= 90))
     expected = np.sqrt(2) * at_log_loss(run, run.normalized_margin, pair.log_loss[k])
-    assert pair.normalized_margin[k] == pytest.approx(expected, rel=1e-3)
+    assert pair.normalized_margin[k] == pytest.approx(expected, rel=1e-3, abs=0)
 
 
 def test_single_precision_nets_are_followed() -> None:
     net = MLP([2, 5, 1], "squared_relu", scale=0.3, seed=0, dtype=torch.float32)
     run = margin_flow(net, TOY_X, TOY_Y, until_log10_loss=-200)
     double = margin_flow(small(), TOY_X, TOY_Y, until_log10_loss=-200)
-    assert run.normalized_margin[-1] == pytest.approx(double.normalized_margin[-1], rel=1e-2)
+    assert run.normalized_margin[-1] == pytest.approx(double.normalized_margin[-1], rel=1e-2, abs=0)
     assert next(run.net.parameters()).dtype == torch.float32
 
 
@@ -379,7 +379,7 @@ def test_data_that_no_net_separates_end_at_the_least_loss() -> None:
     X = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
     with pytest.warns(TrainingWarning, match="no step is accepted|gradient is zero|max_steps"):
         run = margin_flow(DeepLinear(2, 1, seed=0), X, [1, 1, -1], max_steps=200)
-    assert np.exp(run.log_loss[-1]) == pytest.approx(2 * np.sqrt(2), rel=1e-9)
+    assert np.exp(run.log_loss[-1]) == pytest.approx(2 * np.sqrt(2), rel=1e-9, abs=0)
 
 
 def test_nothing_is_done_where_the_loss_is_reached_already() -> None:

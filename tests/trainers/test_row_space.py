@@ -86,7 +86,7 @@ def test_layers_are_recorded() -> None:
     assert isinstance(run, NeuronRun)
     assert run.a.shape == (3,)
     assert run.w_layer.shape == (3, 3)
-    assert run.a[0] == pytest.approx(0.3)
+    assert run.a[0] == pytest.approx(0.3, rel=1e-12, abs=0)
     np.testing.assert_allclose(run.a[:, None] * run.w_layer, run.w, atol=1e-14)
     np.testing.assert_allclose(run.w_layer[0], FLIPPING, atol=1e-14)
     net = LinearNet.gaussian(neurons=4, d=3, scale=0.5, seed=0)
@@ -160,7 +160,7 @@ def test_a_saddle_point_is_no_limit_to_be_content_with() -> None:
             run = gradient_flow(neuron, [[1.0, 0.0, 0.0]], [1.0])
         assert not run.converged
         assert run.remaining == np.inf
-        assert run.loss[-1] == pytest.approx(0.5, rel=1e-6)
+        assert run.loss[-1] == pytest.approx(0.5, rel=1e-6, abs=0)
 
 
 def test_methods_that_do_not_fit_are_refused() -> None:
