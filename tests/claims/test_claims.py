@@ -21,6 +21,7 @@ from ibtools.claims import (
     Outcome,
     Scoreboard,
     imd,
+    kept,
     warping,
 )
 from ibtools.claims.__main__ import main
@@ -53,6 +54,7 @@ def test_claim_holds_and_fails_when_either_side_is_broken(theorem: Claim) -> Non
     if chapter in PENDING:
         return
     _the_relation_is_shown(outcome)
+    kept.keep(outcome)  # for the pages, if this is part of a run of all checks
     for side in SIDES:
         if side in IN_PLACE.get(theorem.id, {}):
             assert side not in verdicts, f"{side} of {theorem.id} is not worked out in place"
@@ -86,7 +88,7 @@ def test_ids_are_unique_and_name_their_chapter() -> None:
 
 def test_every_claim_of_a_module_is_listed() -> None:
     files = {path.stem for path in Path(claims.__file__).parent.glob("*.py")}
-    assert files - {"__init__", "__main__", "claim"} == set(CHAPTERS)
+    assert files - {"__init__", "__main__", "claim", "kept"} == set(CHAPTERS)
     for name in CHAPTERS:
         module = getattr(claims, name)
         defined = [value for value in vars(module).values() if isinstance(value, Claim)]

@@ -21,6 +21,7 @@ class Visit:
         origin = "file:" if self.page.url.startswith("file:") else "http://127.0.0.1:"
         foreign = [u for u in self.requests if not u.startswith((origin, "data:", "blob:"))]
         late = [] if self.loaded is None else self.requests[self.loaded :]
+        late = [url for url in late if "favicon" not in url]  # the browser's own affair
         return [
             *self.errors,
             *(f"asked another server: {url}" for url in foreign),
@@ -34,21 +35,24 @@ def open_page(
     """Open an address in a fresh browser context and wait until its formulas are set.
 
     With ``formulas=False`` they stay unset, which is quicker, for tests of something else. A page
-    that ``goes_on`` may ask for more later.
+    that ``goes_on`` is not waited for until it is quiet, and may ask for more later.
     """
     context = browser.new_context(reduced_motion="reduce", **options)
     if not formulas:
         context.route(f"**{FORMULAS}**", lambda route: route.abort())
     visit = Visit(context.new_page())
 
+    # What this visit itself refuses, the browser reports as missing: formulas, or all scripts.
+    refused = () if formulas else (FORMULAS, "net::ERR_FAILED")
+    refused += () if options.get("java_script_enabled", True) else (": csp",)
+
     def complain(what: str) -> None:
-        # The formulas' scripts, which this visit refuses, are missed by the browser as well.
-        if formulas or (FORMULAS not in what and "net::ERR_FAILED" not in what):
+        if not any(reason in what for reason in refused):
             visit.errors.append(what)
 
     visit.page.on("request", lambda request: visit.requests.append(request.url))
     visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
-    visit.page.on("requestfailed", lambda request: complain(request.url))
+    visit.page.on("requestfailed", lambda request: complain(f"{request.url}: {request.failure}"))
     visit.page.on(
         "console",
         lambda message: complain(message.text) if message.type == "error" else None,
@@ -56,7 +60,7 @@ def open_page(
     visit.page.goto(url, wait_until="load")
     if formulas:
         visit.page.evaluate("window.MathJax?.startup?.promise")
-        visit.page.wait_for_load_state("networkidle")
     if not goes_on:
+        visit.page.wait_for_load_state("networkidle")
         visit.loaded = len(visit.requests)
     return visit
