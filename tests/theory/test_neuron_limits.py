@@ -167,6 +167,27 @@ def test_the_kernel_limit_is_a_weighted_projection(seed: int, shape: float) -> N
     np.testing.assert_allclose(same, limit, rtol=1e-10)
 
 
+@given(seeds, st.integers(1, 4))
+def test_the_kernel_limit_is_that_of_the_network_linearized_in_its_weights(
+    seed: int, neurons: int
+) -> None:
+    random = np.random.default_rng(seed)
+    A, y = random.normal(size=(2, 5)), random.normal(size=2)
+    a, W = random.normal(size=neurons), random.normal(size=(neurons, 5))
+
+    def predictor(theta: np.ndarray) -> np.ndarray:
+        return theta[:neurons] @ theta[neurons:].reshape(neurons, 5)
+
+    # It is quadratic in the weights: a central difference is exact.
+    theta = np.concatenate([a, W.ravel()])
+    moves = np.eye(theta.size)
+    J = np.stack([(predictor(theta + h) - predictor(theta - h)) / 2 for h in moves], axis=1)
+    # Flow of the linearized network takes the shortest way in the weights to an interpolator.
+    step = np.linalg.pinv(A @ J) @ (y - A @ predictor(theta))
+    limit = kernel_limit(LinearNet(a, W), A, y)
+    np.testing.assert_allclose(limit, predictor(theta) + J @ step, rtol=1e-8, atol=1e-9)
+
+
 @pytest.mark.parametrize("shape", [-0.3, 0.0, 0.2, 0.5, 0.9, 0.99])
 def test_the_gap_to_the_kernel_regime_stays_as_the_scale_grows(shape: float) -> None:
     random = np.random.default_rng(1)
@@ -209,6 +230,50 @@ def test_the_bound_for_small_starts_is_an_equality_for_one_neuron(seed: int) -> 
     assert small_start_bound(neuron, A, y) == pytest.approx(distance, rel=1e-9, abs=0)
     net = LinearNet([neuron.a], neuron.w[None, :])
     assert small_start_bound(net, A, y) == small_start_bound(neuron, A, y)
+
+
+@given(seeds, st.floats(0.1, 0.95))
+def test_the_bound_is_met_where_all_neurons_see_the_same(seed: int, other: float) -> None:
+    # a cannot turn there; what is not seen has rank 2, of which a meets the larger part only.
+    random = np.random.default_rng(seed)
+    A, y = random.normal(size=(2, 6)), random.normal(size=2)
+    turn = np.linalg.qr(random.normal(size=(3, 3)))[0]
+    hidden = np.linalg.svd(A)[2][2:4]
+    a, seen = 1.3, 0.2 * random.normal(size=2) @ A
+    W = np.outer(turn[0], seen + 0.7 * hidden[0]) + np.outer(turn[1], 0.7 * other * hidden[1])
+    net = LinearNet(a * turn[0], W)
+    # For its output weight a, the network is the neuron (a, seen + hidden).
+    kept, least = a**2 - seen @ seen, np.linalg.norm(np.linalg.pinv(A) @ y)
+    squared = (max(kept, 0.0) + np.sqrt(max(kept, 0.0) ** 2 + 4 * least**2)) / 2
+    assert small_start_bound(net, A, y) == pytest.approx(0.7 * np.sqrt(squared), rel=1e-9, abs=0)
+
+
+# Printed by the authors' notebooks (mean squared test error after descent to a training error of
+# 1e-10): shape, scale, error. What they stopped short of shows in the fifth digit.
+PUBLISHED = [
+    (0.0, 0.01, 0.859335),
+    (0.0, 0.1, 0.900312),
+    (0.5, 0.01, 0.859948),
+    (0.5, 0.1, 0.861275),
+    (0.95, 0.01, 0.858228),
+    (0.95, 0.1, 0.862001),
+]
+
+
+def test_errors_that_the_authors_of_the_paper_printed() -> None:
+    # multivariate_normal with covariance I draws just these numbers, after a large factorization.
+    legacy = np.random.RandomState(1993)
+    train, test = legacy.standard_normal((100, 1000)), legacy.standard_normal((2000, 1000))
+    truth = np.zeros(1000)
+    truth[legacy.choice(1000, 5, replace=False)] = 1 / np.sqrt(5)
+    y = train @ truth + 0.1 * legacy.standard_normal(100)
+    for shape, scale, printed in PUBLISHED:
+        direction, sign = legacy.normal(size=1000), int(np.sign(legacy.normal()))
+        neuron = LinearNeuron.from_scale_shape(
+            scale=scale, shape=shape, direction=sign * direction, sign=sign
+        )
+        error = np.mean((test @ (explicit_limit(neuron, train, y).w - truth)) ** 2)
+        assert error == pytest.approx(printed, rel=0, abs=4e-5)
 
 
 def test_the_bound_falls_with_the_start() -> None:

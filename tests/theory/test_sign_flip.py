@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from ibtools.models import LinearNeuron
-from ibtools.theory import explicit_limit, final_sign, sign_flip_bracket
+from ibtools.theory import explicit_limit, final_sign, sign_flip_bracket, sign_flip_threshold
 from ibtools.trainers import gradient_flow
 
 X = np.array([[1.0, 2.0, 0.5], [0.3, -1.0, 2.0]])
@@ -45,6 +45,43 @@ def test_the_threshold_of_the_table_lies_in_the_bracket() -> None:
     assert high - low < 1e-3
     assert final_sign(LinearNeuron(0.2282, FLIPPING), X, Y).sign is None
     assert sign_flip_bracket(-FLIPPING, X, Y) == (0.0, 0.0)
+
+
+def _orthogonal(seed: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return orthogonal rows of equal length, labels, and weights that pull the other way."""
+    random = np.random.default_rng(seed)
+    A = random.uniform(0.3, 3) * np.linalg.qr(random.normal(size=(n + 2, n)))[0].T
+    y, w = random.normal(size=n), random.normal(size=n + 2)
+    return A, y, -w if w @ A.T @ y > 0 else w
+
+
+@settings(max_examples=12)
+@given(seeds, st.integers(1, 4))
+def test_orthogonal_rows_flip_below_the_threshold_and_not_above(seed: int, n: int) -> None:
+    A, y, w = _orthogonal(seed, n)
+    threshold = sign_flip_threshold(w, A, y)
+    for share, sign in ((0.99, -1), (1.01, 1)):
+        neuron = LinearNeuron(share * threshold, w)
+        assert _sign_by_flow(neuron, A, y) == sign
+        assert final_sign(neuron, A, y).sign == sign
+        assert final_sign(LinearNeuron(-neuron.a, -w), A, y).sign == -sign
+    if n > 1:
+        assert "threshold" in final_sign(LinearNeuron(threshold, w), A, y).reason
+        assert final_sign(LinearNeuron(threshold * (1 + 1e-6), w), A, y).sign == 1
+    low, high = sign_flip_bracket(w, A, y)
+    assert low == pytest.approx(threshold, rel=1e-5, abs=0)
+    assert high == pytest.approx(threshold, rel=1e-5, abs=0)
+    # Below the threshold the other way: nothing flips.
+    assert sign_flip_threshold(-w, A, y) == 0.0
+
+
+def test_the_threshold_solves_its_equation() -> None:
+    # w·X⁺y = −1/2, ‖Πw‖² = 5/4, ‖X⁺y‖² = 2: at a = 1/2, c = −1 and (c + √(c² + 8))/2 = 1.
+    threshold = sign_flip_threshold([-1.0, 0.5, 2.0], [[1, 0, 0], [0, 1, 0]], [1.0, 1.0])
+    assert threshold == pytest.approx(0.5, rel=1e-14, abs=0)
+    # Rows k times as long with labels k times as large are the same problem at another speed.
+    again = sign_flip_threshold([-1.0, 0.5, 2.0], [[3, 0, 0], [0, 3, 0]], [3.0, 3.0])
+    assert again == pytest.approx(0.5, rel=1e-14, abs=0)
 
 
 @settings(max_examples=60)
@@ -135,6 +172,8 @@ def test_labels_of_zero_leave_a_sign() -> None:
 
 @pytest.mark.usefixtures("as_a_user")
 def test_unusable_problems_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"X must have orthogonal rows of equal length.*bracket"):
+        sign_flip_threshold(FLIPPING, X, Y)
     with pytest.raises(ValueError, match="fewer rows than columns"):
         final_sign(LinearNeuron(1.0, FLIPPING), np.eye(3), np.ones(3))
     with pytest.raises(ValueError, match="X must have 3 columns"):

@@ -34,7 +34,12 @@ from ibtools.theory.optima import (
 )
 from ibtools.theory.potentials import HypentropyPotential, implicit_potential
 from ibtools.theory.separation import SeparationConstants, separation_constants
-from ibtools.theory.sign_flip import SignDecision, final_sign, sign_flip_bracket
+from ibtools.theory.sign_flip import (
+    SignDecision,
+    final_sign,
+    sign_flip_bracket,
+    sign_flip_threshold,
+)
 from ibtools.theory.step_condition import (
     SphereBounds,
     deep_linear_bounds,
@@ -57,6 +62,7 @@ from ibtools.theory.two_layer import (
     two_layer_limit,
     wide_relu_stable_rank,
 )
+from ibtools.theory.warpability import Warpability, log_warp, metric_limit, warpability
 from ibtools.theory.warping import WarpedPotential, neuron_metric_defect, warp
 
 if TYPE_CHECKING:
@@ -90,6 +96,7 @@ __all__ = [
     "SphereBounds",
     "TwoLayerLimit",
     "TwoLayerMargin",
+    "Warpability",
     "WarpedPotential",
     "balanced_stable_rank",
     "bregman_projection",
@@ -112,8 +119,10 @@ __all__ = [
     "kernel_regime_gap",
     "kkt_point",
     "log_descent_step_bound",
+    "log_warp",
     "loss_rate_constant",
     "max_margin",
+    "metric_limit",
     "minimum_l1_interpolator",
     "minimum_norm_interpolator",
     "near_homogeneity",
@@ -123,6 +132,7 @@ __all__ = [
     "relu_rank_bound",
     "separation_constants",
     "sign_flip_bracket",
+    "sign_flip_threshold",
     "signed_rank_constants",
     "sliding_limit",
     "small_start_bound",
@@ -130,6 +140,7 @@ __all__ = [
     "two_layer_limit",
     "two_layer_margin",
     "warp",
+    "warpability",
     "warped_projection",
     "wide_relu_stable_rank",
 ]

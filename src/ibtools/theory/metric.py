@@ -48,6 +48,10 @@ def hessian_map_defect(
     TypeError
         If H is not an analytic function of w, as far as its values show.
 
+    See Also
+    --------
+    warpability : whether another clock makes it a Hessian.
+
     Examples
     --------
     >>> def innocent(w):
@@ -56,7 +60,15 @@ def hessian_map_defect(
     array([[ 0., -2.],
            [ 2.,  0.]])
     """
-    w = vector("w", w)
+    derivative = metric_and_derivative(metric, vector("w", w))[1]
+    return derivative - derivative.swapaxes(1, 2)
+
+
+def metric_and_derivative(
+    metric: Callable[[Inexact[np.ndarray, " d"]], Inexact[np.ndarray, "d d"]],
+    w: Float[np.ndarray, " d"],
+) -> tuple[Float[np.ndarray, "d d"], Float[np.ndarray, "d d d"]]:
+    """Return H(w) and its derivatives, entry (i, j, k) being ∂H_ij/∂w_k, exact to rounding."""
     d = w.size
     value = np.asarray(metric(w))
     if value.shape != (d, d) or not np.isfinite(value).all():
@@ -67,8 +79,27 @@ def hessian_map_defect(
         )
     if not np.allclose(value, value.T, rtol=1e-9, atol=1e-12 * np.abs(value).max()):
         raise ValueError("metric(w) must be symmetric, got a matrix that is not; return H, not J")
-    derivative = np.empty((d, d, d))
+    value, derivative = complex_step(metric, w)
     for k in range(d):
+        # A dropped imaginary part leaves a derivative of exactly 0 where H does move.
+        ahead = np.eye(d)[k] * _TRIAL * max(1.0, abs(w[k]))
+        change = np.abs(np.asarray(metric(w + ahead)) - np.asarray(metric(w - ahead)))
+        if np.any((derivative[:, :, k] == 0) & (change > _TRIAL**2 * np.abs(value).max())):
+            raise TypeError(
+                "metric must be analytic and return complex values at complex w: along entry "
+                f"{k} of w it moves, yet an operation such as np.abs or .real dropped the "
+                "imaginary part; replace it by an analytic one"
+            )
+    return value, derivative
+
+
+def complex_step(
+    metric: Callable[[Inexact[np.ndarray, " d"]], Inexact[np.ndarray, "d d"]],
+    w: Float[np.ndarray, " d"],
+) -> tuple[Float[np.ndarray, "d d"], Float[np.ndarray, "d d d"]]:
+    """Return the same of a metric that was found acceptable, at another point."""
+    derivative = np.empty((w.size, w.size, w.size))
+    for k in range(w.size):
         point = w.astype(complex)
         point[k] += 1j * _STEP
         try:
@@ -81,13 +112,4 @@ def hessian_map_defect(
                 "np.sqrt(a**2 + b**2) in place of np.hypot(a, b)"
             ) from error
         derivative[:, :, k] = shifted.imag / _STEP
-        # A dropped imaginary part leaves a derivative of exactly 0 where H does move.
-        ahead = np.eye(d)[k] * _TRIAL * max(1.0, abs(w[k]))
-        change = np.abs(np.asarray(metric(w + ahead)) - np.asarray(metric(w - ahead)))
-        if np.any((derivative[:, :, k] == 0) & (change > _TRIAL**2 * np.abs(value).max())):
-            raise TypeError(
-                "metric must be analytic and return complex values at complex w: along entry "
-                f"{k} of w it moves, yet an operation such as np.abs or .real dropped the "
-                "imaginary part; replace it by an analytic one"
-            )
-    return derivative - derivative.swapaxes(1, 2)
+    return np.asarray(metric(w)).real, derivative

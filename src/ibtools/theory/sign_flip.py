@@ -6,10 +6,12 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy.integrate import RK45
+from scipy.optimize import brentq
 
 from ibtools._validation import regression_problem, vector
 from ibtools.models import LinearNeuron
 from ibtools.theory.interpolation import interpolation_problem
+from ibtools.theory.warping import layer_sizes
 
 # Decisions are made on inequalities; one that holds by less than rounding is not made.
 _MARGIN = 1e-9
@@ -42,6 +44,10 @@ def final_sign(neuron: LinearNeuron, X: ArrayLike, y: ArrayLike) -> SignDecision
     - there is one sample: then sgn(y wᵀx) cannot change for c < 0, and it is the sign of a∞;
     - a = 0 at the start: the first step decides;
     - the loss at the start is below ½‖y‖², the loss of every network with a = 0;
+    - the rows of X are orthogonal and of equal length (linear neuron): then
+      :math:`F = w^\top X^+y + a\mu` with :math:`2\mu = c + \sqrt{c^2 + 4\|X^+y\|^2}` obeys
+      :math:`\dot F = (\mu - a^2)F` up to a factor of speed, so it keeps its sign, which in the
+      limit is that of a;
     - a scalar differential inequality decides (linear neuron). Above that loss |a| only falls, so
       it can serve as the clock of :math:`s = w^\top X^\top y`, whose slope is known up to the angle
       and size of the part of Πw that s does not see. If even the largest solution stays below the
@@ -59,6 +65,10 @@ def final_sign(neuron: LinearNeuron, X: ArrayLike, y: ArrayLike) -> SignDecision
     ------
     ValueError
         If the problem is not one of interpolation or does not fit the neuron.
+
+    See Also
+    --------
+    sign_flip_bracket, sign_flip_threshold : where, in a₀, the sign changes.
 
     Examples
     --------
@@ -110,15 +120,90 @@ def final_sign(neuron: LinearNeuron, X: ArrayLike, y: ArrayLike) -> SignDecision
             "a² ≤ ‖Πw‖², the loss does not start below ½‖y‖², and the differential "
             "inequality is for the linear neuron",
         )
+    squared = _common_square(X)
+    if squared is not None:
+        along, steady = push / squared, neuron.a * _squared_limit(start, size, y, squared)
+        if abs(along + steady) <= _MARGIN * (abs(along) + abs(steady)):
+            return SignDecision(None, "the start is at the threshold: flow ends at a saddle point")
+        return SignDecision(
+            int(np.sign(along + steady)),
+            "orthogonal rows of equal length: wᵀX⁺y + aμ keeps its sign, and ends with that of a",
+        )
     return _compare(X @ rows.T, y, start, sign, sign * visible)
+
+
+def sign_flip_threshold(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> float:
+    r"""Return the output weight below which a changes its sign, for orthogonal rows.
+
+    Where :math:`XX^\top` is a multiple of I, gradient flow of the linear neuron from
+    :math:`a_0 > 0` ends with
+
+    .. math:: \operatorname{sgn} a_\infty = \operatorname{sgn}\Big(\Pi w_0\cdot X^+y
+        + \tfrac12 a_0\big(c + \sqrt{c^2 + 4\|X^+y\|^2}\big)\Big), \qquad
+        c = a_0^2 - \|\Pi w_0\|^2,
+
+    and the right-hand side increases with :math:`a_0`: there is one threshold. For whitened data
+    (n = d) this is due to Kunin et al. (2024).
+
+    Parameters
+    ----------
+    w
+        The input weights at initialization, (d,).
+    X, y
+        The problem: X (n, d) with n < d, its rows orthogonal and of equal length; y (n,).
+
+    Returns
+    -------
+    float
+        :math:`a_0^* \ge 0`, at most :math:`\|\Pi w_0\|`; 0 where no :math:`a_0 > 0` flips.
+
+    Raises
+    ------
+    ValueError
+        If the problem is not one of interpolation or does not fit, or the rows are not orthogonal
+        and of equal length.
+
+    See Also
+    --------
+    sign_flip_bracket : bounds of the threshold for any X.
+
+    Examples
+    --------
+    >>> threshold = sign_flip_threshold([-1.0, 0.5, 2.0], [[1, 0, 0], [0, 1, 0]], [1.0, 1.0])
+    >>> round(threshold, 6)
+    0.5
+    """
+    w = vector("w", w)
+    X, y = regression_problem(X, y, columns=w.size)
+    interpolation_problem(X)
+    squared = _common_square(X)
+    if squared is None:
+        gram = X @ X.T
+        raise ValueError(
+            "X must have orthogonal rows of equal length (XXᵀ = κI), got rows whose products "
+            f"differ from that by up to {np.abs(gram - gram[0, 0] * np.eye(y.size)).max():.2g}; "
+            "for other data sign_flip_bracket encloses the threshold"
+        )
+    along = float(w @ (X.T @ y)) / squared
+    if along >= 0:
+        return 0.0
+    size = float(np.linalg.norm(X @ w)) / np.sqrt(squared)
+    return float(
+        brentq(
+            lambda a: along + a * _squared_limit(a, size, y, squared),
+            0.0,
+            size * (1 + 1e-12),
+            xtol=1e-300,
+            rtol=8 * np.finfo(float).eps,
+        )
+    )
 
 
 def sign_flip_bracket(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[float, float]:
     r"""Return two output weights between which the linear neuron's sign flip sets in.
 
-    With :math:`0 < a_0 \le` the first, a is certain to change sign; from the second on it is
-    certain not to. The threshold lies between: there flow ends in the saddle point, on whose stable
-    manifold the start then lies.
+    From the first, a is certain to change sign; from the second it is certain not to. A threshold
+    lies between: there flow ends in a saddle point, on whose stable manifold the start then lies.
 
     Parameters
     ----------
@@ -136,6 +221,16 @@ def sign_flip_bracket(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[float, 
     ------
     ValueError
         If the problem is not one of interpolation or does not fit.
+
+    See Also
+    --------
+    sign_flip_threshold : the threshold itself, for orthogonal rows of equal length.
+
+    Notes
+    -----
+    Each end is found by bisection, and is itself certified; that there is one threshold, so that
+    all of (0, low] flips and nothing from high on does, is proven for orthogonal rows of equal
+    length and found in every problem tried, not proven in general.
 
     Examples
     --------
@@ -163,6 +258,20 @@ def sign_flip_bracket(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[float, 
         return low, high
 
     return bisect(-1)[0], bisect(1)[1]
+
+
+def _common_square(X: Float[np.ndarray, "n d"]) -> float | None:
+    """Return κ where XXᵀ = κI to rounding, else None."""
+    gram = X @ X.T
+    squared = float(np.trace(gram)) / len(X)
+    allowed = 1e-12 * squared
+    return squared if np.abs(gram - squared * np.eye(len(X))).max() <= allowed else None
+
+
+def _squared_limit(a: float, size: float, y: Float[np.ndarray, " n"], squared: float) -> float:
+    """Return the a∞² that belongs to c = a² − `size`², where XXᵀ = `squared`·I."""
+    least = float(np.linalg.norm(y)) / np.sqrt(squared)
+    return float(layer_sizes((a - size) * (a + size), least)[0]) ** 2
 
 
 def _settle(sign: int, reason: str) -> SignDecision:

@@ -136,25 +136,25 @@ def warped_flow(
 def weighted_problem(
     X: ArrayLike, y: ArrayLike, weights: ArrayLike
 ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
-    r"""Return the problem whose squared loss is :math:`\tfrac12 r^\top K r` of the given one.
+    r"""Return the problem whose squared loss is :math:`\tfrac12 r^\top\Omega r` of the given one.
 
-    It is :math:`(K^{1/2}X, K^{1/2}y)`. Its interpolators and its row space are those of (X, y);
-    only the residuals r that drive the flow become Kr. A limit that a potential of the predictor
-    alone determines cannot move with K, since :math:`X^\top\!\int\!Kr` lies in the row space as
-    :math:`X^\top\!\int\! r` does. For linear predictors: a leaky neuron does not commute with
-    mixing the samples.
+    It is :math:`(\Omega^{1/2}X, \Omega^{1/2}y)`. Its interpolators and its row space are those of
+    (X, y); only the residuals r that drive the flow become Ωr. A limit that a potential of the
+    predictor alone determines cannot move with Ω, since :math:`X^\top\!\int\!\Omega r` lies in the
+    row space as :math:`X^\top\!\int\! r` does. For linear predictors: a leaky neuron does not
+    commute with mixing the samples.
 
     Parameters
     ----------
     X, y
         The problem: (n, d) and (n,), finite.
     weights
-        K, (n, n), symmetric and positive definite.
+        Ω, (n, n), symmetric and positive definite.
 
     Raises
     ------
     ValueError
-        If the problem is not acceptable, or K is not symmetric and positive definite.
+        If the problem is not acceptable, or Ω is not symmetric and positive definite.
 
     Examples
     --------
