@@ -171,6 +171,10 @@ def linear_map(outputs: int, weights: object, bias: float = 0.0) -> nn.Linear:
     return layer
 
 
+def threefold() -> Residual:
+    return Residual(linear_map(4, 2 * np.eye(4)))
+
+
 def patches(stride: int) -> nn.Conv2d:
     layer = nn.Conv2d(1, 1, 2, stride=stride, bias=False, dtype=torch.float64)
     layer.weight.data.copy_(torch.tensor([[[[1.0, -2.0], [0.5, 3.0]]]]))
@@ -187,7 +191,7 @@ def patches(stride: int) -> nn.Conv2d:
         ((nn.AvgPool2d(2, divisor_override=3), linear_map(1, [[1.0, 2.0, -1.0, 0.5]])), (4, 4)),
         ((patches(2), linear_map(1, [[1.0, 2.0, -1.0, 0.5]])), (4, 4)),
         ((nn.MaxPool2d(2), linear_map(1, [[1.0, 2.0, -1.0, 0.5]])), (4, 4)),
-        ((nn.Flatten(), Residual(linear_map(4, 2 * np.eye(4))), linear_map(1, np.ones((1, 4)))), (2, 2)),
+        ((nn.Flatten(), threefold(), linear_map(1, np.ones((1, 4)))), (2, 2)),
     ],
     ids=["average", "with an edge", "long", "divisor", "patches", "largest", "residual"],
 )  # fmt: skip
