@@ -16,7 +16,6 @@ PAGES = sorted({label.page for label in LABELS.values() if label.kind == "equati
 PENDING = {
     "book/imd",
     "book/warping",
-    "book/homogeneous-margins",
     "book/non-homogeneous-nets",
     "book/two-layer-relu",
 }

@@ -17,7 +17,6 @@ ALLOWED: dict[str, list[dict[str, str]]] = yaml.safe_load(
 PENDING = {
     "imd.md",
     "warping.md",
-    "homogeneous-margins.md",
     "non-homogeneous-nets.md",
     "two-layer-relu.md",
 }

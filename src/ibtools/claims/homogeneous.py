@@ -333,7 +333,8 @@ def kkt_identity() -> Comparison:
     ):
         # Where training is does not matter, nor how it came there: the identity is one of θ.
         run = descend(net, X, y, schedule="armijo", until_log10_loss=-10)
-        for i in np.flatnonzero(run.minimum_margin > 0)[[0, -5, -1]]:
+        right = np.flatnonzero(run.minimum_margin > 0)
+        for i in (right[k] for k in (0, -5, -1) if right.size):
             at = run.net_at(int(i))
             kkt = margin_kkt(at, X, y, multipliers="closed_form")
             size = run.normalized_margin[i] ** (-1 / run.order)
