@@ -149,6 +149,18 @@ def test_the_local_certificate_is_never_below_the_global_one(seed: int) -> None:
     assert np.all(everywhere >= bound * (1 - 1e-9))
 
 
+def test_samples_are_treated_one_like_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).normal(size=(5, 3))
+    net = draw_biases(MLP([3, 6, 4], "relu", bias=True, seed=0), 0)
+    y = own_labels(net, X)
+    radii, attack = certified_radius(net, X, y), l2_attack(net, X, y, restarts=1, seed=0)
+    monkeypatch.setattr("ibtools.metrics.robustness._SAMPLES", 2)
+    np.testing.assert_allclose(certified_radius(net, X, y), radii, rtol=1e-12)
+    again = l2_attack(net, X, y, restarts=1, seed=0)
+    np.testing.assert_allclose(again.distance, attack.distance, rtol=1e-9)
+    np.testing.assert_allclose(again.X, attack.X, atol=1e-6)
+
+
 def test_a_squared_relu_by_hand() -> None:
     # 5 − max(x, 0)², at x = 1: the boundary is at √5. At x = −1 too, from below the kink.
     net = MLP([1, 1, 1], "squared_relu", bias=True, seed=0)
