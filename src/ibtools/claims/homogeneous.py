@@ -856,26 +856,26 @@ def _suprema_on_sphere(net: Net, X: np.ndarray) -> tuple[float, float]:
     samples = torch.as_tensor(X).repeat(1 if net.order == 1 else 4, 1)
     source = torch.Generator().manual_seed(0)
     first = unit(torch.randn(len(samples), sum(sizes), generator=source, dtype=torch.float64))
-    theta, found = first, []
+    theta = first
     for _ in range(30 if net.order > 1 else 1):
         # A step forward keeps what it has, so that it climbs where ½‖∇q‖² is not convex.
         push = torch.func.vmap(torch.func.grad(steepness))(theta, samples)
         level = torch.func.vmap(steepness)(theta, samples)
         theta = unit(push + level[:, None] * theta)
-    found.append(float((2 * level.max()).sqrt()))
+    slope = float((2 * level.max()).sqrt())
     if net.order == 1:
-        return found[0], float(torch.func.vmap(bend)(first, samples, theta).abs().max())
-    theta, v = first, unit(first.flip(0))
+        return slope, float(torch.func.vmap(bend)(first, samples, theta).abs().max())
+    hessian = torch.func.vmap(torch.func.jacrev(torch.func.grad(value)))
+    theta = first
     for _ in range(30):
-        hessian = torch.func.vmap(torch.func.hessian(value))(theta, samples)
-        values, vectors = torch.linalg.eigh(hessian)
+        values, vectors = torch.linalg.eigh(hessian(theta, samples))
         top = values.abs().argmax(dim=1)
         v = torch.gather(vectors, 2, top[:, None, None].expand(-1, vectors.shape[1], 1))[:, :, 0]
         level = torch.gather(values, 1, top[:, None])
         if net.order == 2:
             break
         theta = unit(level.sign() * torch.func.vmap(torch.func.grad(bend))(theta, samples, v))
-    return found[0], float(level.abs().max())
+    return slope, float(level.abs().max())
 
 
 @claim(
