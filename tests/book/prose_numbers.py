@@ -99,7 +99,7 @@ def numbers_in(paragraph: str) -> Iterator[Number]:
                 exponent = int(match[2] or match[3])
                 if exponent < -300 or exponent > 300:
                     exponent_only = found(match, match[1] or "1")
-                    yield Number(float(exponent), 0, exponent_only.text, exponent_only.context)
+                    yield Number(float(abs(exponent)), 0, exponent_only.text, exponent_only.context)
                 else:
                     yield found(match, f"{match[1] or 1}e{exponent}")
             else:

@@ -38,12 +38,20 @@ IN_PLACE: dict[str, dict[str, str]] = {
     "warping.proposition-1": {"theory": "a generic minimizer in the claim"},
     "warping.many-neurons-reweighting": {"theory": "it names no limit"},
     "warping.leaky-wait": {"theory": "a quadrature in the claim"},
+    "homogeneous.euler": {
+        "theory": "the order is counted by the models",
+        "simulation": "outputs and their derivatives by PyTorch",
+    },
+    "homogeneous.smoothed-margin": {"theory": "no fall"},
+    "homogeneous.margin-growth": {"theory": "integrated beside the path"},
+    "homogeneous.bracket": {"theory": "both bounds are a line each"},
+    "homogeneous.kkt-identity": {"theory": "√(2(1−β)) γ̄^(−1/L), from each sample's own gradient"},
+    "homogeneous.complementarity": {"theory": "the bound is a line"},
 }
 
 # Chapters whose claims are not yet held to the tests below.
 PENDING = {
     "imd",
-    "homogeneous",
     "non_homogeneous",
     "two_layer",
 }

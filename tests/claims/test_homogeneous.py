@@ -50,7 +50,7 @@ def test_the_ids_name_the_chapter() -> None:
         (homogeneous.linear_constants, 0.249517, 6),
         (homogeneous.diagonal, 1.5, 12),
         (homogeneous.exclusive_or, 2**0.5 / 8, 12),
-        (homogeneous.certificate, 0.207440406931, 12),
+        (homogeneous.certificate, 0.207440406931, 6),
     ],
     ids=lambda value: getattr(value, "id", None),
 )
@@ -92,7 +92,7 @@ def test_wrong_constants_of_decay_fail(monkeypatch: Patch) -> None:
         "separation_constants",
         lambda X, y: scaled("offset", 1.01)(scaled("margin_gap", 1.01)(right(X, y))),
     )
-    assert fails(homogeneous.complementarity)
+    assert fails(homogeneous.complementarity_limit)
     assert fails(homogeneous.kkt_residual)
     monkeypatch.setattr(homogeneous, "separation_constants", right)
     wrap(monkeypatch, "_left_beside", lambda left: 1.01 * left)
@@ -142,9 +142,31 @@ def test_a_modified_margin_of_the_wrong_order_fails(monkeypatch: Patch) -> None:
     assert fails(homogeneous.descent)
 
 
-def test_a_step_ten_times_too_long_fails(monkeypatch: Patch) -> None:
-    wrap(monkeypatch, "log_descent_step_bound", lambda bound: bound + math.log(10))
+@pytest.mark.parametrize("factor", [10.0, 2.0, 1.01, 0.99, 0.5])
+def test_another_step_fails(monkeypatch: Patch, factor: float) -> None:
+    wrap(monkeypatch, "log_descent_step_bound", lambda bound: bound + math.log(factor))
     assert fails(homogeneous.descent)
+
+
+@pytest.mark.parametrize("field", ["gradient", "hessian"])
+@pytest.mark.parametrize("name", ["deep_linear_bounds", "diagonal_bounds", "two_layer_bounds"])
+def test_another_bound_on_a_derivative_fails(monkeypatch: Patch, name: str, field: str) -> None:
+    wrap(monkeypatch, name, scaled(field, 1.01))
+    assert fails(homogeneous.descent)
+
+
+def test_a_modified_margin_without_its_order_fails(monkeypatch: Patch) -> None:
+    def without(log_loss: float, norm: float, order: int, *, initial_log_loss: float) -> float:
+        u, u0 = -np.asarray(log_loss), -initial_log_loss
+        return u / norm**order * np.exp(-u0 * (1 / u + 1 / (2 * u * u)))
+
+    monkeypatch.setattr(homogeneous, "modified_descent_margin", without)
+    assert fails(homogeneous.descent)
+
+
+def test_a_descent_by_hand_that_differs_fails(monkeypatch: Patch) -> None:
+    wrap(monkeypatch, "_ten_times_too_long", lambda found: (1.001 * found[0], found[1]))
+    assert fails(homogeneous.descent_too_long)
 
 
 def test_steps_that_keep_the_margin_are_not_too_long(monkeypatch: Patch) -> None:
@@ -181,7 +203,7 @@ def test_a_flow_that_sees_one_feature_too_large_fails(monkeypatch: Patch) -> Non
         homogeneous.linear_constants,
         homogeneous.linear_limit,
         homogeneous.ten_classes,
-        homogeneous.complementarity,
+        homogeneous.complementarity_limit,
         homogeneous.kkt_residual,
         homogeneous.deep_linear,
         homogeneous.deep_linear_slope,
@@ -231,8 +253,8 @@ def test_a_bound_exceeded_fails(monkeypatch: Patch) -> None:
 
     def wrong(net: Any, X: np.ndarray, y: np.ndarray, **options: Any) -> Any:
         run = right(net, X, y, **options)
-        # Only the net, whose L is 3: the limit is checked on the linear predictor.
-        return dataclasses.replace(run, slack=50 * run.slack) if run.order == 3 else run
+        # Only where there are two samples: there the bound has a quarter of room.
+        return dataclasses.replace(run, slack=1.4 * run.slack) if len(y) == 2 else run
 
     monkeypatch.setattr(homogeneous, "margin_flow", wrong)
     assert fails(homogeneous.complementarity)

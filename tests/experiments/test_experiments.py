@@ -13,7 +13,9 @@ import torch
 from ibtools.experiments import SETTINGS, Choice, InterruptedTrainingError, train
 from ibtools.experiments import training as module
 from ibtools.experiments.__main__ import main
+from ibtools.experiments.assessment import assess
 from ibtools.experiments.training import accuracy, seconds_per_epoch
+from ibtools.metrics.robustness import certified_radius, l2_attack
 from ibtools.trainers import load_run
 
 CHOICE = Choice("digits", "constant", "first", 0, 6, (-50.0,), samples=60)
@@ -157,6 +159,26 @@ def test_robustness_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str
         shares = [float(row[f"robust at {r:g}"]) for r in SETTINGS["digits"].radii]
         assert sorted(shares, reverse=True) == shares
         assert shares[0] <= float(row["accuracy"])
+
+
+def test_an_assessment_counts_what_the_attack_found(tmp_path: Path, images) -> None:
+    X, y = images[0][60:80], images[1][60:80]
+    trained = train(replace(CHOICE, epochs=20, log10_losses=(1.8,)), *images, tmp_path)
+    kept = load_run(trained.snapshots[1.8], CHOICE.new_net())
+    net = kept.net
+    right = net(torch.tensor(X)).argmax(1).numpy() == y
+    assert 0 < right.sum() < len(y)
+    distance = l2_attack(net, X, y, seed=0).distance
+    np.testing.assert_array_equal(distance > 0, right)
+    radii = (0.0, *np.sort(distance)[-3:-1])
+    (one,) = assess(trained, X, y, radii=radii, seed=0)
+    assert one.accuracy == right.mean()
+    # At a radius that is a sample's own distance the attack has changed it.
+    assert one.robust_accuracy == (right.mean(), 2 / 20, 1 / 20)
+    assert one.distance == pytest.approx(distance.mean(), rel=1e-12)
+    assert one.certified == pytest.approx(certified_radius(net, X, y).mean(), rel=1e-12)
+    assert one.log10_loss == -kept.log10_inverse_loss[-1]
+    assert one.layer_product_margin == kept.layer_product_margin[-1]
 
 
 def test_cost_asks_for_no_data(capsys: pytest.CaptureFixture[str]) -> None:

@@ -167,6 +167,29 @@ def test_slack_decides_who_takes_part_and_bounds_complementarity(seed, slack) ->
     assert -1e-12 <= kkt.complementarity <= slack * length**2 / 3 + 1e-12
 
 
+def test_chunks_change_nothing_and_a_limit_takes_the_smallest_margins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    X = np.random.default_rng(3).normal(size=(9, 3))
+    net = MLP([3, 5, 1], "squared_relu", seed=3)
+    y = own_labels(net, X)
+    q, p = gradients(net, X, y)[0], len(flat(net))
+    whole = [margin_kkt(net, X, y, slack=1e6, multipliers=m) for m in ("nnls", "closed_form")]
+    with monkeypatch.context() as patch:
+        patch.setattr("ibtools.metrics.net_margins._SAMPLES", 4)
+        patch.setattr("ibtools.metrics.net_margins._CHUNK", 2 * p)
+        again = [margin_kkt(net, X, y, slack=1e6, multipliers=m) for m in ("nnls", "closed_form")]
+    for one, other in zip(whole, again, strict=True):
+        assert one.constraints == other.constraints == 9
+        size = one.multipliers.max()
+        np.testing.assert_allclose(other.multipliers, one.multipliers, atol=1e-9 * size)
+    # Memory for three gradients: the three smallest margins take part.
+    monkeypatch.setattr("ibtools.metrics.net_kkt._LARGEST", 3 * p)
+    few = margin_kkt(net, X, y, slack=1e6)
+    assert few.constraints == 3
+    assert set(np.flatnonzero(few.multipliers)) <= set(np.argsort(q)[:3])
+
+
 def kinked_net() -> tuple[Net, np.ndarray, np.ndarray]:
     """Return a net whose second neuron is on its kink at the first sample, a KKT point by hand.
 

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ibtools.data import digits, xor
+from ibtools.metrics.net_margins import NetMargins
 from ibtools.metrics.robustness import (
+    _L2Attack,
     certified_radius,
     convolution_norm,
     l2_attack,
@@ -23,6 +25,7 @@ from ibtools.models import (
     ResidualMLP,
     SquaredReLU,
 )
+from ibtools.models.layers import Residual
 from ibtools.trainers import margin_flow
 
 
@@ -146,6 +149,18 @@ def test_the_local_certificate_is_never_below_the_global_one(seed: int) -> None:
     assert np.all(everywhere >= bound * (1 - 1e-9))
 
 
+def test_samples_are_treated_one_like_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).normal(size=(5, 3))
+    net = draw_biases(MLP([3, 6, 4], "relu", bias=True, seed=0), 0)
+    y = own_labels(net, X)
+    radii, attack = certified_radius(net, X, y), l2_attack(net, X, y, restarts=1, seed=0)
+    monkeypatch.setattr("ibtools.metrics.robustness._SAMPLES", 2)
+    np.testing.assert_allclose(certified_radius(net, X, y), radii, rtol=1e-12)
+    again = l2_attack(net, X, y, restarts=1, seed=0)
+    np.testing.assert_allclose(again.distance, attack.distance, rtol=1e-9)
+    np.testing.assert_allclose(again.X, attack.X, atol=1e-6)
+
+
 def test_a_squared_relu_by_hand() -> None:
     # 5 − max(x, 0)², at x = 1: the boundary is at √5. At x = −1 too, from below the kink.
     net = MLP([1, 1, 1], "squared_relu", bias=True, seed=0)
@@ -159,6 +174,104 @@ def test_a_squared_relu_by_hand() -> None:
     )
     with pytest.raises(ValueError, match="no Lipschitz constant"):
         lipschitz_bound(net, (1,))
+
+
+def linear_map(outputs: int, weights: object, bias: float = 0.0) -> nn.Linear:
+    layer = nn.Linear(1, outputs, dtype=torch.float64)
+    layer.weight = nn.Parameter(torch.as_tensor(weights, dtype=torch.float64))
+    layer.bias = nn.Parameter(torch.full((outputs,), bias, dtype=torch.float64))
+    return layer
+
+
+def threefold() -> Residual:
+    return Residual(linear_map(4, 2 * np.eye(4)))
+
+
+def patches(stride: int) -> nn.Conv2d:
+    layer = nn.Conv2d(1, 1, 2, stride=stride, bias=False, dtype=torch.float64)
+    layer.weight.data.copy_(torch.tensor([[[[1.0, -2.0], [0.5, 3.0]]]]))
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("layers", "size"),
+    [
+        ((nn.AvgPool2d(2), linear_map(1, [[1.0, 2.0, -1.0, 0.5]])), (4, 4)),
+        # The last row and column fill no window.
+        ((nn.AvgPool2d(2), linear_map(1, [[1.0, 2.0, -1.0, 0.5]])), (5, 5)),
+        ((nn.AvgPool2d((1, 3)), linear_map(1, [[1.0, 2.0]])), (2, 4)),
+        ((nn.AvgPool2d(2, divisor_override=3), linear_map(1, [[1.0, 2.0, -1.0, 0.5]])), (4, 4)),
+        ((patches(2), linear_map(1, [[1.0, 2.0, -1.0, 0.5]])), (4, 4)),
+        ((nn.MaxPool2d(2), linear_map(1, [[1.0, 2.0, -1.0, 0.5]])), (4, 4)),
+        ((nn.Flatten(), threefold(), linear_map(1, np.ones((1, 4)))), (2, 2)),
+    ],
+    ids=["average", "with an edge", "long", "divisor", "patches", "largest", "residual"],
+)  # fmt: skip
+def test_no_layer_costs_anything_where_its_bound_is_attained(layers, size) -> None:
+    # Each layer stretches all that matters alike, so that the distance is q over the gradient's
+    # norm, and both certificates must reach it: soundness alone would let them be a half of it.
+    random = np.random.default_rng(0)
+    net = Net(*layers[:-1], nn.Flatten(), layers[-1])
+    X = np.zeros((3, 1, *size))
+    # One entry of each window far above the others: so it stays while the image moves a little.
+    X[:, :, ::2, ::2] = 5 + random.uniform(size=X[:, :, ::2, ::2].shape)
+    x = torch.tensor(X, requires_grad=True)
+    with torch.no_grad():
+        layers[-1].bias -= net(x).min() - 0.1
+    outputs = net(x)
+    (slopes,) = torch.autograd.grad(outputs.sum(), x)
+    exact = outputs.detach().numpy() / slopes.flatten(1).norm(dim=1).numpy()
+    near = [0, 1, 2] if not isinstance(layers[0], nn.MaxPool2d) else [int(exact.argmin())]
+    for local in (True, False):
+        radii = certified_radius(net, X[near], np.ones(len(near)), local=local)
+        np.testing.assert_allclose(radii, exact[near], rtol=1e-9)
+    attack = l2_attack(net, X[near], np.ones(len(near)), restarts=1, seed=0)
+    np.testing.assert_allclose(attack.distance, exact[near], rtol=1e-6)
+    bound = lipschitz_bound(net, (1, *size))
+    assert bound == pytest.approx(float(slopes.flatten(1).norm(dim=1).max()), rel=1e-12)
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_a_kink_that_is_crossed_by_hand(activation: str) -> None:
+    # 5 − φ(x) at x = −1: up to the kink at the lower slope, beyond it at 1.
+    net = MLP([1, 1, 1], activation, bias=True, seed=0)
+    for p, value in zip(net.parameters(), (1.0, 0.0, -1.0, 5.0), strict=True):
+        p.data.fill_(value)
+    np.testing.assert_allclose(certified_radius(net, [[-1.0]], [1]), 6.0, rtol=1e-9)
+    below = 0.0 if activation == "relu" else float(net.layers[1].negative_slope)
+    everywhere = certified_radius(net, [[-1.0]], [1], local=False)
+    np.testing.assert_allclose(everywhere, 5.0 + below, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        nn.GELU(), nn.GELU(approximate="tanh"), nn.SiLU(), nn.Softplus(), nn.Tanh(), nn.ReLU(),
+        nn.LeakyReLU(0.3), nn.LeakyReLU(2.0), nn.LeakyReLU(-3.0),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_the_steepest_slope_of_an_activation(activation: nn.Module) -> None:
+    net = Net(linear_map(1, [[1.0]]), activation, linear_map(1, [[1.0]]))
+    z = torch.linspace(-20, 20, 400_001, dtype=torch.float64, requires_grad=True)
+    (slopes,) = torch.autograd.grad(activation(z).sum(), z)
+    steepest = float(slopes.abs().max())
+    assert steepest * (1 - 1e-8) <= lipschitz_bound(net, (1,)) <= steepest * (1 + 1e-6)
+
+
+def test_random_restarts_begin_as_far_away_as_the_nearest_change_so_far() -> None:
+    random = np.random.default_rng(0)
+    X = 10 * random.normal(size=(40, 6))
+    net = MLP([6, 5, 1], "relu", seed=0)
+    attack = _L2Attack(NetMargins(net, X, own_labels(net, X)))
+    attack.distance = torch.tensor([0.5, 3.0, np.inf, 1.0] * 10, dtype=torch.float64)
+    attack.crossed = lambda points, samples=None: torch.ones(len(points), dtype=torch.bool)
+    points = attack.deepfool(1, random)
+    away = (points - attack.x).norm(dim=1).numpy()
+    np.testing.assert_allclose(away, [0.5, 3.0, 1.0, 1.0] * 10, rtol=1e-12)
+    # In all directions: the mean of unit vectors is small.
+    mean = ((points - attack.x) / (points - attack.x).norm(dim=1, keepdim=True)).mean(0)
+    assert float(mean.norm()) < 0.5
 
 
 def test_a_net_that_cannot_be_moved_is_certified_everywhere() -> None:

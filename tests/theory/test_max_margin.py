@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_iris
 
 from ibtools.theory.interpolation import AccuracyWarning
 from ibtools.theory.max_margin import max_margin
@@ -66,6 +66,62 @@ def test_the_l1_toy() -> None:
     np.testing.assert_allclose(found.direction, [0.5, 0.5, 0], atol=1e-15)
     other = max_margin(Z, [1, 1]).direction
     assert (Z @ other).min() / np.abs(other).sum() == pytest.approx(1.41875, rel=1e-14, abs=0)
+
+
+def with_a_free_bias(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return w and b of min ½‖w‖² subject to yₙ(⟨w, xₙ⟩ + b) ≥ 1.
+
+    Without b it says that all differences of samples of the two classes have margins of at least 2.
+    """
+    positive, negative = X[y == 1], X[y == -1]
+    apart = (positive[:, None] - negative[None]).reshape(-1, X.shape[1])
+    w = 2 * max_margin(apart, np.ones(len(apart))).w
+    return w, -((positive @ w).min() + (negative @ w).max()) / 2
+
+
+# Numbers that others have published: the data, w and b.
+PUBLISHED = {
+    # Textbook examples, solved by hand.
+    "one third": ([[1, 1], [2, 2]], [[0, 0], [-1, -1]], [1, 1], -1),
+    "two thirds": ([[2, 2], [3, 3]], [[0, 0], [-1, -1]], [0.5, 0.5], -1),
+    # scikit-learn, test_libsvm_parameters
+    "libsvm": ([[1, 1], [1, 2], [2, 1]], [[-2, -1], [-1, -1], [-1, -2]], [0.5, 0.5], 0),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_machines_with_a_bias(name: str) -> None:
+    positive, negative, w, b = PUBLISHED[name]
+    X = np.array([*positive, *negative], dtype=float)
+    y = np.repeat([1.0, -1.0], [len(positive), len(negative)])
+    found_w, found_b = with_a_free_bias(X, y)
+    np.testing.assert_allclose(found_w, w, rtol=1e-13)
+    assert found_b == pytest.approx(b, rel=1e-13, abs=1e-14)
+    if name == "one third":
+        assert 2 / np.linalg.norm(found_w) == pytest.approx(2**0.5, rel=1e-13)
+
+
+def test_libsvms_dual_coefficients() -> None:
+    X = np.array([[-2.0, -1], [-1, -1], [-1, -2], [1, 1], [1, 2], [2, 1]])
+    y = np.repeat([-1.0, 1.0], 3)
+    # With a column of ones for the bias, which symmetry keeps at 0.
+    found = max_margin(np.column_stack([X, np.ones(6)]), y)
+    np.testing.assert_allclose(found.w, [0.5, 0.5, 0], rtol=1e-13, atol=1e-14)
+    np.testing.assert_array_equal(found.support, [1, 3])
+    np.testing.assert_allclose(found.multipliers, [0, 0.25, 0, 0.25, 0, 0], atol=1e-14)
+
+
+def test_irises() -> None:
+    # Setosa and versicolor by their petals. Published, from a general solver with six digits or so:
+    # w = (1.29411744, 0.82352928), b = −3.78823471.
+    table = load_iris()
+    chosen = table.target < 2
+    X, y = table.data[chosen][:, 2:], np.where(table.target[chosen] == 1, 1.0, -1.0)
+    w, b = with_a_free_bias(X, y)
+    np.testing.assert_allclose(w, [22 / 17, 14 / 17], rtol=1e-12)
+    assert b == pytest.approx(-322 / 85, rel=1e-12)
+    np.testing.assert_allclose([*w, b], [1.29411744, 0.82352928, -3.78823471], atol=6e-7)
+    assert 0.5 * w @ w == pytest.approx(1.1764706, abs=5e-8)
 
 
 @given(seeds, norms)

@@ -105,6 +105,17 @@ def test_other_starts_lead_to_other_points() -> None:
     np.testing.assert_allclose(both.direction, [0.5**0.5, 0.5**0.5, 0, 0, 0, 0], atol=1e-11)
 
 
+def test_only_the_smallest_margins_need_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = toy_a()
+    net = DeepLinear(d=2, depth=1, seed=0)
+    net.layers[0].weight.data.copy_(torch.tensor([[2.0, 2.5]]))
+    # For two gradients of two numbers: the support vectors are two of the three samples.
+    monkeypatch.setattr("ibtools.theory.polishing._LARGEST", 4)
+    found = kkt_point(net, X, y)
+    assert found.margin == pytest.approx(7 / 13**0.5, rel=1e-12, abs=0)
+    np.testing.assert_allclose(found.multipliers, np.array([4, 9, 0]) / 49, atol=1e-12)
+
+
 def test_too_few_iterations_are_told() -> None:
     X, y = digits(classes=(3, 8), per_class=10, seed=0)
     start = margin_flow(MLP([64, 4, 1], "squared_relu", seed=0), X, y, until_log10_loss=-1).net

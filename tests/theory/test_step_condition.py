@@ -104,10 +104,9 @@ def test_bounds_are_attained(name: str) -> None:
 def literal(x: float, L: int, x0: float, margin: float, norm: float, B: SphereBounds) -> float:
     """H as it is printed, in plain numbers."""
     mu = math.log(1 / x0) / (2 * math.log(1 / x))
-    if x <= math.exp(2 / L - 2):
-        kappa = x * math.log(1 / x) ** (2 - 2 / L)
-    else:
-        kappa = math.exp((2 - 2 / L) * (math.log(2 - 2 / L) - 1))
+    # The paper's κ(x) is the largest of w·log(1/w)^(2−2/L) over 0 < w ≤ x.
+    w = x * np.linspace(1e-4, 1, 20_001)
+    kappa = float(np.max(w * np.log(1 / w) ** (2 - 2 / L)))
     constant = (
         0.5
         * (B.gradient**2 + norm**-L * B.hessian)
@@ -118,9 +117,9 @@ def literal(x: float, L: int, x0: float, margin: float, norm: float, B: SphereBo
 
 @given(
     st.integers(1, 5),
-    st.floats(-20, -1e-3),
+    st.floats(-20, -2),
     st.floats(1, 20),
-    st.floats(1e-3, 10),
+    st.floats(1e-3, 0.49),
     st.floats(0.1, 10),
     st.sampled_from([(1.0, 2.0, 2.0), (0.5, 0.7, 0.0), (4.0, 1.0, 9.0)]),
 )
@@ -136,26 +135,13 @@ def test_the_formula(
     assert found == pytest.approx(expected, rel=1e-9, abs=0)
 
 
-@pytest.mark.parametrize("order", [1, 2, 3, 5])
-@pytest.mark.parametrize("share", [0.5, 0.99, 1.01, 1.5, 3.0])
-def test_the_formula_on_both_sides_of_its_switch(order: int, share: float) -> None:
-    # κ switches at log 1/𝓛 = 2 − 2/L.
-    log_loss = -share * (2 - 2 / order) - (order == 1) * share
-    B = SphereBounds(0.5, 0.7, 2.0)
-    found = descent_step_bound(
-        log_loss, order=order, initial_log_loss=log_loss / 2, initial_modified_margin=0.2,
-        initial_norm=1.5, bounds=B,
-    )  # fmt: skip
-    expected = literal(math.exp(log_loss), order, math.exp(log_loss / 2), 0.2, 1.5, B)
-    assert found == pytest.approx(expected, rel=1e-12, abs=0)
-
-
 def test_the_bound_goes_below_the_smallest_float() -> None:
     B = polynomial_bounds(1.0, order=2)
     start = {"initial_log_loss": -3.0, "initial_modified_margin": 0.1, "initial_norm": 5.0}
     found = log_descent_step_bound(-1e6, order=2, bounds=B, **start)
     # μ = 3/(2v), κ = 𝓛v, C = ½(4 + 2/25)·10
-    assert found == pytest.approx(1e6 + math.log(1.5e-12) - math.log(20.4), rel=1e-14, abs=0)
+    expected = 1e6 + math.log(1.5e-12) - math.log(20.4)
+    assert found == pytest.approx(expected, rel=1e-14, abs=0)
     with pytest.raises(OverflowError, match="log_descent_step_bound"):
         descent_step_bound(-1e6, order=2, bounds=B, **start)
 
@@ -185,7 +171,7 @@ def test_descent_keeps_the_promise(name: str) -> None:
         assert v0 >= 2
 
         def modified(v: float, norm: float) -> float:
-            return math.log(v) - order * math.log(norm) - v0 * (1 / v + 0.5 / v**2)
+            return math.log(v) - order * math.log(norm) - v0 * (1 / v + 0.5 / (order * v**2))
 
         first = math.exp(modified(v0, norm0))
         worst_loss = worst_margin = math.inf
@@ -221,7 +207,8 @@ START = {"order": 2, "initial_log_loss": -3.0, "initial_modified_margin": 0.1, "
     [
         (-2.0, {}, ValueError, "log_loss must be at most"),
         (math.nan, {}, ValueError, "log_loss must be finite"),
-        (-4.0, {"initial_log_loss": 0.0}, ValueError, "initial_log_loss must be below 0"),
+        (-4.0, {"initial_log_loss": -1.9}, ValueError, "initial_log_loss must be at most -2"),
+        (-4.0, {"initial_modified_margin": 1.0}, ValueError, "must be below bounds.value=1"),
         (-4.0, {"initial_modified_margin": 0.0}, ValueError, "initial_modified_margin must be"),
         (-4.0, {"initial_norm": -1.0}, ValueError, "initial_norm must be greater"),
         (-4.0, {"order": 0}, ValueError, "order must be at least 1"),

@@ -1,6 +1,7 @@
 """How far inputs are from a net's decision boundary: a bound from below, and one from above."""
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import singledispatch
@@ -368,16 +369,20 @@ def _(module: nn.MaxPool2d, z: Tensor, anywhere: bool) -> Step:
 @_step.register
 def _(module: nn.AvgPool2d, z: Tensor, anywhere: bool) -> Step:
     _without_overlap(module)
-    share = module(torch.ones_like(z[:1])).numel() / z[:1].numel()
-    return lambda reach: _reach(reach.norm * share**0.5, module(reach.each))
+    # A window of k entries, divided by m: as a row it has the norm √k/m, and rows do not overlap.
+    # Inputs at an edge that fill no window are not seen.
+    window = math.prod(_pair(module.kernel_size))
+    norm = window**0.5 / (module.divisor_override or window)
+    return lambda reach: _reach(reach.norm * norm, module(reach.each))
+
+
+def _pair(value: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (value, value) if isinstance(value, int) else tuple(value)
 
 
 def _without_overlap(module: nn.MaxPool2d | nn.AvgPool2d) -> None:
-    def pair(value: int | tuple[int, ...]) -> tuple[int, ...]:
-        return (value, value) if isinstance(value, int) else tuple(value)
-
-    plain = pair(getattr(module, "dilation", 1)) == (1, 1) and pair(module.padding) == (0, 0)
-    if pair(module.kernel_size) != pair(module.stride) or not plain or module.ceil_mode:
+    plain = _pair(getattr(module, "dilation", 1)) == (1, 1) and _pair(module.padding) == (0, 0)
+    if _pair(module.kernel_size) != _pair(module.stride) or not plain or module.ceil_mode:
         raise ValueError(
             f"net has a pooling {module} whose windows overlap or are padded; only poolings with "
             "stride = kernel_size and no padding have a bound here"
@@ -427,9 +432,11 @@ def _(module: nn.Module, z: Tensor, anywhere: bool) -> Step:
 def _steepest(module: nn.Module) -> float:
     """Return the largest slope of an activation, rounded up in the last digit."""
     if isinstance(module, nn.GELU):
-        return 1.1289044  # at √2
+        return 1.1289044 if module.approximate == "none" else 1.1289931  # at √2, or near it
     if isinstance(module, nn.SiLU):
         return 1.0998394  # at 2.3994
+    if isinstance(module, nn.LeakyReLU):
+        return max(1.0, abs(module.negative_slope))
     return 1.0
 
 
@@ -448,8 +455,6 @@ def _steepest_within(
         return torch.where(z >= 0, 1.0, below + (1 - below) * (top / e).clamp(max=1.0))
     if isinstance(module, SquaredReLU):
         return torch.where(z >= 0, 2 * z + e, top * (top / e))
-    if isinstance(module, nn.LeakyReLU):
-        return torch.full_like(z, max(1.0, abs(module.negative_slope)))
     return torch.full_like(z, _steepest(module))
 
 

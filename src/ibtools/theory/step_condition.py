@@ -154,21 +154,18 @@ def log_descent_step_bound(
     r"""Return log H(𝓛), the logarithm of the longest step that the theorem allows at loss 𝓛.
 
     Lyu and Li (2020), gradient descent with the exponential loss (summed) on twice differentiable
-    models: from a start with 𝓛₀ < 1, steps η ≤ H(𝓛) make the loss fall and the modified margin
-    rise at every step, with
+    models: from a start with u₀ = log(1/𝓛₀) ≥ 2, steps η ≤ H(𝓛) make the loss fall and the modified
+    margin rise at every step, with u = log(1/𝓛) and
 
-    .. math:: H(\mathcal L) = \frac{\mu(\mathcal L)}{C_\eta\,\kappa(\mathcal L)}, \qquad
-        \mu(x) = \frac{\log 1/\mathcal L_0}{2\log 1/x}, \qquad
-        \kappa(x) = \begin{cases} x(\log 1/x)^{2-2/L} & x \le e^{2/L-2} \\
-        e^{(2-2/L)(\log(2-2/L)-1)} & \text{otherwise,}\end{cases}
-
-    .. math:: C_\eta = \tfrac12\big(B_1^2 + \|\theta_0\|^{-L}B_2\big)
-        \max\{\hat\gamma_0^{-2+2/L}, B_0^{-2+2/L}\}.
+    .. math:: H(\mathcal L) = \frac{\mu}{C\kappa}, \qquad \mu = \frac{u_0}{2u}, \qquad
+        \kappa = \mathcal L\,u^{2-2/L}, \qquad
+        C = \tfrac12\big(B_1^2 + \|\theta_0\|^{-L}B_2\big)\,\hat\gamma_0^{-2+2/L}.
 
     Why: :math:`\|\nabla^2\mathcal L\| \le \mathcal L\|\theta\|^{2L-2}(B_1^2 + \|\theta\|^{-L}B_2)`
-    and :math:`\|\theta\|^L \le \log(1/\mathcal L)/\hat\gamma_0`, so that :math:`C_\eta\kappa` is at
-    least half of the curvature of 𝓛 on the whole step, and the step loses at most the share μ of
-    the decrease that the flow would make.
+    and :math:`\|\theta\|^L \le u/\hat\gamma_0`, so that :math:`C\kappa` is at least half of the
+    curvature of 𝓛 on the whole step, and the step loses at most the share μ of the decrease that
+    the flow would make. The paper starts at any loss below 1, where κ has another case, and takes
+    the larger of γ̂₀ and B₀ to the power −2 + 2/L in C; as γ̂₀ < B₀, the first is the larger.
 
     Parameters
     ----------
@@ -177,9 +174,9 @@ def log_descent_step_bound(
     order
         L ≥ 1.
     initial_log_loss
-        log 𝓛₀ < 0, of the sum over the samples.
+        log 𝓛₀ ≤ −2, of the sum over the samples.
     initial_modified_margin
-        γ̂₀ > 0.
+        γ̂₀ > 0, below B₀ as every margin is.
     initial_norm
         ‖θ₀‖ > 0.
     bounds
@@ -207,10 +204,10 @@ def log_descent_step_bound(
     log_loss = real("log_loss", log_loss)
     order = count("order", order)
     initial = real("initial_log_loss", initial_log_loss)
-    if initial >= 0:
+    if initial > -2:
         raise ValueError(
-            f"initial_log_loss must be below 0, got {initial:g}; the theorem starts where the "
-            "summed loss is below 1: train longer before it"
+            f"initial_log_loss must be at most -2, got {initial:g}; the theorem starts where the "
+            "summed loss is at most exp(-2): train longer before it"
         )
     if log_loss > initial:
         raise ValueError(
@@ -223,14 +220,19 @@ def log_descent_step_bound(
     two = real("bounds.hessian", bounds.hessian)
     if two < 0:
         raise ValueError(f"bounds.hessian must be at least 0, got {two:g}; it bounds a norm")
+    if margin >= zero:
+        raise ValueError(
+            f"initial_modified_margin must be below bounds.value={zero:g}, which no margin at norm "
+            f"1 exceeds, got {margin:g}; take both from the same model and data"
+        )
     power = 2 - 2 / order
-    v = -log_loss
-    log_mu = math.log(-initial) - math.log(2 * v)
-    log_kappa = log_loss + power * math.log(v) if v >= power else power * (math.log(power) - 1)
+    u = -log_loss
+    log_mu = math.log(-initial) - math.log(2 * u)
+    log_kappa = log_loss + power * math.log(u)
     log_curvature = 2 * math.log(one)
     if two > 0:
         log_curvature = float(np.logaddexp(log_curvature, math.log(two) - order * math.log(norm)))
-    log_constant = log_curvature - math.log(2) - power * math.log(min(margin, zero))
+    log_constant = log_curvature - math.log(2) - power * math.log(margin)
     return log_mu - log_constant - log_kappa
 
 
