@@ -501,12 +501,8 @@ def descent_visit() -> Comparison:
         run = descend(
             begun.net, X, y, step=step, record_growth=1, until_log10_loss=until / np.log(10)
         )
-        # With steps so short that share is next to nothing the modified margin is the smoothed one.
-        modified = run.smoothed_margin
-        if share == 1:
-            modified = modified_descent_margin(
-                run.log_loss, run.norm, 1, initial_log_loss=float(run.log_loss[0])
-            )
+        u = -run.log_loss
+        modified = run.smoothed_margin * np.exp(-share * u[0] * (1 / u + 1 / (2 * u**2)))
         pull = step * np.exp(run.log_loss) * run.gradient_norm / run.norm
         growth = np.cumsum(pull * run.gradient_alignment)[:-1]
         bound = np.array(
@@ -565,14 +561,14 @@ def kink() -> Comparison:
 
 CLAIMS = (
     exists,
-    losses,
     time_bracket,
-    other_rates,
+    losses,
     cubic,
-    blocks,
-    kkt_visit,
+    other_rates,
     kkt_pairs,
-    kink,
+    kkt_visit,
+    blocks,
     descent_rates,
     descent_visit,
+    kink,
 )
