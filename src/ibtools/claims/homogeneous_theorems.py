@@ -349,7 +349,7 @@ def kkt_visit() -> Comparison:
     ):
         run = margin_flow(net, X, y, until_log10_loss=-300, relative_step=0.1)
         (on,) = np.nonzero(run.log_loss < -1)
-        for first in on[:: max(1, len(on) // 8)][:-1]:
+        for first in on[: -1 : len(on) // 8 + 1]:
             later = on[on > first]
             bound = np.array(
                 [
