@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import positive, real, vector
+from ibtools._validation import positive, vector
 
 
 def block_norms(
-    norm: ArrayLike | float, *, initial: ArrayLike, degrees: Sequence[float | int]
+    norm: ArrayLike | float | int, *, initial: ArrayLike, degrees: Sequence[float | int]
 ) -> Float[np.ndarray, "*t k"]:
     r"""Return the norms of all blocks when that of all parameters is ρ.
 
@@ -108,7 +108,7 @@ class KinkLimit(NamedTuple):
     margin: float
 
 
-def kink_limit(angle: float) -> KinkLimit:
+def kink_limit(angle: float | int) -> KinkLimit:
     r"""Return the limit of two ReLU neurons on two unit samples of opposite labels.
 
     :math:`\Phi=a_1\max(w_1^\top x,0)+a_2\max(w_2^\top x,0)` on :math:`x_1` (label 1) and
@@ -135,7 +135,7 @@ def kink_limit(angle: float) -> KinkLimit:
     >>> round(limit.slope, 12), round(4 * limit.margin, 6)
     (0.5, 0.866025)
     """
-    angle = positive("angle", real("angle", angle))
+    angle = positive("angle", float(angle))
     if angle >= math.pi / 2:
         raise ValueError(
             f"angle must be below π/2, got {angle:g}; from there on each neuron is inactive on the "

@@ -19,7 +19,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(160)
 _REACH = 50.0
 
 
-def tail_inverse(u: ArrayLike | float, loss: str = "exponential") -> Numbers:
+def tail_inverse(u: ArrayLike | float | int, loss: str = "exponential") -> Numbers:
     r"""Return :math:`g(u)`, the margin at which a single sample has the loss :math:`e^{-u}`.
 
     ================ ================================= ============================
@@ -71,7 +71,7 @@ def tail_inverse(u: ArrayLike | float, loss: str = "exponential") -> Numbers:
     return np.where(u < _FAR, near, u - small / 2)
 
 
-def tail_growth(u: ArrayLike | float, loss: str = "exponential") -> Numbers:
+def tail_growth(u: ArrayLike | float | int, loss: str = "exponential") -> Numbers:
     r"""Return :math:`h(u)=f'(g(u))\,g(u)`, the least that a loss of :math:`e^{-u}` makes ρ grow.
 
     With :math:`\ell=e^{-f}`, :math:`\frac{d}{dt}\frac12\rho^2\ge L\,\mathcal L\,h(u)` along
@@ -151,11 +151,11 @@ def growth_cap(loss: str = "exponential", *, classes: int = 2) -> float:
 
 
 def norm_bound(
-    time: ArrayLike | float,
+    time: ArrayLike | float | int,
     *,
     order: float | int,
     samples: int,
-    initial_norm: float,
+    initial_norm: float | int,
     loss: str = "exponential",
     classes: int = 2,
 ) -> Numbers:
@@ -199,13 +199,13 @@ def norm_bound(
     t = _numbers("time", time)
     if np.any(t < 0):
         raise ValueError(f"time must be at least 0, got {t.min():g}; count it from the start")
-    order, rho = positive("order", order), positive("initial_norm", initial_norm)
+    order, rho = positive("order", float(order)), positive("initial_norm", float(initial_norm))
     most = count("samples", samples) * growth_cap(loss, classes=classes)
     return np.sqrt(rho**2 + 2 * order * most * t)
 
 
 def margin_bracket(
-    log_loss: ArrayLike | float, *, samples: int, loss: str = "exponential", classes: int = 2
+    log_loss: ArrayLike | float | int, *, samples: int, loss: str = "exponential", classes: int = 2
 ) -> tuple[Numbers, Numbers]:
     r"""Return the least and the largest least margin that n samples can have at a loss.
 
@@ -253,11 +253,11 @@ def log_time_bracket(
     log_loss: ArrayLike,
     *,
     order: float | int,
-    initial_log_loss: float,
-    initial_smoothed_margin: float,
-    gradient_bound: float,
+    initial_log_loss: float | int,
+    initial_smoothed_margin: float | int,
+    gradient_bound: float | int,
     loss: str = "exponential",
-    share: float = 0.0,
+    share: float | int = 0.0,
 ) -> tuple[Float[np.ndarray, " t"], Float[np.ndarray, " t"]]:
     r"""Return log t, the earliest and the latest at which a loss can be reached.
 
@@ -317,9 +317,15 @@ def log_time_bracket(
     array([4.341814, 4.341814])
     """
     one_of("loss", loss, TAILS[:3])
-    u, start = -array("log_loss", log_loss, ndim=1), -real("initial_log_loss", initial_log_loss)
-    L, B = _order(order), positive("gradient_bound", gradient_bound)
-    margin, s = positive("initial_smoothed_margin", initial_smoothed_margin), real("share", share)
+    u, start = (
+        -array("log_loss", log_loss, ndim=1),
+        -real("initial_log_loss", float(initial_log_loss)),
+    )
+    L, B = _order(order), positive("gradient_bound", float(gradient_bound))
+    margin, s = (
+        positive("initial_smoothed_margin", float(initial_smoothed_margin)),
+        real("share", float(share)),
+    )
     least = 0.0 if loss == "exponential" else float(-np.log(np.log(2)))
     if not start > least:
         raise ValueError(
@@ -348,7 +354,11 @@ def log_time_bracket(
 
 
 def kkt_visit_bound(
-    log_growth: ArrayLike | float, *, order: float | int, first: float, last: float
+    log_growth: ArrayLike | float | int,
+    *,
+    order: float | int,
+    first: float | int,
+    last: float | int,
 ) -> Numbers:
     r"""Return an ε below which the KKT residual has been while the norm grew by a factor.
 
@@ -390,7 +400,7 @@ def kkt_visit_bound(
     R, L = _numbers("log_growth", log_growth), _order(order)
     if not np.all(R > 0):
         raise ValueError(f"log_growth must be above 0, got {R.min():g}; wait until the norm grows")
-    first, last = positive("first", first), positive("last", last)
+    first, last = positive("first", float(first)), positive("last", float(last))
     if last < first:
         raise ValueError(
             f"last must be at least first={first:g}, got {last:g}; the smoothed margin never "
@@ -401,7 +411,12 @@ def kkt_visit_bound(
 
 
 def kkt_log_loss(
-    residual: float, *, order: float | int, log_loss: float, first: float, last: float
+    residual: float | int,
+    *,
+    order: float | int,
+    log_loss: float | int,
+    first: float | int,
+    last: float | int,
 ) -> float:
     r"""Return a log 𝓛 by which gradient flow has visited a point with a KKT residual of at most ε.
 
@@ -436,9 +451,9 @@ def kkt_log_loss(
     >>> round(kkt_log_loss(0.5, order=1, log_loss=-2.0, first=0.8, last=1.0), 4)
     -8.5498
     """
-    epsilon, L = positive("residual", residual), _order(order)
-    u = positive("-log_loss", -real("log_loss", log_loss))
-    first, last = positive("first", first), positive("last", last)
+    epsilon, L = positive("residual", float(residual)), _order(order)
+    u = positive("-log_loss", -real("log_loss", float(log_loss)))
+    first, last = positive("first", float(first)), positive("last", float(last))
     if last < first:
         raise ValueError(
             f"last must be at least first={first:g}, got {last:g}; it bounds every margin: compute "
@@ -533,13 +548,13 @@ def _log_integral(
 
 
 def _order(order: float | int) -> float:
-    order = positive("order", order)
+    order = positive("order", float(order))
     if order < 1:
         raise ValueError(f"order must be at least 1, got {order:g}; the theorems ask for it")
     return order
 
 
-def _numbers(name: str, value: ArrayLike | float) -> Numbers:
+def _numbers(name: str, value: ArrayLike | float | int) -> Numbers:
     numbers = np.asarray(value, dtype=np.float64)
     if np.isnan(numbers).any():
         raise ValueError(

@@ -10,12 +10,15 @@ from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 from torch import Tensor, nn
 
-from ibtools._validation import one_of, positive, real
+from ibtools._validation import one_of, real
 from ibtools.metrics.margins import loss_threshold
 from ibtools.models.layers import parameter_layers
 from ibtools.trainers._classification import Problem, State, few_threads
 
 FLOW_LOSSES = ("exponential", "logistic", "cross_entropy", "cubic")
+
+# Of ∇log 𝓛: where a flow is at rest an explicit solver would never come to an end.
+_STILL = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ class ExactFlow:
     gradient_alignment
         β, the cosine between θ and −∇𝓛, (t,).
     turning
-        :math:`\int\|d\hat\theta\|^2/d\log\rho` since 𝓛 fell below ℓ(0), (t,).
+        :math:`\int\|d\hat\theta\|^2/d\log\rho` since 𝓛 fell 1 % below ℓ(0), (t,).
     layer_turning
         The same of each layer's own direction and norm, (t, k).
     """
@@ -71,8 +74,8 @@ def exact_flow(
     y: ArrayLike,
     *,
     loss: str = "exponential",
-    until_log_loss: float,
-    tolerance: float = 1e-8,
+    until_log_loss: float | int,
+    tolerance: float | int = 1e-8,
     stiff: bool = False,
 ) -> ExactFlow:
     r"""Follow gradient flow by a solver for differential equations, with its clock.
@@ -125,7 +128,7 @@ def exact_flow(
     -10.0
     """
     one_of("loss", loss, FLOW_LOSSES)
-    until, tolerance = real("until_log_loss", until_log_loss), positive("tolerance", tolerance)
+    until, tolerance = real("until_log_loss", float(until_log_loss)), float(tolerance)
     if not 1e-13 <= tolerance <= 1e-2:
         raise ValueError(
             f"tolerance must lie between 1e-13 and 1e-2, got {tolerance:g}; 1e-8 is the default"
@@ -164,14 +167,18 @@ def _solve(problem: Problem, until: float, tolerance: float, *, stiff: bool) -> 
         # The clock is log(1 + t), and dt is the time of the flow on log 𝓛 over 𝓛.
         clock = np.exp(np.clip(-state.log_loss - point[p], -700, 700))
         turning = np.zeros(1 + len(blocks))
-        if state.log_loss < threshold:
+        # At ℓ(0) itself a single sample's norm does not grow yet.
+        if state.log_loss < threshold - 0.01:
             turning[:] = _turning(theta, velocity, [slice(0, p), *blocks])
         return np.concatenate([velocity, [clock], turning])
 
     def left(_: float, point: np.ndarray) -> float:
         return look(point[:p])[0].log_loss - until
 
-    left.terminal = True  # type: ignore[attr-defined]
+    def moving(_: float, point: np.ndarray) -> float:
+        return float(np.linalg.norm(look(point[:p])[1])) - _STILL
+
+    left.terminal = moving.terminal = True  # type: ignore[attr-defined]
     first = look(start)[0].log_loss
     threshold = 0.0 if isinstance(problem, _Cubic) else loss_threshold(problem.loss)
     if not first > until:
@@ -180,11 +187,16 @@ def _solve(problem: Problem, until: float, tolerance: float, *, stiff: bool) -> 
             "nothing to follow"
         )
     found = solve_ivp(
-        slope, (0.0, 1e12), np.append(start, np.zeros(2 + len(blocks))), events=left,
+        slope, (0.0, 1e12), np.append(start, np.zeros(2 + len(blocks))), events=(left, moving),
         method="LSODA" if stiff else "DOP853", rtol=tolerance, atol=1e-3 * tolerance,
     )  # fmt: skip
-    if found.status != 1:
-        raise RuntimeError(f"the flow did not reach log loss {until:g}: {found.message}")
+    if not found.t_events[0].size:
+        stood = found.t_events[1].size > 0
+        why = "its gradient has vanished" if stood else found.message
+        raise RuntimeError(
+            f"the flow did not reach log loss {until:g}: {why}; ask for a larger loss, or start "
+            "elsewhere"
+        )
     points = np.vstack([found.y.T[found.t < found.t_events[0][0]], found.y_events[0]])
     states = points[:, :p]
     seen = [look(theta) for theta in states]
