@@ -97,7 +97,8 @@ def _the_relation_is_shown(outcome: Outcome) -> None:
 def test_ids_are_unique_and_name_their_chapter() -> None:
     ids = [theorem.id for theorem in CLAIMS]
     assert len(set(ids)) == len(ids)
-    assert {name.split(".")[0] for name in ids} == set(CHAPTERS)
+    # The claims of one chapter fill two modules.
+    assert {name.split(".")[0] for name in ids} == set(CHAPTERS) - {"homogeneous_theorems"}
 
 
 def test_every_claim_of_a_module_is_listed() -> None:

@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, Any
 from ibtools.claims.claim import Claim, ClaimError, Comparison, Outcome, Scoreboard, claim
 
 if TYPE_CHECKING:
-    from ibtools.claims import homogeneous, imd, non_homogeneous, two_layer, warping
+    from ibtools.claims import (
+        homogeneous,
+        homogeneous_theorems,
+        imd,
+        non_homogeneous,
+        two_layer,
+        warping,
+    )
 
     CLAIMS: tuple[Claim, ...]
 
-CHAPTERS = ("imd", "warping", "homogeneous", "non_homogeneous", "two_layer")
+CHAPTERS = ("imd", "warping", "homogeneous", "homogeneous_theorems", "non_homogeneous", "two_layer")
 
 __all__ = [
     "CHAPTERS",
@@ -27,6 +34,7 @@ __all__ = [
     "Scoreboard",
     "claim",
     "homogeneous",
+    "homogeneous_theorems",
     "imd",
     "non_homogeneous",
     "two_layer",

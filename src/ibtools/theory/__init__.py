@@ -6,8 +6,20 @@ What walks a PyTorch net needs PyTorch, imported when it is asked for.
 from typing import TYPE_CHECKING
 
 from ibtools._lazy import lazily
+from ibtools.theory.blocks import KinkLimit, block_margin_ratio, block_norms, kink_limit
 from ibtools.theory.interpolation import AccuracyWarning, Interpolator
 from ibtools.theory.loss_rates import loss_rate_constant, predicted_log_loss
+from ibtools.theory.loss_tails import (
+    complementarity_bound,
+    growth_cap,
+    kkt_log_loss,
+    kkt_visit_bound,
+    log_time_bracket,
+    margin_bracket,
+    norm_bound,
+    tail_growth,
+    tail_inverse,
+)
 from ibtools.theory.max_margin import MaxMargin, max_margin
 from ibtools.theory.metric import hessian_map_defect
 from ibtools.theory.network_margins import (
@@ -87,6 +99,7 @@ __all__ = [
     "InconsistentPatternError",
     "Interpolator",
     "KKTPoint",
+    "KinkLimit",
     "MaxMargin",
     "NearHomogeneity",
     "NeuronLimit",
@@ -99,7 +112,10 @@ __all__ = [
     "Warpability",
     "WarpedPotential",
     "balanced_stable_rank",
+    "block_margin_ratio",
+    "block_norms",
     "bregman_projection",
+    "complementarity_bound",
     "consistency_statistic",
     "deep_linear_bounds",
     "deep_linear_gap",
@@ -111,22 +127,29 @@ __all__ = [
     "final_sign",
     "first_step_slack",
     "frozen_limit",
+    "growth_cap",
     "hessian_map_defect",
     "implicit_limit",
     "implicit_potential",
     "interpolation_targets",
     "kernel_limit",
     "kernel_regime_gap",
+    "kink_limit",
+    "kkt_log_loss",
     "kkt_point",
+    "kkt_visit_bound",
     "log_descent_step_bound",
+    "log_time_bracket",
     "log_warp",
     "loss_rate_constant",
+    "margin_bracket",
     "max_margin",
     "metric_limit",
     "minimum_l1_interpolator",
     "minimum_norm_interpolator",
     "near_homogeneity",
     "neuron_metric_defect",
+    "norm_bound",
     "polynomial_bounds",
     "predicted_log_loss",
     "relu_rank_bound",
@@ -136,6 +159,8 @@ __all__ = [
     "signed_rank_constants",
     "sliding_limit",
     "small_start_bound",
+    "tail_growth",
+    "tail_inverse",
     "two_layer_bounds",
     "two_layer_limit",
     "two_layer_margin",

@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from ibtools.trainers.descent import descend
     from ibtools.trainers.implicit_flow import margin_flow
     from ibtools.trainers.margin_history import MarginRun, load_run
+    from ibtools.trainers.ode_flow import ExactFlow, exact_flow
     from ibtools.trainers.psi_clock import psi_flow
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
         "descent": ("descend",),
+        "ode_flow": ("ExactFlow", "exact_flow"),
         "implicit_flow": ("margin_flow",),
         "margin_history": ("MarginRun", "load_run"),
         "psi_clock": ("psi_flow",),
@@ -40,6 +42,7 @@ __getattr__, __dir__ = lazily(
 )
 
 __all__ = [
+    "ExactFlow",
     "Kink",
     "LinearNetRun",
     "MarginRun",
@@ -51,6 +54,7 @@ __all__ = [
     "TwoLayerRun",
     "WarpedRun",
     "descend",
+    "exact_flow",
     "gradient_descent",
     "gradient_flow",
     "load_run",
