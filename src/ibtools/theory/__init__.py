@@ -10,6 +10,7 @@ from ibtools.theory.interpolation import AccuracyWarning, Interpolator
 from ibtools.theory.loss_rates import loss_rate_constant, predicted_log_loss
 from ibtools.theory.max_margin import MaxMargin, max_margin
 from ibtools.theory.metric import hessian_map_defect
+from ibtools.theory.mirror_steps import mirror_descent_step_bound
 from ibtools.theory.network_margins import (
     TwoLayerMargin,
     deep_linear_gap,
@@ -116,6 +117,7 @@ __all__ = [
     "max_margin",
     "minimum_l1_interpolator",
     "minimum_norm_interpolator",
+    "mirror_descent_step_bound",
     "near_homogeneity",
     "neuron_metric_defect",
     "polynomial_bounds",
