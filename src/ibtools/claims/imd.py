@@ -717,8 +717,8 @@ CLAIMS = (
     kernel_rate,
     joint_limit,
     incremental,
+    descent_order,
     mirror_descent_limit,
     mirror_descent_fall,
-    descent_order,
     descent_smaller_start,
 )
