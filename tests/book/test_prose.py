@@ -15,7 +15,6 @@ ALLOWED: dict[str, list[dict[str, str]]] = yaml.safe_load(
 )
 # Pages that are not yet held to this.
 PENDING = {
-    "imd.md",
     "non-homogeneous-nets.md",
     "two-layer-relu.md",
 }

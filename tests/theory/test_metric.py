@@ -104,6 +104,7 @@ def test_a_metric_that_drops_the_imaginary_part_is_refused(metric) -> None:
         (lambda w: np.eye(3), r"got shape \(3, 3\)"),
         (lambda w: np.full((2, 2), np.inf), "entries that are not finite"),
         (lambda w: np.array([[1.0, w[0]], [0.0, 1.0]]), "must be symmetric"),
+        (lambda w: np.array([[1.0, 0.5], [0.5 + 1e-6, 1.0]]), "must be symmetric"),
     ],
 )
 def test_a_metric_that_is_none_is_refused(metric, message: str) -> None:

@@ -292,14 +292,42 @@ def test_problems_that_are_none_of_interpolation_are_refused() -> None:
         lambda A, y: kernel_limit(neuron, A, y),
         lambda A, y: small_start_bound(neuron, A, y),
     ):
-        with pytest.raises(ValueError, match="fewer rows than columns"):
-            solve(np.eye(3), np.ones(3))
-        with pytest.raises(ValueError, match="full row rank"):
-            solve([[1, 2, 3], [2, 4, 6]], [1, 2])
+        with pytest.raises(ValueError, match="y must be in the range of X, got X of rank 1"):
+            solve([[1, 2, 3], [2, 4, 6]], [1, 3])
         with pytest.raises(ValueError, match="X must be finite"):
             solve([[1, 2, np.nan]], [1])
         with pytest.raises(ValueError, match="X must have 3 columns"):
             solve([[1.0, 2.0]], [1.0])
+
+
+def test_rows_may_depend_on_each_other() -> None:
+    neuron = LinearNeuron(0.8, [0.3, -0.5, 0.2])
+    net = LinearNet([0.3, -0.2], [[0.1, 0.2, -0.1], [0.3, 0.0, 0.2]])
+    twice, labels = np.vstack([X, 3 * X[:1] - X[1:]]), np.append(Y, 3 * Y[0] - Y[1])
+    for solve in (
+        lambda A, y: explicit_limit(neuron, A, y).w,
+        lambda A, y: warped_projection(implicit_potential(neuron), A, y).w,
+        lambda A, y: kernel_limit(neuron, A, y),
+        lambda A, y: kernel_limit(net, A, y),
+        lambda A, y: small_start_bound(net, A, y),
+    ):
+        np.testing.assert_allclose(solve(twice, labels), solve(X, Y), rtol=1e-12)
+    # As many independent rows as columns: one interpolator, which flow finds.
+    square = np.array([[1.0, 2.0, 0.5], [0.3, -1.0, 2.0], [0.2, 0.4, -1.0]])
+    expected = np.linalg.solve(square, [1.0, -0.5, 0.1])
+    solved = explicit_limit(neuron, square, [1.0, -0.5, 0.1], final_sign=1)
+    np.testing.assert_allclose(solved.w, expected, rtol=1e-12)
+    found = warped_projection(implicit_potential(neuron), square, [1.0, -0.5, 0.1])
+    np.testing.assert_allclose(found.w, expected, rtol=1e-12)
+
+
+def test_which_labels_a_leaky_neuron_can_reach_depends_on_its_sign() -> None:
+    # Rows x and −x: outputs σ(t) and σ(−t), so (1, −ρ) for a > 0 and (ρ, −1) for a < 0.
+    leaky = LinearNeuron(2.0, [0.3, -0.5, 0.2], slope=0.25)
+    A = np.vstack([X[0], -X[0]])
+    assert explicit_limit(leaky, A, [1.0, -0.25]).w @ X[0] == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="y must be in the range of X"):
+        explicit_limit(leaky, A, [1.0, -1.0])
 
 
 @pytest.mark.usefixtures("as_a_user")

@@ -166,6 +166,16 @@ def test_the_output_weight_keeps_its_sign_where_it_cannot_vanish() -> None:
     assert final_sign(neuron, X, Y) == (1, "a² − ‖Πw‖² > 0 is conserved, so a never vanishes")
 
 
+@pytest.mark.parametrize("a", [0.05, 0.5])
+def test_a_repeated_sample_weighs_twice(a: float) -> None:
+    # Its threshold is another, since the path is; the flow agrees on either side of it.
+    twice, labels = X[[0, 1, 0]], Y[[0, 1, 0]]
+    low, high = sign_flip_bracket(FLIPPING, twice, labels)
+    assert 0.05 < low < high < 0.5
+    neuron = LinearNeuron(a, FLIPPING)
+    assert final_sign(neuron, twice, labels).sign == _sign_by_flow(neuron, twice, labels)
+
+
 def test_labels_of_zero_leave_a_sign() -> None:
     assert final_sign(LinearNeuron(-0.1, FLIPPING), X, np.zeros(2)).sign == -1
 
@@ -174,8 +184,9 @@ def test_labels_of_zero_leave_a_sign() -> None:
 def test_unusable_problems_are_refused() -> None:
     with pytest.raises(ValueError, match=r"X must have orthogonal rows of equal length.*bracket"):
         sign_flip_threshold(FLIPPING, X, Y)
-    with pytest.raises(ValueError, match="fewer rows than columns"):
-        final_sign(LinearNeuron(1.0, FLIPPING), np.eye(3), np.ones(3))
+    for solve in (final_sign, lambda neuron, A, y: sign_flip_bracket(neuron.w, A, y)):
+        with pytest.raises(ValueError, match="y must be in the range of X"):
+            solve(LinearNeuron(1.0, FLIPPING), np.ones((2, 3)), np.array([1.0, 2.0]))
     with pytest.raises(ValueError, match="X must have 3 columns"):
         sign_flip_bracket(FLIPPING, np.ones((1, 2)), np.ones(1))
     with pytest.raises(ValueError, match="w must be finite"):

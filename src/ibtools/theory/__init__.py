@@ -22,6 +22,7 @@ from ibtools.theory.loss_tails import (
 )
 from ibtools.theory.max_margin import MaxMargin, max_margin
 from ibtools.theory.metric import hessian_map_defect
+from ibtools.theory.mirror_steps import mirror_descent_step_bound
 from ibtools.theory.network_margins import (
     TwoLayerMargin,
     deep_linear_gap,
@@ -147,6 +148,7 @@ __all__ = [
     "metric_limit",
     "minimum_l1_interpolator",
     "minimum_norm_interpolator",
+    "mirror_descent_step_bound",
     "near_homogeneity",
     "neuron_metric_defect",
     "norm_bound",

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
@@ -16,6 +15,7 @@ from ibtools.theory.interpolation import (
     AccuracyWarning,
     Interpolator,
     interpolation_problem,
+    unit_rows,
 )
 from ibtools.theory.sign_flip import final_sign as decide_sign
 from ibtools.theory.warping import WarpedPotential, layer_sizes
@@ -95,7 +95,7 @@ def explicit_limit(
     neuron
         The neuron at initialization.
     X, y
-        The problem: X (n, d) of full row rank with n < d, y (n,).
+        The problem: X (n, d), and y (n,) in its range.
     final_sign
         Sign of a∞, 1 or −1, where the caller knows it (from a run, say). Without it
         `ibtools.theory.final_sign` decides; for c > 0 it is the sign of a₀.
@@ -103,7 +103,7 @@ def explicit_limit(
     Raises
     ------
     ValueError
-        If the problem is not one of interpolation or does not fit the neuron; or if no certificate
+        If no w has Xw = y or the problem does not fit the neuron; or if no certificate
         decides the sign of a∞.
 
     Examples
@@ -114,9 +114,11 @@ def explicit_limit(
     (array([-0.355316,  0.646074,  0.126335]), -0.586933)
     """
     X, y = regression_problem(X, y, columns=neuron.w.size)
-    interpolation_problem(X)
     # By its own factorization and root, which the convex solver of the same problem does not share.
-    left, singular, rows = np.linalg.svd(X, full_matrices=False)
+    rank = len(interpolation_problem(X, np.zeros_like(y), quick=False).target)
+    scaled, _, exponents = unit_rows(X, y)
+    left, singular, rows = np.linalg.svd(scaled, full_matrices=False)
+    left, singular, rows = left[:, :rank], singular[:rank], rows[:rank]
     visible = rows @ neuron.w
     size = float(np.linalg.norm(visible))
     sign = final_sign
@@ -130,7 +132,8 @@ def explicit_limit(
                 f"{size:.4g} = ‖Πw‖, where no sign can change"
             )
     targets = interpolation_targets(y, slope=neuron.slope, sign=sign)
-    seen = (targets @ left) / singular
+    interpolation_problem(X, targets)
+    seen = (np.ldexp(targets, -exponents) @ left) / singular
     kept = (abs(neuron.a) - size) * (abs(neuron.a) + size)
     half = np.hypot(kept / 2, np.linalg.norm(seen)) + abs(kept) / 2
     # c/2 + √… cancels for c < 0; the product with its conjugate is ‖X⁺ỹ‖².
@@ -158,7 +161,7 @@ def warped_projection(
     potential
         The potential, of dimension d; convex for every δ.
     X, y
-        The problem: X (n, d) of full row rank with n < d, y (n,).
+        The problem: X (n, d), and y (n,) in its range.
     slope
         ρ of the neuron, in (0, 1].
     sign
@@ -173,7 +176,7 @@ def warped_projection(
     Raises
     ------
     ValueError
-        If the problem is not one of interpolation or does not fit the potential.
+        If no w has Xw = y or the problem does not fit the potential.
 
     Warns
     -----
@@ -192,12 +195,10 @@ def warped_projection(
     array([ 0.211492,  0.413053, -0.075197])
     """
     X, y = regression_problem(X, y, columns=potential.dim)
-    conditioning = interpolation_problem(X)[2]
-    columns, triangle = np.linalg.qr(X.T)
-    factor, rows = triangle.T, columns.T
     targets = interpolation_targets(y, slope=slope, sign=sign)
-    seen = scipy.linalg.solve_triangular(factor, targets, lower=True)
-    anchor = seen @ rows
+    constraints = interpolation_problem(X, targets, quick=False)
+    rows, conditioning = constraints.rows, constraints.conditioning
+    anchor = constraints.target @ rows
 
     def free(vector: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
         return vector - (rows @ vector) @ rows
@@ -212,9 +213,7 @@ def warped_projection(
             AccuracyWarning,
             stacklevel=2,
         )
-    multipliers = scipy.linalg.solve_triangular(
-        factor, rows @ potential.gradient(w), lower=True, trans="T"
-    )
+    multipliers = constraints.multipliers(rows @ potential.gradient(w))
     return Interpolator(w, multipliers, error, iterations, bool(error <= PROMISED))
 
 
@@ -235,12 +234,12 @@ def kernel_limit(
     neuron
         The linear network at initialization: one neuron or many.
     X, y
-        The problem: X (n, d) of full row rank with n < d, y (n,).
+        The problem: X (n, d), and y (n,) in its range.
 
     Raises
     ------
     ValueError
-        If the problem is not one of interpolation or does not fit, the neuron is leaky, or its
+        If no w has Xw = y or the problem does not fit, the neuron is leaky, or its
         tangent kernel is singular.
 
     Examples
@@ -250,7 +249,6 @@ def kernel_limit(
     array([3., 4.])
     """
     X, y = regression_problem(X, y, columns=neuron.predictor.size)
-    interpolation_problem(X)
     if isinstance(neuron, LinearNeuron):
         if neuron.slope != 1:
             raise ValueError(
@@ -260,16 +258,18 @@ def kernel_limit(
         outer, hidden = abs(neuron.a), neuron.w[None, :]
     else:
         outer, hidden = float(np.linalg.norm(neuron.a)), neuron.W
-    images = X @ hidden.T
-    kernel = outer**2 * (X @ X.T) + images @ images.T
-    spectrum = np.linalg.eigvalsh(kernel)
+    constraints = interpolation_problem(X, y, quick=False)
+    rows, target = constraints.rows, constraints.target
+    images = rows @ hidden.T
+    kernel = outer**2 * np.eye(len(rows)) + images @ images.T
+    spectrum = np.linalg.eigvalsh(kernel) if len(rows) else np.ones(1)
     if spectrum[0] <= y.size * np.finfo(float).eps * spectrum[-1]:
         raise ValueError(
             f"the tangent kernel at the start must be invertible, got eigenvalues from "
             f"{spectrum[0]:.1e} to {spectrum[-1]:.1e}; start from an output weight that is not 0"
         )
-    dual = scipy.linalg.solve(kernel, y - X @ neuron.predictor, assume_a="pos")
-    return neuron.predictor + outer**2 * (dual @ X) + (dual @ images) @ hidden
+    dual = np.linalg.solve(kernel, target - rows @ neuron.predictor)
+    return neuron.predictor + outer**2 * (dual @ rows) + (dual @ images) @ hidden
 
 
 def kernel_regime_gap(shape: float, alignment: float) -> float:
@@ -341,7 +341,7 @@ def small_start_bound(net: LinearNet | LinearNeuron, X: ArrayLike, y: ArrayLike)
     net
         The network at initialization.
     X, y
-        The problem: X (n, d) of full row rank with n < d, y (n,).
+        The problem: X (n, d), and y (n,) in its range.
 
     Returns
     -------
@@ -351,7 +351,7 @@ def small_start_bound(net: LinearNet | LinearNeuron, X: ArrayLike, y: ArrayLike)
     Raises
     ------
     ValueError
-        If the problem is not one of interpolation or does not fit, or the neuron is leaky.
+        If no w has Xw = y or the problem does not fit, or the neuron is leaky.
 
     Examples
     --------
@@ -368,10 +368,8 @@ def small_start_bound(net: LinearNet | LinearNeuron, X: ArrayLike, y: ArrayLike)
             )
         net = LinearNet([net.a], net.w[None, :])
     X, y = regression_problem(X, y, columns=net.W.shape[1])
-    interpolation_problem(X)
-    columns, triangle = np.linalg.qr(X.T)
-    factor, rows = triangle.T, columns.T
-    least = float(np.linalg.norm(scipy.linalg.solve_triangular(factor, y, lower=True)))
+    constraints = interpolation_problem(X, y, quick=False)
+    rows, least = constraints.rows, float(np.linalg.norm(constraints.target))
     seen = net.W @ rows.T
     kept = float(np.linalg.eigvalsh(np.outer(net.a, net.a) - seen @ seen.T)[-1])
     hidden = float(np.linalg.norm(net.W - seen @ rows, ord=2))

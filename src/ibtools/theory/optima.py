@@ -56,7 +56,7 @@ def implicit_limit(
     net
         The network at initialization.
     X, y
-        The problem: X (n, d) of full row rank with n < d, y (n,); labels ±1 for a `TwoLayerNet`.
+        The problem: X (n, d), and y (n,) in its range; labels ±1 for a `TwoLayerNet`.
 
     Returns
     -------
@@ -66,9 +66,9 @@ def implicit_limit(
     Raises
     ------
     ValueError
-        If the problem is not finite, does not fit the network, has n ≥ d, or rows that depend on
-        each other; if the final sign of a neuron's output weight cannot be decided; or if a fully
-        connected network has no potential.
+        If the problem is not finite, does not fit the network, or has no interpolator, y being
+        outside the range of X; if the final sign of a neuron's output weight cannot be decided; or
+        if a fully connected network has no potential.
 
     Warns
     -----
@@ -103,7 +103,7 @@ def bregman_projection(potential: HypentropyPotential, X: ArrayLike, y: ArrayLik
     potential
         The potential, of dimension d.
     X, y
-        The problem: X (n, d) of full row rank with n < d, y (n,).
+        The problem: X (n, d), and y (n,) in its range.
 
     Returns
     -------
@@ -113,8 +113,8 @@ def bregman_projection(potential: HypentropyPotential, X: ArrayLike, y: ArrayLik
     Raises
     ------
     ValueError
-        If the problem is not finite, does not fit the potential, has n ≥ d, or rows that depend on
-        each other.
+        If the problem is not finite, does not fit the potential, or has no interpolator, y being
+        outside the range of X.
 
     Warns
     -----
@@ -129,8 +129,10 @@ def bregman_projection(potential: HypentropyPotential, X: ArrayLike, y: ArrayLik
     array([0. , 0.5])
     """
     X, y = regression_problem(X, y, columns=potential.dim)
-    factor, rows, conditioning = interpolation_problem(X)
-    target = scipy.linalg.solve_triangular(factor, y, lower=True)
+    constraints = interpolation_problem(X, y)
+    rows, target, conditioning = constraints.rows, constraints.target, constraints.conditioning
+    if not target.size:
+        return Interpolator(potential.start, np.zeros(y.size), 0.0, 0, True)
     start = _continue(potential, rows, target)
     w, dual, error, iterations = _newton(potential, rows, target, start)
     error = max(error, conditioning * np.finfo(float).eps)
@@ -143,7 +145,7 @@ def bregman_projection(potential: HypentropyPotential, X: ArrayLike, y: ArrayLik
             AccuracyWarning,
             stacklevel=2,
         )
-    multipliers = scipy.linalg.solve_triangular(factor, dual, lower=True, trans="T")
+    multipliers = constraints.multipliers(dual)
     return Interpolator(w, multipliers, error, iterations, bool(error <= PROMISED))
 
 
@@ -162,7 +164,7 @@ def minimum_norm_interpolator(
     Parameters
     ----------
     X, y
-        The problem: X (n, d) of full row rank with n < d, y (n,).
+        The problem: X (n, d), and y (n,) in its range.
     weights
         c > 0, (d,); default ones.
     anchor
@@ -171,7 +173,7 @@ def minimum_norm_interpolator(
     Raises
     ------
     ValueError
-        If the problem is not one of interpolation, or a weight is not above 0.
+        If no w has Xw = y, or a weight is not above 0.
 
     Examples
     --------
@@ -179,11 +181,12 @@ def minimum_norm_interpolator(
     array([3., 4.])
     """
     X, y = regression_problem(X, y)
-    interpolation_problem(X)
+    constraints = interpolation_problem(X, y)
+    rows, target = constraints.rows, constraints.target
     root = np.sqrt(_weights(weights, X.shape[1]))
     anchor = np.zeros(X.shape[1]) if anchor is None else vector("anchor", anchor, size=X.shape[1])
     # lstsq returns the least-norm solution of an underdetermined system.
-    return anchor + np.linalg.lstsq(X / root, y - X @ anchor, rcond=None)[0] / root
+    return anchor + np.linalg.lstsq(rows / root, target - rows @ anchor, rcond=None)[0] / root
 
 
 def minimum_l1_interpolator(
@@ -197,14 +200,14 @@ def minimum_l1_interpolator(
     Parameters
     ----------
     X, y
-        The problem: X (n, d) of full row rank with n < d, y (n,).
+        The problem: X (n, d), and y (n,) in its range.
     weights
         c > 0, (d,); default ones.
 
     Raises
     ------
     ValueError
-        If the problem is not one of interpolation, or a weight is not above 0.
+        If no w has Xw = y, or a weight is not above 0.
     RuntimeError
         If the solver reports that it failed, or its answer does not interpolate.
 
@@ -214,13 +217,14 @@ def minimum_l1_interpolator(
     array([0., 5.])
     """
     X, y = regression_problem(X, y)
-    interpolation_problem(X)
+    constraints = interpolation_problem(X, y)
     cost = _weights(weights, X.shape[1])
     # HiGHS's tolerances are absolute: it gets orthonormal rows and a target of size 1, whatever the
     # units of X, y and the weights; y = 1e-9 would otherwise be as good as 0 to it.
-    columns, triangle = scipy.linalg.qr((X / cost).T, mode="economic", check_finite=False)
-    target = scipy.linalg.solve_triangular(triangle, y, trans="T")
-    unit = float(np.abs(target).max())
+    weighted = (constraints.rows / cost).T
+    columns, triangle = scipy.linalg.qr(weighted, mode="economic", check_finite=False)
+    target = scipy.linalg.solve_triangular(triangle, constraints.target, trans="T")
+    unit = float(np.abs(target).max(initial=0.0))
     if unit == 0:
         return np.zeros(X.shape[1])
     rows, target = columns.T, target / unit

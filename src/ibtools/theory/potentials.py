@@ -73,13 +73,17 @@ class HypentropyPotential:
 
     def __call__(self, w: Float[np.ndarray, "*batch d"]) -> Float[np.ndarray, "*batch"] | float:
         """Return q(w), shape (…), for w of shape (…, d)."""
+        value = np.sum(self.terms(w), axis=-1)
+        return float(value) if value.ndim == 0 else value
+
+    def terms(self, w: Float[np.ndarray, "*batch d"]) -> Float[np.ndarray, "*batch d"]:
+        """Return the d terms whose sum is q(w), shape (…, d)."""
         # An entropy of z = 2w/√k is (√k/4)(1 − √(1+z²) + z asinh z); the first two terms cancel for
         # small z, and z² leaves the range of floats: −z²/(1 + √(1+z²)) with one z taken out of the
         # bracket as (√k/4)z = w/2, and with hypot, does neither.
         w = np.asarray(w)
         z = 2 * w / self.sqrt_k
-        value = np.sum(w / 2 * (np.arcsinh(z) - z / (1 + np.hypot(1, z)) - self.offset), axis=-1)
-        return float(value) if value.ndim == 0 else value
+        return w / 2 * (np.arcsinh(z) - z / (1 + np.hypot(1, z)) - self.offset)
 
     def gradient(self, w: Float[np.ndarray, "*batch d"]) -> Float[np.ndarray, "*batch d"]:
         """Return the mirror variable ∇q(w), shape (…, d): zero at the start."""

@@ -59,12 +59,13 @@ def final_sign(neuron: LinearNeuron, X: ArrayLike, y: ArrayLike) -> SignDecision
     neuron
         The neuron at initialization.
     X, y
-        The problem: X (n, d) of full row rank with n < d, y (n,).
+        The problem: X (n, d), and y (n,) in its range.
 
     Raises
     ------
     ValueError
-        If the problem is not one of interpolation or does not fit the neuron.
+        If the problem does not fit the neuron, or no w has Xw = y (for the linear neuron; for the
+        leaky one it depends on the sign, and `explicit_limit` sees to it).
 
     See Also
     --------
@@ -77,8 +78,8 @@ def final_sign(neuron: LinearNeuron, X: ArrayLike, y: ArrayLike) -> SignDecision
     [-1, 1, 1]
     """
     X, y = regression_problem(X, y, columns=neuron.w.size)
-    interpolation_problem(X)
-    rows = np.linalg.qr(X.T)[0].T
+    # Which labels a leaky neuron can reach depends on the sign that is to be decided.
+    rows = interpolation_problem(X, y if neuron.slope == 1 else np.zeros_like(y), quick=False).rows
     visible = rows @ neuron.w
     size = float(np.linalg.norm(visible))
     start, sign = abs(neuron.a), int(np.sign(neuron.a))
@@ -210,7 +211,7 @@ def sign_flip_bracket(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[float, 
     w
         The input weights at initialization, (d,).
     X, y
-        The problem: X (n, d) of full row rank with n < d, y (n,).
+        The problem: X (n, d), and y (n,) in its range.
 
     Returns
     -------
@@ -220,7 +221,7 @@ def sign_flip_bracket(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[float, 
     Raises
     ------
     ValueError
-        If the problem is not one of interpolation or does not fit.
+        If no w has Xw = y or the problem does not fit.
 
     See Also
     --------
@@ -240,8 +241,7 @@ def sign_flip_bracket(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[float, 
     """
     w = vector("w", w)
     X, y = regression_problem(X, y, columns=w.size)
-    interpolation_problem(X)
-    rows = np.linalg.qr(X.T)[0].T
+    rows = interpolation_problem(X, y, quick=False).rows
     highest = float(np.linalg.norm(rows @ w))
     if w @ (X.T @ y) >= 0:
         return (0.0, 0.0)

@@ -15,6 +15,7 @@ from ibtools.trainers.flow import (
 )
 from ibtools.trainers.history import RegressionRun, TrainingWarning
 from ibtools.trainers.layers import Kink, LinearNetRun, NeuronRun
+from ibtools.trainers.mirror import mirror_descent
 from ibtools.trainers.two_layer import (
     TwoLayerBatch,
     TwoLayerRun,
@@ -60,6 +61,7 @@ __all__ = [
     "load_run",
     "margin_flow",
     "metric_flow",
+    "mirror_descent",
     "mirror_flow",
     "psi_flow",
     "train_two_layer",
