@@ -989,7 +989,7 @@ def certificate() -> Comparison:
     worst = Worst()
     for depth in (1, 2):
         predicted = depth ** (depth / 2) * deep_linear_margin(*full, depth=depth)
-        net = DeepLinear(d=64, depth=depth, seed=0)
+        net: Net = DeepLinear(d=64, depth=depth, seed=0)
         run = margin_flow(net, *full, until_log10_loss=-1e6)
         promised = depth ** (depth / 2) * float(run.normalized_margin[-1])
         distance = l2_attack(run.net, *full, restarts=1, seed=0).distance

@@ -176,7 +176,7 @@ def sign_flip_threshold(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> float:
     """
     w = vector("w", w)
     X, y = regression_problem(X, y, columns=w.size)
-    interpolation_problem(X)
+    interpolation_problem(X, y)
     squared = _common_square(X)
     if squared is None:
         gram = X @ X.T

@@ -204,8 +204,11 @@ def metric_limit(metric: Metric, X: ArrayLike, y: ArrayLike, *, start: ArrayLike
     """
     start = vector("start", start)
     X, y = regression_problem(X, y, columns=start.size)
-    conditioning = interpolation_problem(X)[2]
-    anchor, free = np.linalg.pinv(X) @ y, scipy.linalg.null_space(X)
+    constraints = interpolation_problem(X, y, quick=False)
+    anchor, free = (
+        constraints.rows.T @ constraints.target,
+        scipy.linalg.null_space(constraints.rows),
+    )
     anchor = anchor + free @ (free.T @ start)
     _require_warp(metric, start)
 
@@ -234,7 +237,7 @@ def metric_limit(metric: Metric, X: ArrayLike, y: ArrayLike, *, start: ArrayLike
         if error <= 1e-11:
             break
     w = anchor + free @ step
-    error = max(error, conditioning * np.finfo(float).eps)
+    error = max(error, constraints.conditioning * np.finfo(float).eps)
     if not error <= PROMISED:
         raise ValueError(
             f"metric must be positive definite all the way from start to the interpolators: after "
