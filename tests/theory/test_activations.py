@@ -67,3 +67,45 @@ def test_an_activation_of_ones_own() -> None:
 def test_an_unknown_activation() -> None:
     with pytest.raises(ValueError, match=r"activation must be one of 'gelu', .* got 'tanh'"):
         activation_constants("tanh")
+
+
+SELU = 1.0507009873554805, 1.6732632423543772
+
+
+@pytest.mark.parametrize(
+    ("function", "derivative", "words"),
+    [
+        # |φ(z)| − |z| = 0.0507 z has no supremum; that on a grid is where the grid ends.
+        (
+            lambda z: SELU[0] * np.where(z > 0, z, SELU[1] * np.expm1(np.minimum(z, 0))),
+            lambda z: SELU[0] * np.where(z > 0, 1.0, SELU[1] * np.exp(np.minimum(z, 0))),
+            r"steeper than \|z\| far from 0, got the slope 1.0507 at 45",
+        ),
+        (lambda z: -1.5 * np.minimum(z, 0), lambda z: -1.5 * (z < 0), "slope -1.5 at -45"),
+        (
+            lambda z: (z + np.sqrt(z * z + 1)) / 2,
+            lambda z: (1 + z / np.sqrt(z * z + 1)) / 2,
+            r"straight beyond \|z\| = 45",
+        ),
+        (lambda z: np.maximum(z, 0), lambda z: 0.5 * (z > 0), "straight"),
+        (lambda z: z * z, lambda z: 2 * z, "straight"),
+        (lambda z: np.full_like(z, np.nan), lambda z: z, "straight"),
+    ],
+)
+def test_a_supremum_at_the_end_of_the_grid_is_refused(
+    function: object, derivative: object, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        suprema(function, derivative)
+
+
+def test_following_the_message_on_selu_mends_it() -> None:
+    found = suprema(
+        lambda z: np.where(z > 0, z, SELU[1] * np.expm1(np.minimum(z, 0))),
+        lambda z: np.where(z > 0, 1.0, SELU[1] * np.exp(np.minimum(z, 0))),
+    )
+    # |φ − zφ'| → 1.673 for z → −∞; |φ| − |z| > 0 on the left of 0
+    assert found.kappa == pytest.approx(SELU[1], rel=1e-12)
+    assert found.slope == pytest.approx(SELU[1], rel=2e-3)
+    # α(1 − eᶻ) + z is largest at z = −log α
+    assert found.excess == pytest.approx(SELU[1] - 1 - np.log(SELU[1]), rel=1e-12)

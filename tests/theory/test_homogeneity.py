@@ -25,6 +25,7 @@ from ibtools.models import (
     euler_defect,
 )
 from ibtools.models.attention import SoftmaxAttention
+from ibtools.theory.activations import ActivationConstants, activation_constants
 from ibtools.theory.homogeneity import (
     NearHomogeneity,
     NotNearHomogeneousError,
@@ -250,6 +251,41 @@ def test_each_closure_rule(name: str) -> None:
     net, shape, defect = RULES[name]
     h = near_homogeneity(net, radius=R, input_shape=shape)
     np.testing.assert_allclose(h.defect.coef, defect, rtol=1e-12)
+
+
+# Sizes and gradients, by hand: coefficients of q and of q′ at radius 1.3.
+SIZES = {
+    "a·softplus(Wx+b)+c": (
+        # (R‖W‖ + ‖b‖ + log 2 √k)‖a‖ + ‖c‖; (R + 1)‖a‖ + R‖W‖ + ‖b‖ + log 2 √k + 1
+        [0, math.hypot(SOFTPLUS * math.sqrt(K), 1), math.hypot(R, 1) / 2],
+        [SOFTPLUS * math.sqrt(K) + 1, math.hypot(math.hypot(R + 1, R), 1)],
+    ),
+    "a·SiLU(Wx)": ([0, 0, R / 2], [0, R * math.hypot(1, activation_constants("silu").slope)]),
+    "v·(x+W GELU(x))": ([0, R, R / 2], [R, R * math.sqrt(2)]),
+    "v·(W₂(W₁x+b₁)+b₂)+c": (
+        # ‖v‖(‖W₂‖(R‖W₁‖ + ‖b₁‖) + ‖b₂‖) + ‖c‖
+        [0, 1, 1 / 2, math.hypot(R, 1) * 3**-1.5],
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes_and_gradients_by_hand(name: str) -> None:
+    h = near(name)
+    size, gradient = SIZES[name]
+    np.testing.assert_allclose(h.size.coef, size, rtol=1e-12)
+    if gradient is not None:
+        np.testing.assert_allclose(h.gradient.coef, gradient, rtol=1e-12)
+
+
+def test_an_activation_that_is_no_relu_from_afar_is_refused() -> None:
+    @stream_after.register
+    def _(module: nn.SELU, before: Stream, name: str) -> tuple[Stream, nn.Module]:
+        return smooth_activation(module, before, ActivationConstants(1.7581, 1.7581, 2.28))
+
+    with pytest.raises(NotNearHomogeneousError, match=r"SELU is .* away from a ReLU"):
+        near_homogeneity(nn.Sequential(linear(2, 3), nn.SELU()), radius=1.0)
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ibtools._lazy import lazily
 from ibtools.theory.blocks import KinkLimit, block_margin_ratio, block_norms, kink_limit
+from ibtools.theory.descent_guarantee import DescentGuarantee, descent_guarantee
 from ibtools.theory.interpolation import AccuracyWarning, Interpolator
 from ibtools.theory.loss_rates import loss_rate_constant, predicted_log_loss
 from ibtools.theory.loss_tails import (
@@ -96,6 +97,7 @@ __getattr__, __dir__ = lazily(
 
 __all__ = [
     "AccuracyWarning",
+    "DescentGuarantee",
     "HypentropyPotential",
     "InconsistentPatternError",
     "Interpolator",
@@ -121,6 +123,7 @@ __all__ = [
     "deep_linear_bounds",
     "deep_linear_gap",
     "deep_linear_margin",
+    "descent_guarantee",
     "descent_step_bound",
     "diagonal_bounds",
     "diagonal_margin",

@@ -16,6 +16,7 @@ Function = Callable[[Float[np.ndarray, " z"]], Float[np.ndarray, " z"]]
 # Beyond it the activations here differ from z or 0 by less than a rounding error.
 _REACH = 45.0
 _GRID = 18001
+_STRAIGHT = 1e-12
 
 
 class ActivationConstants(NamedTuple):
@@ -71,20 +72,50 @@ def suprema(function: Function, derivative: Function) -> ActivationConstants:
     Parameters
     ----------
     function
-        φ, of arrays. Beyond |z| = 45 it must be straight lines to rounding.
+        φ, of arrays. Beyond |z| = 45 it must be straight lines to rounding, no steeper than |z|.
     derivative
         φ'.
+
+    Raises
+    ------
+    ValueError
+        If φ is not straight beyond |z| = 45, or grows faster than |z|: a supremum over the whole
+        line would then be none of those between −45 and 45. If `derivative` is not that of
+        `function` there.
 
     Examples
     --------
     >>> suprema(lambda z: np.maximum(z, 0.2 * z), lambda z: np.where(z > 0, 1.0, 0.2))
     ActivationConstants(kappa=0.0, slope=1.0, excess=0.0)
     """
+    _check_ends(function, derivative)
     return ActivationConstants(
         _supremum(lambda z: np.abs(function(z) - z * derivative(z))),
         _supremum(lambda z: np.abs(derivative(z))),
         max(0.0, _supremum(lambda z: np.abs(function(z)) - np.abs(z))),
     )
+
+
+def _check_ends(function: Function, derivative: Function) -> None:
+    """Raise unless φ is a straight line beyond each end of the grid, and not steeper than |z|."""
+    for end in (-_REACH, _REACH):
+        z = np.array([1.0, 2.0, 20.0]) * end
+        line = function(z[:1]) + (z - end) * derivative(z[:1])
+        off = float(np.max(np.abs(function(z) - line) / np.abs(z)))
+        if not off <= _STRAIGHT:
+            raise ValueError(
+                f"function must be straight beyond |z| = {_REACH:g}, got {off:.2g} |z| off the "
+                f"line through {end:g} with the slope that derivative gives there; check that "
+                "derivative belongs to function, or else compute the suprema by hand and put them "
+                "into ActivationConstants"
+            )
+        slope = float(derivative(z[:1])[0])
+        if abs(slope) > 1 + _STRAIGHT:
+            raise ValueError(
+                f"function must not be steeper than |z| far from 0, got the slope {slope:.6g} at "
+                f"{end:g}, so that |φ(z)| − |z| has no supremum; divide function and derivative by "
+                f"{abs(slope):.6g} and multiply the layer behind the activation by it"
+            )
 
 
 def _supremum(f: Function) -> float:

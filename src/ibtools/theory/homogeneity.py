@@ -165,8 +165,7 @@ def near_homogeneity(
 
     References
     ----------
-    Cai et al. (2025), closure rules; that the gap is bounded by p_a, and the constants, are this
-    book's.
+    Cai et al. (2025), closure rules and the bound of the gap; the constants are this book's.
 
     Examples
     --------
@@ -419,7 +418,13 @@ def smooth_activation(
         What is known of its input.
     constants
         Its constants, of `activation_constants` or `suprema`.
+
+    Raises
+    ------
+    NotNearHomogeneousError
+        If far from 0 the activation is further from a ReLU than its constant κ allows.
     """
+    _check_relu_from_afar(module, constants.kappa)
     after = before.through(constants.slope)
     root = math.sqrt(before.entries)
     return (
@@ -430,6 +435,19 @@ def smooth_activation(
         ),
         nn.ReLU() if before.order else module,
     )
+
+
+def _check_relu_from_afar(module: nn.Module, kappa: float) -> None:
+    # |φ − φ_H| ≤ κ everywhere, as |f − f_H| ≤ p_a says of order 1.
+    z = torch.tensor([-1e6, -1e3, 1e3, 1e6], dtype=torch.float64)
+    with torch.no_grad():
+        off = float((module(z) - z.clamp(min=0)).abs().max())
+    if not off <= kappa + 1e-6:
+        raise NotNearHomogeneousError(
+            f"{type(module).__name__} is {off:.3g} away from a ReLU at |z| ≤ 10⁶, and the constant "
+            f"κ = {kappa:g} allows no more than κ; if it is a multiple of a ReLU from afar, divide "
+            "it by its slope and multiply the layer behind it"
+        )
 
 
 @stream_after.register(nn.Linear)
