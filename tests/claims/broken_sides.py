@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.polynomial import Polynomial
 
 from ibtools.claims import Claim, Outcome
 
@@ -23,7 +24,14 @@ SIDES = {
 }
 
 # Functions of the claims' own modules that simulate or predict: an independent witness.
-OF_CLAIMS = {"_exact_flow": "simulation"}
+OF_CLAIMS = {
+    "_biased_flow": "simulation",
+    "_exact_flow": "simulation",
+    "_neuron_descent": "simulation",
+    "_sign_descent": "simulation",
+    "_steepest_descent": "simulation",
+    "_largest_margin": "theory",
+}
 
 Break = Callable[[np.ndarray], np.ndarray]
 
@@ -67,6 +75,8 @@ def broken(value: Any, how: Break, seen: dict[int, Any] | None = None) -> Any:
 
         with torch.no_grad():
             return torch.as_tensor(how(value.detach().numpy().copy()), dtype=value.dtype)
+    if isinstance(value, Polynomial):
+        return Polynomial(how(value.coef), value.domain, value.window, value.symbol)
     if isinstance(value, tuple | list):
         parts = [broken(part, how, seen) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)

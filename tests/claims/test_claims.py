@@ -49,11 +49,14 @@ IN_PLACE: dict[str, dict[str, str]] = {
     "homogeneous.complementarity": {"theory": "the bound is a line"},
     "imd.hessian-map-fails": {"simulation": "the metric is differentiated, and by hand; no run"},
     "imd.innocent-warped": {"theory": "the potential is written out and given to SciPy"},
+    "non_homogeneous.attention": {"theory": "the variance under the softmax weights, in NumPy"},
+    "non_homogeneous.normalization": {"theory": "2/√27"},
+    "non_homogeneous.sign-flow": {"theory": "p′ = max‖x‖₁ρ"},
+    "non_homogeneous.bias-wins": {"theory": "½ log 3 and log(4/√3)"},
 }
 
 # Chapters whose claims are not yet held to the tests below.
 PENDING = {
-    "non_homogeneous",
     "two_layer",
 }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 from numpy.polynomial import Polynomial
 from numpy.polynomial.polynomial import polyadd, polymul
 
@@ -114,6 +115,48 @@ class DescentGuarantee:
         mean = float(_WEIGHTS @ [self.scaled_curvature(psi + node) for node in _NODES])
         size = self.log_step - psi + math.log(mean) - self.order * math.log(self.norm)
         return share * self.constant * math.exp(size)
+
+    def least_gain(
+        self,
+        *,
+        defect: Float[np.ndarray, " t"],
+        log_loss: Float[np.ndarray, " t"],
+        norm: Float[np.ndarray, " t"],
+        gradient_norm: Float[np.ndarray, " t"],
+        alignment: Float[np.ndarray, " t"],
+    ) -> Float[np.ndarray, " t"]:
+        r"""Return what one step of the longest length must add to the modified margin, times ρ⁺^M.
+
+        .. math:: (1 - \beta^2)\frac u{\mathcal L} - D, \qquad
+            D = \frac u{\mathcal L}\Big(\frac{\eta\,\mathcal L K}2
+            + \frac{\eta\,\mathcal L\,\mu}{2\rho^2}\Big)
+            + \mu\Big(\frac{e^{Me} - 1}M - e\Big),
+
+        with :math:`\mu = M\psi - p'`, :math:`u = \eta\|\nabla\mathcal L\|^2` and
+        :math:`e = \beta\sigma + \sigma^2/2`, :math:`\sigma = \eta\|\nabla\mathcal L\|/\rho`.
+
+        Parameters
+        ----------
+        defect
+            p′(ρ), (t,).
+        log_loss
+            log 𝓛, (t,), at most that of the start.
+        norm
+            ρ, (t,).
+        gradient_norm
+            ‖∇log 𝓛‖, (t,).
+        alignment
+            β, (t,).
+        """
+        M, psi = self.order, -log_loss
+        step = np.exp(self.log_step + log_loss)  # η𝓛
+        u = step * gradient_norm**2  # u/𝓛
+        mu = M * psi - defect
+        sigma = step * gradient_norm / norm
+        e = alignment * sigma + sigma**2 / 2
+        curvature = np.array([self.scaled_curvature(float(value)) for value in psi])
+        lack = u * step * (curvature + mu / norm**2) / 2 + mu * (np.expm1(M * e) / M - e)
+        return np.asarray((1 - alignment**2) * u - lack)
 
     def log_loss_bound(self, log_time: float | int) -> float:
         r"""Return a bound on log 𝓛 after steps of total length T.
