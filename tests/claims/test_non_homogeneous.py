@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from numpy.polynomial import Polynomial
 
 from ibtools.claims import Claim
 from ibtools.claims import non_homogeneous as claims
 from ibtools.metrics.homogeneity_defect import Scaling
-from ibtools.theory import homogeneity
+from ibtools.theory import DescentGuarantee, homogeneity
 from ibtools.theory.homogeneity import NearHomogeneity
+from ibtools.trainers import descend
 from ibtools.trainers._classification import Problem, Tangents
 
 # A run that a wrong side brings to a halt says so; its claim must fail all the same.
@@ -76,7 +78,9 @@ def test_a_gap_too_small_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wrong_homogenization_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     # The GELU sees the fixed input: a ReLU in its place is another net.
     def change(h: NearHomogeneity) -> NearHomogeneity:
-        h.homogenized.layers[0].inner[0] = torch.nn.ReLU()
+        inner = h.homogenized.layers[0].inner
+        if isinstance(inner[0], torch.nn.GELU):
+            inner[0] = torch.nn.ReLU()
         return h
 
     assert claims.certificate.run().holds
@@ -140,6 +144,38 @@ def test_wrong_measurements_fail(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(claims, "scaling", wrong)
     fails(claims.attention, claims.normalization)
+
+
+def test_a_guarantee_that_promises_too_much_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = claims.descent_guarantee
+
+    def promising(change: Callable[[DescentGuarantee], DescentGuarantee]) -> None:
+        monkeypatch.setattr(
+            claims, "descent_guarantee", lambda *args, **options: change(right(*args, **options))
+        )
+
+    # Without curvature a step would have to gain more than it does.
+    promising(lambda found: replace(found, curvature=Polynomial([1e-6])))
+    fails(claims.descent)
+    # So it would if steps were as long as they are said to be.
+    promising(lambda found: replace(found, log_step=found.log_step + 1))
+    monkeypatch.setattr(
+        claims, "descend", lambda *args, step, **options: descend(*args, step=step / 3, **options)
+    )
+    fails(claims.descent, claims.descent_rate)
+
+
+def test_steps_that_keep_the_margin_are_not_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        claims, "descend", lambda *args, step, **options: descend(*args, step=step / 6, **options)
+    )
+    fails(claims.descent_too_long)
+
+
+def test_a_norm_of_another_power_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = claims._largest_margin
+    monkeypatch.setattr(claims, "_largest_margin", lambda X, p: right(X, 1.0 if p > 1 else np.inf))
+    fails(claims.steepest)
 
 
 def test_no_strong_separability_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
