@@ -48,13 +48,15 @@ def _sines(net: Net, scale: float, order: tuple[str, ...]) -> Net:
     return net
 
 
+def _at(net: Net, *theta: float) -> Net:
+    """Set all parameters of a net, and return it."""
+    nn.utils.vector_to_parameters(torch.tensor(theta, dtype=torch.float64), net.parameters())
+    return net
+
+
 def _two_parameters(w: float = 0.5, v: float = 0.5) -> Net:
     """Return the net v(1 + w) at x = 1."""
-    net = Net(Residual(_linear(1, 1)), _linear(1, 1))
-    with torch.no_grad():
-        for parameter, value in zip(net.parameters(), (w, v), strict=True):
-            parameter.fill_(value)
-    return net
+    return _at(Net(Residual(_linear(1, 1)), _linear(1, 1)), w, v)
 
 
 def _residual_net() -> Net:
@@ -267,10 +269,7 @@ def _two_flows() -> list[tuple[Net, np.ndarray, np.ndarray]]:
 )
 def alignment() -> Comparison:
     """Compare both sides on every step of two flows, from strong separability to ψ = 500."""
-    pair = Net(_linear(1, 1), _linear(1, 1))
-    with torch.no_grad():
-        for parameter, value in zip(pair.parameters(), (0.5, 2.0), strict=True):
-            parameter.fill_(value)
+    pair = _at(Net(_linear(1, 1), _linear(1, 1)), 0.5, 2.0)
     worst = Worst()
     for net, X, y in ((_residual_net(), *opposed_fans(4)), (pair, np.ones((1, 1)), np.ones(1))):
         h = near_homogeneity(net, radius=1.0)
@@ -537,10 +536,7 @@ class _Descent:
 
 def _neuron(w: tuple[float, float]) -> Net:
     """Return the net softplus(⟨w, x⟩)."""
-    net = Net(_linear(2, 1), nn.Softplus())
-    with torch.no_grad():
-        net.layers[0].weight.copy_(torch.tensor([w]))
-    return net
+    return _at(Net(_linear(2, 1), nn.Softplus()), *w)
 
 
 def _pair() -> tuple[np.ndarray, np.ndarray]:
@@ -552,9 +548,7 @@ def _three_descents() -> list[tuple[_Descent, float]]:
     """Return the two nets of the chapter and a linear predictor, and how far to follow them."""
     X, y = opposed_fans(4)
     separated = psi_flow(_residual_net(), X, y, rise=1.0, method="rk4", until_psi=24.0).net
-    linear = Net(_linear(2, 1))
-    with torch.no_grad():
-        linear.layers[0].weight.copy_(torch.tensor([[8.0, 6.0]]))
+    linear = _at(Net(_linear(2, 1)), 8.0, 6.0)
     return [
         (_Descent(linear, np.array([[1.0, 0.0]]), np.ones(1), hessian=[0.0]), 4.0),
         (_Descent(_neuron((25.0, 10**0.5 / 6)), *_pair(), hessian=[0.25]), 4.0),
@@ -657,7 +651,7 @@ def descent_too_long() -> Comparison:
         beyond,
         off / beyond if beyond > 0 else np.inf,
         "distance of the margins from those of a second program, over the move",
-        1e-4,
+        1e-6,
     )
 
 
@@ -821,12 +815,12 @@ def _sign_descent(
         psi = -torch.logsumexp(-labels * net(inputs), 0)
         slopes = torch.autograd.grad(psi, parameters)
         with torch.no_grad():
-            rho = np.max([float(parameter.abs().max()) for parameter in parameters])
+            rho = largest([float(parameter.abs().max()) for parameter in parameters])
             found.append((float(psi), rho, sum(float(slope.abs().sum()) for slope in slopes)))
             for parameter, slope in zip(parameters, slopes, strict=True):
-                parameter += length * slope.sign()
-    psi, rho, slope = np.array(found).T
-    return psi, rho, slope
+                parameter.add_(slope.sign(), alpha=length)
+    columns = np.array(found).T
+    return columns[0], columns[1], columns[2]
 
 
 @claim(
