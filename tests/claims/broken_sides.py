@@ -4,6 +4,7 @@ What the functions of the other side returned is replayed: a second run costs ne
 """
 
 import copy
+import sys
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -126,7 +127,7 @@ class Tape:
 @contextmanager
 def played(claim: Claim, tape: Tape) -> Iterator[None]:
     """Let the functions that the claim's module imported go through the tape."""
-    module = claim.compare.__globals__
+    module = vars(sys.modules[claim.compare.__module__])
     with pytest.MonkeyPatch.context() as patch:
         for name, value in list(module.items()):
             origin = getattr(value, "__module__", None) or ""

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 from scipy.optimize import linprog, nnls
 
-from ibtools._validation import count, one_of, positive, vector
+from ibtools._validation import count, one_of, positive, real, vector
 from ibtools.models.two_layer import TwoLayerNet, leaky_slope, signed_problem
 
 # Inner products this small against the norms are those of orthogonal samples in floats.
@@ -682,6 +682,253 @@ def wide_relu_stable_rank(samples: int) -> float:
     return 2 * samples / (samples + 1)
 
 
+def start_input_bound(
+    *, m: int, n: int, scale: float, radius: float, failure: float = 0.05
+) -> float:
+    r"""Return what the neurons' inputs at the start stay below, but for a small probability.
+
+    Of the 2mn inputs ⟨w, xᵢ⟩ each is N(0, σ₀²‖xᵢ‖²), and a standard normal number exceeds u in
+    absolute value with probability at most e^{−u²/2}. So all are below
+    :math:`\sigma_0 R\sqrt{2\log(2mn/\delta)}` with probability at least 1 − δ.
+
+    Parameters
+    ----------
+    m, n
+        Neurons of either sign; samples.
+    scale
+        σ₀ > 0.
+    radius
+        R > 0, the largest norm of a sample.
+    failure
+        δ, above 0 and below 1.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    Examples
+    --------
+    >>> round(start_input_bound(m=10, n=20, scale=1e-3, radius=50.0), 4)
+    0.212
+    """
+    pairs = 2 * count("m", m) * count("n", n)
+    height = float(np.sqrt(2 * np.log(pairs / _probability("failure", failure))))
+    return positive("scale", scale) * positive("radius", radius) * height
+
+
+def relu_share_bound(*, m: int, n: int, failure: float = 0.05) -> float:
+    r"""Return the least share of neurons that are active on a sample of their sign at a start.
+
+    Each is with probability ½, so by Hoeffding's inequality all n shares are at least
+    :math:`\tfrac12 - \sqrt{\log(n/\delta)/(2m)}` with probability at least 1 − δ.
+
+    Parameters
+    ----------
+    m, n
+        Neurons of either sign; samples.
+    failure
+        δ, above 0 and below 1.
+
+    Returns
+    -------
+    float
+        The bound; with few neurons it is below 0 and says nothing.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    Examples
+    --------
+    >>> round(relu_share_bound(m=100, n=20), 4)
+    0.3269
+    """
+    m, n = count("m", m), count("n", n)
+    return 0.5 - float(np.sqrt(np.log(n / _probability("failure", failure)) / (2 * m)))
+
+
+def relu_gap_bound(*, share: float, spread: float = 1.0) -> float:
+    r"""Return log(6D/b), what the gap of a ReLU network's margins stays below.
+
+    On nearly orthogonal data, C ≥ 48D²/b², from the first step on.
+
+    Parameters
+    ----------
+    share
+        b, in (0, 1]: of the neurons of a sample's sign at least this share starts active on it.
+    spread
+        D ≥ 1, the largest squared norm of a sample over the smallest.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    References
+    ----------
+    This book.
+
+    Examples
+    --------
+    >>> round(relu_gap_bound(share=0.5), 4)
+    2.4849
+    """
+    return float(np.log(6 * _spread(spread) / _share(share)))
+
+
+def relu_loss_bound(*, m: int, n: int, step: float, share: float, least_square: float) -> float:
+    r"""Return nm/(ηbR²(1 − b/8)), which t times a ReLU network's mean loss ends at or below.
+
+    On nearly orthogonal data, C ≥ 48D²/b², at constant steps η ≤ nm/(DR²).
+
+    Parameters
+    ----------
+    m, n
+        Neurons of either sign; samples.
+    step
+        η > 0.
+    share
+        b, in (0, 1]: of the neurons of a sample's sign at least this share starts active on it.
+    least_square
+        R² > 0, the smallest squared norm of a sample.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    References
+    ----------
+    The rate is that of Kou, Chen and Gu (2023), the constant the book's.
+
+    Examples
+    --------
+    >>> relu_loss_bound(m=10, n=20, step=1.0, share=0.5, least_square=2000.0)
+    0.21333333333333335
+    """
+    share = _share(share)
+    size = positive("step", step) * share * positive("least_square", least_square)
+    return count("n", n) * count("m", m) / (size * (1 - share / 8))
+
+
+def nearly_orthogonal_rank_bound(
+    *, share: float, orthogonality: float, spread: float = 1.0, balance: float = 1.0
+) -> float:
+    r"""Return what the stable rank of W₊ (or W₋) of a ReLU network ends below.
+
+    On nearly orthogonal data, C ≥ 48D²/b², it is
+    :math:`D\,\frac{C+1}{C-1}\big(\frac1b + \frac{n_-}{64\,n_+}\big)`.
+
+    Parameters
+    ----------
+    share
+        b, in (0, 1]: of the neurons of a sample's sign at least this share starts active on it.
+    orthogonality
+        C > 1.
+    spread
+        D ≥ 1, the largest squared norm of a sample over the smallest.
+    balance
+        n₋/n₊ > 0, samples of the other label over those of this one.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    References
+    ----------
+    Kou, Chen and Gu (2023) bound it by a constant; this one is the book's.
+
+    See Also
+    --------
+    relu_rank_bound : on orthogonal data.
+
+    Examples
+    --------
+    >>> round(nearly_orthogonal_rank_bound(share=0.5, orthogonality=192.0), 4)
+    2.0367
+    """
+    c = _above_one("orthogonality", orthogonality)
+    rest = 1 / _share(share) + positive("balance", balance) / 64
+    # (C + 1)/(C − 1), which is 1 at C = ∞.
+    return _spread(spread) * (1 + 2 / (c - 1)) * rest
+
+
+def linear_margin_bound(*, orthogonality: float, spread: float = 1.0) -> float:
+    r"""Return the part of the largest linear margin that a leaky ReLU's hyperplane is sure to have.
+
+    On nearly orthogonal data, C ≥ 4D max(12D, 1/γ), it is (C − 1 − 2D)/(C − 1 + 2D): the normal
+    :math:`\sum_i\alpha_i y_i x_i` of the limit's boundary is nearly that of a support vector
+    machine.
+
+    Parameters
+    ----------
+    orthogonality
+        C > 1 + 2D.
+    spread
+        D ≥ 1, the largest squared norm of a sample over the smallest.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    References
+    ----------
+    After Frei, Vardi, Bartlett, Srebro and Hu (2023); the constant is the book's.
+
+    Examples
+    --------
+    >>> round(linear_margin_bound(orthogonality=48.0), 4)
+    0.9184
+    """
+    d = _spread(spread)
+    c = _above_one("orthogonality", orthogonality)
+    if not c > 1 + 2 * d:
+        raise ValueError(
+            f"orthogonality must be above 1 + 2·spread = {1 + 2 * d:g}, got {c:g}; take more "
+            "features or fewer samples"
+        )
+    return (c - 1 - 2 * d) / (c - 1 + 2 * d) if np.isfinite(c) else 1.0
+
+
+def _probability(name: str, value: float) -> float:
+    value = real(name, value)
+    if not 0 < value < 1:
+        raise ValueError(f"{name} must be between 0 and 1, got {value:g}; give a probability")
+    return value
+
+
+def _share(value: float) -> float:
+    value = real("share", value)
+    if not 0 < value <= 1:
+        raise ValueError(
+            f"share must be above 0 and at most 1, got {value:g}; it is a share of neurons"
+        )
+    return value
+
+
+def _spread(value: float) -> float:
+    value = real("spread", value)
+    if not value >= 1:
+        raise ValueError(
+            f"spread must be at least 1, got {value:g}; divide the largest squared norm by the "
+            "smallest"
+        )
+    return value
+
+
+def _above_one(name: str, value: float) -> float:
+    if value == np.inf:
+        return np.inf
+    value = real(name, value)
+    if not value > 1:
+        raise ValueError(f"{name} must be above 1, got {value:g}; the bound holds for none other")
+    return value
+
+
 def _limit(
     X: Float[np.ndarray, "n d"],
     y: Float[np.ndarray, " n"],
@@ -689,10 +936,13 @@ def _limit(
     net: TwoLayerNet,
     active: Bool[np.ndarray, "rows n"],
     multipliers: Float[np.ndarray, " n"] | None = None,
+    *,
+    sides_free: bool = False,
 ) -> TwoLayerLimit:
     """Return the hard-margin solution with these slopes of neurons at samples.
 
-    Its multipliers are found if not given.
+    Its multipliers are found if not given. If sides are free, opposite inputs have chosen theirs,
+    and only rounding can put them on another.
     """
     gram = X @ X.T
     kernel = (slopes.T @ slopes) * gram * np.outer(y, y) / net.m
@@ -714,6 +964,8 @@ def _limit(
     rounding = 4 * (len(y) + np.sqrt(X.shape[1])) * _EPS
     moved = np.abs(inputs) > rounding * np.outer(slopes @ (multipliers * size), size)
     moved &= (slopes <= net.slope) | (slopes >= 1)  # the others are on their kinks
+    if sides_free:
+        moved &= (np.outer(net.signs, y) > 0) | (inputs > 0)
     consistency = np.inf if net.slope == 1 else float(inputs[moved].min(initial=np.inf))
     return TwoLayerLimit(W, multipliers, kernel, slopes, consistency, net.slope, determined)
 
@@ -834,7 +1086,7 @@ def _program(
     slopes = np.where(own, held, np.where(above, 1.0 - share, net.slope + share))
     full = slopes[kind][:, back]
     now = np.where(np.outer(net.signs, y) > 0, active, full == 1)
-    return _limit(X, y, full, net, now, (alpha / times)[back])
+    return _limit(X, y, full, net, now, (alpha / times)[back], sides_free=True)
 
 
 def _feasible_sides(
