@@ -18,7 +18,6 @@ PENDING = {
     "book/warping",
     "book/homogeneous-margins",
     "book/non-homogeneous-nets",
-    "book/two-layer-relu",
 }
 
 

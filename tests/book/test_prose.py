@@ -19,7 +19,6 @@ PENDING = {
     "warping.md",
     "homogeneous-margins.md",
     "non-homogeneous-nets.md",
-    "two-layer-relu.md",
 }
 SOLUTION = re.compile(r"^( *):::+\{solution\} (\S+)\n(.*?)\n\1:::", re.DOTALL | re.MULTILINE)
 FENCE = re.compile(r"^ *```python\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
