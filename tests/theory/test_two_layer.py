@@ -1,6 +1,7 @@
 """Limits of two-layer networks against their definition, generic solvers, and known values."""
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -17,10 +18,16 @@ from ibtools.theory.two_layer import (
     consistency_statistic,
     first_step_slack,
     frozen_limit,
+    linear_margin_bound,
+    nearly_orthogonal_rank_bound,
     own_pattern_limit,
+    relu_gap_bound,
+    relu_loss_bound,
     relu_rank_bound,
+    relu_share_bound,
     signed_rank_constants,
     sliding_limit,
+    start_input_bound,
     two_layer_limit,
     wide_relu_stable_rank,
 )
@@ -578,3 +585,101 @@ def test_bad_arguments_are_refused() -> None:
         balanced_stable_rank(1.1)
     with pytest.raises(ValueError, match="n must be at least 2"):
         consistency_statistic(n=1, d=10, slope=0.1)
+
+
+def test_opposite_neurons_may_be_right_where_own_ones_are_not() -> None:
+    X = np.array([[0.11, 0.015, 0.01], [-0.58, -2.94, 0.77], [0.09, 0.42, 0.035]])
+    y = np.array([1.0, -1.0, -1.0])
+    net = leaky(2, 3, 0.7)
+    limit = two_layer_limit(net, X, y, check=False)
+    plus, minus = X @ limit.v_plus, X @ limit.v_minus
+    assert (limit.multipliers > 0).all()
+    assert np.where(y > 0, minus, plus).max() < 0
+    # The second sample's opposite input is below −1/γ, so its own one is negative.
+    assert plus[1] < -1 / 0.7
+    assert minus[1] == pytest.approx(1 + 0.7 * plus[1], rel=1e-9)
+    assert limit.consistency == pytest.approx(minus[1], rel=1e-9)
+    for limit_of in (two_layer_limit, sliding_limit):
+        with pytest.raises(
+            InconsistentPatternError,
+            match=r"neurons of sign − would have input -1\.04 at sample 1 of label −, where they "
+            "have to be active",
+        ):
+            limit_of(net, X, y)
+
+
+def test_bounds_are_their_formulas() -> None:
+    assert start_input_bound(m=3, n=5, scale=0.1, radius=4.0, failure=0.2) == pytest.approx(
+        0.4 * np.sqrt(2 * np.log(150)), rel=1e-14
+    )
+    assert relu_share_bound(m=50, n=8, failure=0.3) == pytest.approx(
+        0.5 - np.sqrt(np.log(8 / 0.3) / 100), rel=1e-14
+    )
+    assert relu_gap_bound(share=0.25, spread=2.0) == pytest.approx(np.log(48), rel=1e-14)
+    assert relu_loss_bound(m=3, n=5, step=2.0, share=0.5, least_square=4.0) == pytest.approx(
+        15 / (4 * 15 / 16), rel=1e-14
+    )
+    assert nearly_orthogonal_rank_bound(
+        share=0.25, orthogonality=9.0, spread=2.0, balance=3.0
+    ) == pytest.approx(2 * 10 / 8 * (4 + 3 / 64), rel=1e-14)
+    assert nearly_orthogonal_rank_bound(share=1.0, orthogonality=np.inf) == 65 / 64
+    assert linear_margin_bound(orthogonality=48.0) == pytest.approx(45 / 49, rel=1e-14)
+    assert linear_margin_bound(orthogonality=20.0, spread=3.0) == pytest.approx(13 / 25, rel=1e-14)
+    assert linear_margin_bound(orthogonality=np.inf, spread=7.0) == 1
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(
+    ("bound", "message"),
+    [
+        (lambda: start_input_bound(m=0, n=1, scale=1.0, radius=1.0), "m must be at least 1"),
+        (lambda: start_input_bound(m=1, n=1, scale=0.0, radius=1.0), "scale must be greater"),
+        (lambda: start_input_bound(m=1, n=1, scale=1.0, radius=-1.0), "radius must be greater"),
+        (lambda: relu_share_bound(m=1, n=1, failure=0.0), "failure must be between 0 and 1"),
+        (lambda: relu_share_bound(m=1, n=1, failure=1.0), "failure must be between 0 and 1"),
+        (lambda: relu_gap_bound(share=0.0), "share must be above 0 and at most 1"),
+        (lambda: relu_gap_bound(share=1.01), "share must be above 0 and at most 1"),
+        (lambda: relu_gap_bound(share=0.5, spread=0.9), "spread must be at least 1"),
+        (
+            lambda: relu_loss_bound(m=1, n=1, step=1.0, share=0.5, least_square=0.0),
+            "least_square must be greater",
+        ),
+        (
+            lambda: nearly_orthogonal_rank_bound(share=0.5, orthogonality=1.0),
+            "orthogonality must be above 1, got 1",
+        ),
+        (
+            lambda: linear_margin_bound(orthogonality=5.0, spread=2.0),
+            r"orthogonality must be above 1 \+ 2·spread = 5, got 5",
+        ),
+    ],
+)
+def test_bounds_refuse_what_they_do_not_hold_for(bound: Callable[[], float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        bound()
+
+
+def test_a_problem_without_room_inside_the_kinks_is_solved_all_the_same() -> None:
+    # All opposite inputs at or below 0 is impossible here; a linear program finds other sides.
+    random = np.random.default_rng(3)
+    X, y = random.normal(size=(6, 2)), np.array([1.0, 1.0, 1.0, -1.0, -1.0, -1.0])
+    solved = 0
+    for seed in range(40):
+        net = TwoLayerNet(np.random.default_rng(seed).normal(size=(8, 2)), slope=0.2)
+        active = net.W @ X.T >= 0
+        try:
+            limit = own_pattern_limit(net, X, y, check=False)
+        except ValueError:
+            continue
+        expected = by_every_neuron(X, y, active, 0.2, 1.01 * limit.W)
+        np.testing.assert_allclose(limit.W, expected, atol=1e-4 * np.abs(expected).max())
+        solved += 1
+        if solved == 3:
+            break
+    assert solved
+
+
+def test_inseparable_samples_are_refused_whatever_the_pattern() -> None:
+    net = TwoLayerNet(np.ones((4, 1)), slope=0.5)
+    with pytest.raises(ValueError, match="no weights separate the samples"):
+        own_pattern_limit(net, [[1.0], [2.0], [3.0]], [1, -1, 1])
