@@ -14,7 +14,6 @@ PAGES = sorted({label.page for label in LABELS.values() if label.kind == "equati
 
 # Pages that have no entries yet.
 PENDING = {
-    "book/two-layer-relu",
 }
 
 

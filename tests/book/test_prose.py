@@ -15,7 +15,6 @@ ALLOWED: dict[str, list[dict[str, str]]] = yaml.safe_load(
 )
 # Pages that are not yet held to this.
 PENDING = {
-    "two-layer-relu.md",
 }
 SOLUTION = re.compile(r"^( *):::+\{solution\} (\S+)\n(.*?)\n\1:::", re.DOTALL | re.MULTILINE)
 FENCE = re.compile(r"^ *```python\n(.*?)^ *```", re.DOTALL | re.MULTILINE)

@@ -23,8 +23,10 @@ def _by_its_definition(X: np.ndarray) -> float:
     n = len(X)
     if not np.abs(X).max(axis=1).all():
         return 0.0
-    worst = max((abs(X[i] @ X[k]) for i in range(n) for k in range(n) if i != k), default=0.0)
-    return min(row @ row for row in X) / (n * worst) if worst else math.inf
+    largest = [
+        max((abs(x @ X[k]) for k in range(n) if k != i), default=0.0) for i, x in enumerate(X)
+    ]
+    return min(x @ x / (n * most) if most else math.inf for x, most in zip(X, largest, strict=True))
 
 
 @given(_SAMPLES)
@@ -54,6 +56,15 @@ def test_orthogonality_of_samples_of_very_different_lengths(power: int, expected
     X = np.array([[1.0, 2.0], [1.5, 0.5]])
     X[0] *= 2.0**power
     assert orthogonality(X) == pytest.approx(expected, rel=1e-15, abs=0)
+
+
+def test_every_sample_has_its_own_largest_inner_product() -> None:
+    # 4 ≥ C·3·1 for the first two, and the third is orthogonal to both.
+    X = [[2.0, 0.0, 0.0, 0.0], [0.5, 15.0**0.5 / 2, 0.0, 0.0], [0.0, 0.0, 10.0, 0.0]]
+    assert orthogonality(X) == pytest.approx(4 / 3, rel=1e-15)
+    # 100 ≥ C·3·20 for the last two; that the first is short has nothing to do with it.
+    X = [[2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 10.0, 0.0], [0.0, 0.0, 2.0, 96.0**0.5]]
+    assert orthogonality(X) == pytest.approx(100 / 60, rel=1e-15)
 
 
 def test_orthogonality_of_orthogonal_samples_is_infinite() -> None:
@@ -176,8 +187,8 @@ def test_noisy_digits_are_centred_padded_digits_plus_noise() -> None:
 
 def test_noise_makes_digits_more_orthogonal() -> None:
     values = [orthogonality(noisy_digits(noise=noise, seed=0).X) for noise in (0.0, 0.1, 0.3)]
-    assert values[0] == pytest.approx(0.026, abs=5e-4)
-    assert values[0] < values[1] / 5 < values[2] / 10
+    assert values[0] == pytest.approx(0.0535, abs=5e-5)
+    assert values[0] < values[1] / 4 < values[2] / 8
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Limits of two-layer networks against their definition, generic solvers, and known values."""
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -17,9 +18,16 @@ from ibtools.theory.two_layer import (
     consistency_statistic,
     first_step_slack,
     frozen_limit,
+    linear_margin_bound,
+    nearly_orthogonal_rank_bound,
+    own_pattern_limit,
+    relu_gap_bound,
+    relu_loss_bound,
     relu_rank_bound,
+    relu_share_bound,
     signed_rank_constants,
     sliding_limit,
+    start_input_bound,
     two_layer_limit,
     wide_relu_stable_rank,
 )
@@ -220,6 +228,129 @@ def test_sliding_is_the_closed_form_where_the_pattern_is_consistent() -> None:
     assert convex.consistency == pytest.approx(closed.consistency, rel=1e-9, abs=0)
 
 
+def test_a_repeated_sample_counts_twice() -> None:
+    X, y = np.eye(3)[[0, 0, 1]], np.array([1.0, 1.0, -1.0])
+    for limit_of in (two_layer_limit, sliding_limit):
+        limit = limit_of(leaky(2, 3, 0.5), X, y)
+        # α = 1/(1 + γ²) of each direction, shared by the copies.
+        np.testing.assert_allclose(limit.multipliers, [0.4, 0.4, 0.8], rtol=1e-12)
+        assert limit.equal_margins
+        assert limit.margin_gap() == pytest.approx(np.log(2), rel=1e-12)
+        check_solution(limit, X, y)
+        once = limit_of(leaky(2, 3, 0.5), X[1:], y[1:])
+        np.testing.assert_allclose(limit.W, once.W, atol=1e-14)
+        assert limit.margin == pytest.approx(once.margin, rel=1e-12)
+    relu = TwoLayerNet(
+        [[1.0, -1.0, 0.0], [1.0, 1.0, 0.0], [-1.0, 1.0, 0.0], [1.0, 1.0, 0.0]], slope=0.0
+    )
+    limit = two_layer_limit(relu, X, y)
+    np.testing.assert_allclose(limit.multipliers, [0.5, 0.5, 1.0], rtol=1e-12)
+    # Copies in any order, three of one and two of another.
+    order = [2, 0, 1, 0, 1, 0]
+    A, signs = np.linalg.qr(gaussian(3, 9, 0)[0].T)[0].T[order], np.array([1.0, -1.0, 1.0])[order]
+    limit = two_layer_limit(leaky(2, 9, 0.5), A, signs)
+    np.testing.assert_allclose(limit.multipliers, 0.8 / np.array([1, 3, 2, 3, 2, 3]), rtol=1e-12)
+
+
+def test_samples_that_depend_on_each_other_have_a_direction_and_no_gap() -> None:
+    # Three samples in a plane, and a linear network: the middle one is a mean of the others.
+    X, y = np.array([[1.0, 0.5], [1.0, 0.0], [1.0, -0.5]]), np.ones(3)
+    limit = two_layer_limit(leaky(2, 2, 1.0), X, y)
+    np.testing.assert_allclose(limit.v_plus, [0.5, 0.0], atol=1e-14)
+    assert limit.equal_margins
+    assert not limit.determined
+    with pytest.raises(ValueError, match="the gap depends on the start"):
+        limit.margin_gap()
+    check_solution(limit, X, y)
+
+
+@pytest.mark.parametrize("angle", [1e-2, 1e-3, 1e-4, 1e-5])
+def test_nearly_parallel_samples_of_opposite_labels_slide(angle: float) -> None:
+    X = np.array([[1.0, 0.0, 0.0], [np.cos(angle), np.sin(angle), 0.0], [0.0, 0.0, 2.0]])
+    y = np.array([1.0, -1.0, 1.0])
+    limit = sliding_limit(leaky(2, 3, 0.5), X, y)
+    # v₊ is the shortest with ⟨v₊, x₁⟩ = 1 and ⟨v₊, x₂⟩ = 0, and what the third sample adds.
+    # (α is of the order of 1/angle², so its rounding is seen in the small entries.)
+    rounding = 1e-9 / angle
+    np.testing.assert_allclose(limit.v_plus, [1, -1 / np.tan(angle), 0.4], atol=rounding)
+    np.testing.assert_allclose(limit.v_minus, [0, 1 / np.sin(angle), -0.2], atol=rounding)
+    assert limit.sliding[:2, 1].all()
+    assert limit.sliding[2:, 0].all()
+    assert limit.consistency == pytest.approx(0.4, abs=rounding)
+
+
+def by_every_neuron(
+    X: np.ndarray, y: np.ndarray, active: np.ndarray, slope: float, start: np.ndarray
+) -> np.ndarray:
+    """Return the solution with this pattern on own samples, of all 2m rows, by a generic solver.
+
+    In epigraph form: the variables are W and, for each opposite pair, at least σ of its input.
+    """
+    rows, n = active.shape
+    m, d = rows // 2, X.shape[1]
+    own = np.outer(np.repeat([1.0, -1.0], m), y) > 0
+    r, i = np.nonzero(~own)
+    k, size = np.arange(r.size), rows * d
+    margins = np.zeros((n, size + r.size))
+    held = np.where(active, 1.0, slope) * own / m
+    margins[:, :size] = np.einsum("ri,id->ird", held, X).reshape(n, size)
+    margins[i, size + k] = -1 / m
+    inputs = np.zeros((r.size, rows, d))
+    inputs[k, r] = X[i]
+    inputs = inputs.reshape(r.size, size)
+    kinks = np.vstack([np.hstack([-c * inputs, np.eye(r.size)]) for c in (slope, 1.0)])
+    A, b = np.vstack([margins, kinks]), np.repeat([1.0, 0.0], [n, 2 * r.size])
+    z = start @ X.T
+    first = np.concatenate([start.ravel(), np.maximum(z, slope * z)[r, i]])
+    found = minimize(
+        lambda v: v[:size] @ v[:size] / 2,
+        2 * first,
+        jac=lambda v: np.append(v[:size], np.zeros(r.size)),
+        constraints={"type": "ineq", "fun": lambda v: A @ v - b, "jac": lambda v: A},
+        method="SLSQP",
+        options={"ftol": 1e-14, "maxiter": 1000},
+    )
+    return found.x[:size].reshape(rows, d)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds, st.sampled_from([0.0, 0.1, 0.6]), st.sampled_from([2, 3, 6]))
+def test_any_pattern_on_own_samples(seed: int, slope: float, d: int) -> None:
+    X, y = gaussian(4, d, seed)
+    random = np.random.default_rng(seed)
+    net = TwoLayerNet(random.normal(size=(6, d)), slope=slope)
+    active = net.W @ X.T >= 0
+    own = np.outer(net.signs, y) > 0
+    try:
+        limit = own_pattern_limit(net, X, y, check=False)
+    except ValueError:  # nothing separates the samples
+        assume(False)
+    np.testing.assert_array_equal(limit.slopes[own], np.where(active, 1.0, slope)[own])
+    expected = by_every_neuron(X, y, active, slope, limit.W + 0.05 * random.normal(size=(6, d)))
+    np.testing.assert_allclose(limit.W, expected, atol=2e-5 * np.abs(expected).max())
+    inputs = np.where(active, 1.0, -1.0) * (limit.W @ X.T)
+    if (inputs[own] > 1e-6).all():
+        assert own_pattern_limit(net, X, y).consistency > 0
+        check_solution(limit, X, y)
+    if (inputs[own] < -1e-6).any():
+        with pytest.raises(InconsistentPatternError, match="own samples has stopped moving"):
+            own_pattern_limit(net, X, y)
+
+
+def test_crossing_kinks_is_shorter_where_samples_crowd() -> None:
+    # In two dimensions a neuron cannot avoid samples of the other label.
+    angles = np.array([0.0, 0.3, -0.3, 0.5])
+    X, y = np.column_stack([np.cos(angles), np.sin(angles)]), np.array([1.0, 1.0, -1.0, -1.0])
+    net = TwoLayerNet([[1.0, 0.2], [0.6, -0.9], [0.2, -1.0], [0.0, 1.0]], slope=0.0)
+    active = net.W @ X.T >= 0
+    limit = own_pattern_limit(net, X, y)
+    full = (limit.slopes == 1) & (np.outer(net.signs, y) < 0)
+    assert full.any()
+    assert ((limit.W @ X.T)[full] > -1e-12).all()
+    expected = by_every_neuron(X, y, active, 0.0, limit.W + 0.01)
+    np.testing.assert_allclose(limit.W, expected, atol=1e-6 * np.abs(expected).max())
+
+
 def orthogonal(n: int, d: int, sizes: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     basis = np.linalg.qr(np.random.default_rng(seed).normal(size=(d, n)))[0]
     return sizes[:, None] * basis.T, np.repeat([1.0, -1.0], [n - n // 2, n // 2])
@@ -387,7 +518,6 @@ def test_consistency_of_gaussian_data_depends_on_one_number(
         ([[1.0, 0, 0], [0.1, 1, 0], [0, 0, 1]], [1, 1, -1], 0.0, r"samples 0 and 1 have cosine"),
         ([[1.0, 0, 0], [0, 0, 0]], [1, -1], 0.0, r"X must have no zero rows, got one at 1"),
         ([[1.0, 0, 0], [0, 0, 0]], [1, -1], 0.5, r"sample 1 is zero"),
-        ([[1.0, 0, 0], [1, 0, 0]], [1, 1], 0.5, r"depend on each other.*drop repeated"),
         (np.eye(3), [1, 2, -1], 0.5, r"labels 1 and -1 only"),
         (np.eye(2), [1, -1], 0.5, r"X must have 3 columns"),
         (np.full((2, 3), np.nan), [1, -1], 0.5, r"X must be finite"),
@@ -455,3 +585,101 @@ def test_bad_arguments_are_refused() -> None:
         balanced_stable_rank(1.1)
     with pytest.raises(ValueError, match="n must be at least 2"):
         consistency_statistic(n=1, d=10, slope=0.1)
+
+
+def test_opposite_neurons_may_be_right_where_own_ones_are_not() -> None:
+    X = np.array([[0.11, 0.015, 0.01], [-0.58, -2.94, 0.77], [0.09, 0.42, 0.035]])
+    y = np.array([1.0, -1.0, -1.0])
+    net = leaky(2, 3, 0.7)
+    limit = two_layer_limit(net, X, y, check=False)
+    plus, minus = X @ limit.v_plus, X @ limit.v_minus
+    assert (limit.multipliers > 0).all()
+    assert np.where(y > 0, minus, plus).max() < 0
+    # The second sample's opposite input is below −1/γ, so its own one is negative.
+    assert plus[1] < -1 / 0.7
+    assert minus[1] == pytest.approx(1 + 0.7 * plus[1], rel=1e-9)
+    assert limit.consistency == pytest.approx(minus[1], rel=1e-9)
+    for limit_of in (two_layer_limit, sliding_limit):
+        with pytest.raises(
+            InconsistentPatternError,
+            match=r"neurons of sign − would have input -1\.04 at sample 1 of label −, where they "
+            "have to be active",
+        ):
+            limit_of(net, X, y)
+
+
+def test_bounds_are_their_formulas() -> None:
+    assert start_input_bound(m=3, n=5, scale=0.1, radius=4.0, failure=0.2) == pytest.approx(
+        0.4 * np.sqrt(2 * np.log(150)), rel=1e-14
+    )
+    assert relu_share_bound(m=50, n=8, failure=0.3) == pytest.approx(
+        0.5 - np.sqrt(np.log(8 / 0.3) / 100), rel=1e-14
+    )
+    assert relu_gap_bound(share=0.25, spread=2.0) == pytest.approx(np.log(48), rel=1e-14)
+    assert relu_loss_bound(m=3, n=5, step=2.0, share=0.5, least_square=4.0) == pytest.approx(
+        15 / (4 * 15 / 16), rel=1e-14
+    )
+    assert nearly_orthogonal_rank_bound(
+        share=0.25, orthogonality=9.0, spread=2.0, balance=3.0
+    ) == pytest.approx(2 * 10 / 8 * (4 + 3 / 64), rel=1e-14)
+    assert nearly_orthogonal_rank_bound(share=1.0, orthogonality=np.inf) == 65 / 64
+    assert linear_margin_bound(orthogonality=48.0) == pytest.approx(45 / 49, rel=1e-14)
+    assert linear_margin_bound(orthogonality=20.0, spread=3.0) == pytest.approx(13 / 25, rel=1e-14)
+    assert linear_margin_bound(orthogonality=np.inf, spread=7.0) == 1
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(
+    ("bound", "message"),
+    [
+        (lambda: start_input_bound(m=0, n=1, scale=1.0, radius=1.0), "m must be at least 1"),
+        (lambda: start_input_bound(m=1, n=1, scale=0.0, radius=1.0), "scale must be greater"),
+        (lambda: start_input_bound(m=1, n=1, scale=1.0, radius=-1.0), "radius must be greater"),
+        (lambda: relu_share_bound(m=1, n=1, failure=0.0), "failure must be between 0 and 1"),
+        (lambda: relu_share_bound(m=1, n=1, failure=1.0), "failure must be between 0 and 1"),
+        (lambda: relu_gap_bound(share=0.0), "share must be above 0 and at most 1"),
+        (lambda: relu_gap_bound(share=1.01), "share must be above 0 and at most 1"),
+        (lambda: relu_gap_bound(share=0.5, spread=0.9), "spread must be at least 1"),
+        (
+            lambda: relu_loss_bound(m=1, n=1, step=1.0, share=0.5, least_square=0.0),
+            "least_square must be greater",
+        ),
+        (
+            lambda: nearly_orthogonal_rank_bound(share=0.5, orthogonality=1.0),
+            "orthogonality must be above 1, got 1",
+        ),
+        (
+            lambda: linear_margin_bound(orthogonality=5.0, spread=2.0),
+            r"orthogonality must be above 1 \+ 2·spread = 5, got 5",
+        ),
+    ],
+)
+def test_bounds_refuse_what_they_do_not_hold_for(bound: Callable[[], float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        bound()
+
+
+def test_a_problem_without_room_inside_the_kinks_is_solved_all_the_same() -> None:
+    # All opposite inputs at or below 0 is impossible here; a linear program finds other sides.
+    random = np.random.default_rng(3)
+    X, y = random.normal(size=(6, 2)), np.array([1.0, 1.0, 1.0, -1.0, -1.0, -1.0])
+    solved = 0
+    for seed in range(40):
+        net = TwoLayerNet(np.random.default_rng(seed).normal(size=(8, 2)), slope=0.2)
+        active = net.W @ X.T >= 0
+        try:
+            limit = own_pattern_limit(net, X, y, check=False)
+        except ValueError:
+            continue
+        expected = by_every_neuron(X, y, active, 0.2, 1.01 * limit.W)
+        np.testing.assert_allclose(limit.W, expected, atol=1e-4 * np.abs(expected).max())
+        solved += 1
+        if solved == 3:
+            break
+    assert solved
+
+
+def test_inseparable_samples_are_refused_whatever_the_pattern() -> None:
+    net = TwoLayerNet(np.ones((4, 1)), slope=0.5)
+    with pytest.raises(ValueError, match="no weights separate the samples"):
+        own_pattern_limit(net, [[1.0], [2.0], [3.0]], [1, -1, 1])

@@ -47,7 +47,7 @@ def nearly_orthogonal(
     --------
     >>> X, y = nearly_orthogonal(n=20, d=2000, seed=0)
     >>> X.shape, float(y.sum()), round(orthogonality(X), 2)
-    ((20, 2000), 0.0, 0.52)
+    ((20, 2000), 0.0, 0.53)
     """
     n, d = count("n", n), count("d", d)
     if not isinstance(balanced, bool | np.bool_):
@@ -61,9 +61,9 @@ def nearly_orthogonal(
 def orthogonality(X: ArrayLike) -> float:
     r"""Return how nearly orthogonal the samples are: the constant C of the assumption.
 
-    The largest C with :math:`\min_i\|x_i\|^2 \ge C\,n\max_{i\ne k}|\langle x_i,x_k\rangle|`, n the
-    number of samples. Kou, Chen and Gu (2023) assume that it exceeds some constant. It does not
-    depend on the samples' common scale.
+    The largest C with :math:`\|x_i\|^2 \ge C\,n\max_{k\ne i}|\langle x_i,x_k\rangle|` for every
+    sample i, n their number. Kou, Chen and Gu (2023) assume that it exceeds some constant. It does
+    not depend on the samples' common scale.
 
     Parameters
     ----------
@@ -98,8 +98,7 @@ def orthogonality(X: ArrayLike) -> float:
     exponents = np.frexp(sizes)[1].astype(np.int64)
     rows = np.ldexp(X, -exponents[:, None])
     norms = np.einsum("ij,ij->i", rows, rows)
-    least = int(np.argmin(np.log2(norms) + 2 * exponents))
-    greatest, exponent, log = 0.0, 0, -np.inf
+    least, least_log = np.inf, np.inf
     # What a sum of d products may be off by, relative to the sum of their absolute values.
     rounding = X.shape[1] * np.finfo(float).eps
     height = max(1, _AT_ONCE // n)
@@ -109,15 +108,14 @@ def orthogonality(X: ArrayLike) -> float:
         products[products <= rounding * (np.abs(rows[block]) @ np.abs(rows).T)] = 0.0
         products[np.arange(len(products)), np.arange(start, start + len(products))] = 0.0
         with np.errstate(divide="ignore"):
-            logs = np.log2(products) + exponents[block, None] + exponents
-        i, k = np.unravel_index(int(np.argmax(logs)), logs.shape)
-        if logs[i, k] > log:
-            log, greatest = float(logs[i, k]), float(products[i, k])
-            exponent = int(exponents[start + i] + exponents[k])
-    if greatest == 0.0:
-        return float("inf")
-    with np.errstate(over="ignore"):
-        return float(np.ldexp(norms[least] / greatest / n, 2 * int(exponents[least]) - exponent))
+            logs = np.log2(norms[block, None] / products) + exponents[block, None] - exponents
+        i, k = np.unravel_index(int(np.argmin(logs)), logs.shape)
+        if logs[i, k] < least_log:
+            least_log = float(logs[i, k])
+            shift = int(exponents[start + i] - exponents[k])
+            with np.errstate(over="ignore"):
+                least = float(np.ldexp(norms[start + i] / products[i, k] / n, shift))
+    return least
 
 
 def noisy_digits(
@@ -132,7 +130,7 @@ def noisy_digits(
 
     n/2 images of each class from :func:`digits`, less the mean of these n, zero-padded from 64 to
     d dimensions; then :math:`N(0, \text{noise}^2)` is added to every coordinate. Images of digits
-    are far from orthogonal (`orthogonality` is a few hundredths); the noise adds about
+    are far from orthogonal (`orthogonality` is about a twentieth); the noise adds about
     d·noise² to every squared norm, and much less to inner products.
 
     Parameters
@@ -164,9 +162,9 @@ def noisy_digits(
     >>> for noise in (0.0, 0.1, 0.3):
     ...     X, y = noisy_digits(noise=noise, seed=0)
     ...     print(round(orthogonality(X), 3))
-    0.026
-    0.198
-    0.451
+    0.054
+    0.222
+    0.498
     """
     n, d = count("n", n, least=2), count("d", d, least=64)
     if n % 2:

@@ -8,18 +8,20 @@ converges to is known in closed form; whether it keeps the pattern can be checke
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
-from scipy.optimize import nnls
+from scipy.optimize import linprog, nnls
 
-from ibtools._validation import count, one_of, positive, vector
+from ibtools._validation import count, one_of, positive, real, vector
 from ibtools.models.two_layer import TwoLayerNet, leaky_slope, signed_problem
 
 # Inner products this small against the norms are those of orthogonal samples in floats.
 _ORTHOGONAL = 1e-12
 # Beyond this condition number nothing is known of the multipliers.
 _CONDITION = 1e12
+# A margin this near to 1 is one.
+_TIGHT = 1e-9
+_EPS = float(np.finfo(np.float64).eps)
 
 
 class InconsistentPatternError(ValueError):
@@ -51,6 +53,9 @@ class TwoLayerLimit:
         pattern. In units of the margin 1; kinks along which it slides do not count.
     slope
         γ.
+    determined
+        Whether the multipliers are unique. Repeated samples share theirs equally, as they do in
+        training; where other samples' features depend on each other, W is unique and α is not.
     """
 
     W: Float[np.ndarray, "rows d"]
@@ -59,6 +64,7 @@ class TwoLayerLimit:
     slopes: Float[np.ndarray, "rows n"]
     consistency: float
     slope: float
+    determined: bool = True
 
     @property
     def m(self) -> int:
@@ -87,8 +93,8 @@ class TwoLayerLimit:
 
     @property
     def equal_margins(self) -> bool:
-        """Whether all margins become equal: α > 0 throughout, every sample a support vector."""
-        return bool((self.multipliers > 0).all())
+        """Whether all margins become equal: those of the solution are all 1."""
+        return bool(_tight(self.multipliers, self.kernel).all())
 
     @property
     def sliding(self) -> Bool[np.ndarray, "rows n"]:
@@ -148,10 +154,23 @@ class TwoLayerLimit:
 
         Infinite where margins do not become equal. The spread :math:`1-\min q/\max q` times log τ
         tends to the same number.
+
+        Raises
+        ------
+        ValueError
+            If the multipliers are not unique (`determined` is False): the gap then depends on the
+            start.
         """
         if not self.equal_margins:
             return np.inf
-        return float(np.log(self.multipliers.max() / self.multipliers.min()))
+        if not self.determined:
+            raise ValueError(
+                "the samples' features depend on each other, so that Kα = 1 has many solutions and "
+                "the gap depends on the start; train the network and measure it, or drop samples "
+                "until their features are independent"
+            )
+        with np.errstate(divide="ignore"):
+            return float(np.log(self.multipliers.max() / self.multipliers.min()))
 
 
 def two_layer_limit(
@@ -195,12 +214,13 @@ def two_layer_limit(
         If the limit has neurons on the wrong side of a sample, with the sample and the sign.
     ValueError
         If the problem is not finite, does not fit the network or has labels other than ±1; if
-        samples depend on each other; if a ReLU network's samples are not orthogonal, or no neuron
+        nothing separates the samples; if a ReLU network's samples are not orthogonal, or no neuron
         of a sample's sign is active on it.
 
     See Also
     --------
     frozen_limit : the same for the pattern of a trained network.
+    own_pattern_limit : only the pattern on samples of a neuron's own sign has to be known.
 
     Notes
     -----
@@ -208,7 +228,9 @@ def two_layer_limit(
     assumption); see `first_step_slack` for the first step. That nothing else can happen once it has
     formed is the convergence of logistic regression to its hard-margin solution (Soudry et al.
     2018). Where Kα = 1 has no positive solution some samples are no support vectors: α is then
-    the solution with α ≥ 0, and margins do not become equal.
+    the solution with α ≥ 0, and margins do not become equal. A sample that is there twice is one
+    that counts twice: the direction is that without the copy, and its two margins are smaller by
+    log 2 than they would be.
 
     References
     ----------
@@ -226,7 +248,7 @@ def two_layer_limit(
     if net.slope > 0:
         limit = _limit(X, y, np.where(own, 1.0, net.slope), net, own)
     else:
-        _need_orthogonal(X)
+        _need_orthogonal(X, y)
         active = own & (net.W @ X.T >= 0)
         share = active.sum(axis=0) / net.m
         if not share.all():
@@ -240,9 +262,9 @@ def two_layer_limit(
         return limit
     return _checked(
         limit,
+        own,
         X,
         y,
-        own,
         "take a larger slope, more features or fewer samples, or see sliding_limit",
     )
 
@@ -304,30 +326,91 @@ def sliding_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit
     X, y = signed_problem(X, y, columns=net.W.shape[1])
     _need_leaky(net.slope)
     own = np.outer(net.signs, y) > 0
-    # σ is the larger of two linear functions, so each constraint is two linear ones on (v₊, v₋).
-    branches = np.array([net.slope, 1.0] if net.slope < 1 else [1.0])
-    coordinates = np.transpose(np.linalg.qr(X.T, mode="r"))
-    rows = []
-    for slope in branches:
-        to_own, to_opposite = coordinates, -slope * coordinates
-        plus = y[:, None] > 0
-        rows.append(
-            np.hstack([np.where(plus, to_own, to_opposite), np.where(plus, to_opposite, to_own)])
-        )
-    weights = _separator(np.vstack(rows)).reshape(branches.size, -1)
-    alpha = weights.sum(axis=0)
-    # What the two branches of a sample are weighted by is a point of Clarke's subdifferential;
-    # taken by its part above γ, so that a single branch gives its slope to the last digit.
-    share = weights[-1] / np.where(alpha > 0, alpha, 1.0)
-    opposite = np.where(share == 1, 1.0, net.slope + (1 - net.slope) * share)
-    slopes = np.where(own, 1.0, opposite)
-    # A sample that is no support vector has no weight to tell its branch by; the limit itself does.
-    above = (net.signs[:, None] * slopes * alpha * y) @ X @ X.T > 0
-    slopes = np.where(~own & (alpha == 0), np.where(above, 1.0, net.slope), slopes)
-    active = own | (slopes == 1)
-    limit = _limit(X, y, slopes, net, active, alpha)
+    limit = _program(X, y, own, net)
     return _checked(
-        limit, X, y, active, "the problem is convex only where neurons stay active on own samples"
+        limit,
+        own | (limit.slopes == 1),
+        X,
+        y,
+        "the problem is convex only where neurons stay active on own samples; train the network "
+        "and see own_pattern_limit",
+    )
+
+
+def own_pattern_limit(
+    net: TwoLayerNet, X: ArrayLike, y: ArrayLike, *, check: bool = True
+) -> TwoLayerLimit:
+    r"""Return where descent goes if neurons of `net` keep their pattern on their own samples.
+
+    That is on the samples whose label is the neuron's sign; on all others they may become active
+    and inactive as often as they like. With the slopes c that `net` has on own samples, descent
+    ends in the direction of the solution of the convex problem
+
+    .. math:: \min_W \|W\|_F^2 \quad\text{s.t.}\quad
+        \frac1m \sum_{s_r = y_i} c_{ri} \langle w_r, x_i\rangle
+        - \frac1m \sum_{s_r \ne y_i} \sigma(\langle w_r, x_i\rangle) \ge 1
+        \quad\text{for all } i,
+
+    for a ReLU as for a leaky one, on any data, for steps of any size. On nearly orthogonal data a
+    ReLU network's own pattern only grows, and so comes to rest.
+
+    Parameters
+    ----------
+    net
+        The network, at some time late in training.
+    X, y
+        The problem: X (n, d), labels ±1, (n,).
+    check
+        Whether to refuse a solution that does not keep the pattern on own samples. ``False``
+        returns it, with ``consistency`` below 0.
+
+    Returns
+    -------
+    TwoLayerLimit
+        The limit; its slopes at kinks are those of Clarke's subgradients.
+
+    Raises
+    ------
+    InconsistentPatternError
+        If the solution has a neuron on the other side of a sample of its own sign.
+    ValueError
+        If the problem is not finite, does not fit the network or has labels other than ±1; or if
+        no weights with this pattern separate the samples.
+
+    See Also
+    --------
+    frozen_limit : every neuron is held on its side of every sample.
+    sliding_limit : all neurons are active on all samples of their own sign.
+
+    Notes
+    -----
+    σ is convex, so the margins that have σ in them with a minus are concave. A step of descent is
+    then one of the subgradient method on a convex loss, and pulls towards the solution at least as
+    much as its own length grows: the argument that bounds the mistakes of a perceptron.
+
+    References
+    ----------
+    This book.
+
+    Examples
+    --------
+    >>> net = TwoLayerNet([[3.0, 0.1], [-0.1, -0.2], [0.2, 2.0], [-0.3, 1.0]], slope=0.0)
+    >>> limit = own_pattern_limit(net, [[1.0, 0.0], [0.6, 0.8]], [1, -1])
+    >>> limit.equal_margins, limit.stable_rank_signed
+    (True, array([1., 1.]))
+    """
+    X, y = signed_problem(X, y, columns=net.W.shape[1])
+    own = np.outer(net.signs, y) > 0
+    active = net.W @ X.T >= 0
+    limit = _program(X, y, active, net)
+    if not check:
+        return limit
+    return _checked(
+        limit,
+        np.where(own, active, limit.slopes == 1),
+        X,
+        y,
+        "train until the pattern on own samples has stopped moving",
     )
 
 
@@ -366,7 +449,7 @@ def frozen_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit:
     X, y = signed_problem(X, y, columns=net.W.shape[1])
     active = net.W @ X.T >= 0
     limit = _limit(X, y, np.where(active, 1.0, net.slope), net, active)
-    return _checked(limit, X, y, active, "train until the pattern has stopped moving")
+    return _checked(limit, active, X, y, "train until the pattern has stopped moving")
 
 
 def signed_rank_constants(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> Float[np.ndarray, "2"]:
@@ -599,6 +682,253 @@ def wide_relu_stable_rank(samples: int) -> float:
     return 2 * samples / (samples + 1)
 
 
+def start_input_bound(
+    *, m: int, n: int, scale: float, radius: float, failure: float = 0.05
+) -> float:
+    r"""Return what the neurons' inputs at the start stay below, but for a small probability.
+
+    Of the 2mn inputs ⟨w, xᵢ⟩ each is N(0, σ₀²‖xᵢ‖²), and a standard normal number exceeds u in
+    absolute value with probability at most e^{−u²/2}. So all are below
+    :math:`\sigma_0 R\sqrt{2\log(2mn/\delta)}` with probability at least 1 − δ.
+
+    Parameters
+    ----------
+    m, n
+        Neurons of either sign; samples.
+    scale
+        σ₀ > 0.
+    radius
+        R > 0, the largest norm of a sample.
+    failure
+        δ, above 0 and below 1.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    Examples
+    --------
+    >>> round(start_input_bound(m=10, n=20, scale=1e-3, radius=50.0), 4)
+    0.212
+    """
+    pairs = 2 * count("m", m) * count("n", n)
+    height = float(np.sqrt(2 * np.log(pairs / _probability("failure", failure))))
+    return positive("scale", scale) * positive("radius", radius) * height
+
+
+def relu_share_bound(*, m: int, n: int, failure: float = 0.05) -> float:
+    r"""Return the least share of neurons that are active on a sample of their sign at a start.
+
+    Each is with probability ½, so by Hoeffding's inequality all n shares are at least
+    :math:`\tfrac12 - \sqrt{\log(n/\delta)/(2m)}` with probability at least 1 − δ.
+
+    Parameters
+    ----------
+    m, n
+        Neurons of either sign; samples.
+    failure
+        δ, above 0 and below 1.
+
+    Returns
+    -------
+    float
+        The bound; with few neurons it is below 0 and says nothing.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    Examples
+    --------
+    >>> round(relu_share_bound(m=100, n=20), 4)
+    0.3269
+    """
+    m, n = count("m", m), count("n", n)
+    return 0.5 - float(np.sqrt(np.log(n / _probability("failure", failure)) / (2 * m)))
+
+
+def relu_gap_bound(*, share: float, spread: float = 1.0) -> float:
+    r"""Return log(6D/b), what the gap of a ReLU network's margins stays below.
+
+    On nearly orthogonal data, C ≥ 48D²/b², from the first step on.
+
+    Parameters
+    ----------
+    share
+        b, in (0, 1]: of the neurons of a sample's sign at least this share starts active on it.
+    spread
+        D ≥ 1, the largest squared norm of a sample over the smallest.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    References
+    ----------
+    This book.
+
+    Examples
+    --------
+    >>> round(relu_gap_bound(share=0.5), 4)
+    2.4849
+    """
+    return float(np.log(6 * _spread(spread) / _share(share)))
+
+
+def relu_loss_bound(*, m: int, n: int, step: float, share: float, least_square: float) -> float:
+    r"""Return nm/(ηbR²(1 − b/8)), which t times a ReLU network's mean loss ends at or below.
+
+    On nearly orthogonal data, C ≥ 48D²/b², at constant steps η ≤ nm/(DR²).
+
+    Parameters
+    ----------
+    m, n
+        Neurons of either sign; samples.
+    step
+        η > 0.
+    share
+        b, in (0, 1]: of the neurons of a sample's sign at least this share starts active on it.
+    least_square
+        R² > 0, the smallest squared norm of a sample.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    References
+    ----------
+    The rate is that of Kou, Chen and Gu (2023), the constant the book's.
+
+    Examples
+    --------
+    >>> relu_loss_bound(m=10, n=20, step=1.0, share=0.5, least_square=2000.0)
+    0.21333333333333335
+    """
+    share = _share(share)
+    size = positive("step", step) * share * positive("least_square", least_square)
+    return count("n", n) * count("m", m) / (size * (1 - share / 8))
+
+
+def nearly_orthogonal_rank_bound(
+    *, share: float, orthogonality: float, spread: float = 1.0, balance: float = 1.0
+) -> float:
+    r"""Return what the stable rank of W₊ (or W₋) of a ReLU network ends below.
+
+    On nearly orthogonal data, C ≥ 48D²/b², it is
+    :math:`D\,\frac{C+1}{C-1}\big(\frac1b + \frac{n_-}{64\,n_+}\big)`.
+
+    Parameters
+    ----------
+    share
+        b, in (0, 1]: of the neurons of a sample's sign at least this share starts active on it.
+    orthogonality
+        C > 1.
+    spread
+        D ≥ 1, the largest squared norm of a sample over the smallest.
+    balance
+        n₋/n₊ > 0, samples of the other label over those of this one.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    References
+    ----------
+    Kou, Chen and Gu (2023) bound it by a constant; this one is the book's.
+
+    See Also
+    --------
+    relu_rank_bound : on orthogonal data.
+
+    Examples
+    --------
+    >>> round(nearly_orthogonal_rank_bound(share=0.5, orthogonality=192.0), 4)
+    2.0367
+    """
+    c = _above_one("orthogonality", orthogonality)
+    rest = 1 / _share(share) + positive("balance", balance) / 64
+    # (C + 1)/(C − 1), which is 1 at C = ∞.
+    return _spread(spread) * (1 + 2 / (c - 1)) * rest
+
+
+def linear_margin_bound(*, orthogonality: float, spread: float = 1.0) -> float:
+    r"""Return the part of the largest linear margin that a leaky ReLU's hyperplane is sure to have.
+
+    On nearly orthogonal data, C ≥ 4D max(12D, 1/γ), it is (C − 1 − 2D)/(C − 1 + 2D): the normal
+    :math:`\sum_i\alpha_i y_i x_i` of the limit's boundary is nearly that of a support vector
+    machine.
+
+    Parameters
+    ----------
+    orthogonality
+        C > 1 + 2D.
+    spread
+        D ≥ 1, the largest squared norm of a sample over the smallest.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    References
+    ----------
+    After Frei, Vardi, Bartlett, Srebro and Hu (2023); the constant is the book's.
+
+    Examples
+    --------
+    >>> round(linear_margin_bound(orthogonality=48.0), 4)
+    0.9184
+    """
+    d = _spread(spread)
+    c = _above_one("orthogonality", orthogonality)
+    if not c > 1 + 2 * d:
+        raise ValueError(
+            f"orthogonality must be above 1 + 2·spread = {1 + 2 * d:g}, got {c:g}; take more "
+            "features or fewer samples"
+        )
+    return (c - 1 - 2 * d) / (c - 1 + 2 * d) if np.isfinite(c) else 1.0
+
+
+def _probability(name: str, value: float) -> float:
+    value = real(name, value)
+    if not 0 < value < 1:
+        raise ValueError(f"{name} must be between 0 and 1, got {value:g}; give a probability")
+    return value
+
+
+def _share(value: float) -> float:
+    value = real("share", value)
+    if not 0 < value <= 1:
+        raise ValueError(
+            f"share must be above 0 and at most 1, got {value:g}; it is a share of neurons"
+        )
+    return value
+
+
+def _spread(value: float) -> float:
+    value = real("spread", value)
+    if not value >= 1:
+        raise ValueError(
+            f"spread must be at least 1, got {value:g}; divide the largest squared norm by the "
+            "smallest"
+        )
+    return value
+
+
+def _above_one(name: str, value: float) -> float:
+    if value == np.inf:
+        return np.inf
+    value = real(name, value)
+    if not value > 1:
+        raise ValueError(f"{name} must be above 1, got {value:g}; the bound holds for none other")
+    return value
+
+
 def _limit(
     X: Float[np.ndarray, "n d"],
     y: Float[np.ndarray, " n"],
@@ -606,69 +936,196 @@ def _limit(
     net: TwoLayerNet,
     active: Bool[np.ndarray, "rows n"],
     multipliers: Float[np.ndarray, " n"] | None = None,
+    *,
+    sides_free: bool = False,
 ) -> TwoLayerLimit:
-    """Return the hard-margin solution with these slopes of neurons at samples."""
-    kernel = (slopes.T @ slopes) * (X @ X.T) * np.outer(y, y) / net.m
-    if multipliers is None:
-        multipliers = _hard_margin(kernel)
-    W = (net.signs[:, None] * slopes * multipliers * y) @ X
-    inputs = np.where(active, 1.0, -1.0) * (W @ X.T)
-    moved = np.abs(inputs) > _ORTHOGONAL * np.abs(inputs).max()
-    consistency = np.inf if net.slope == 1 else float(inputs[moved].min())
-    return TwoLayerLimit(W, multipliers, kernel, slopes, consistency, net.slope)
+    """Return the hard-margin solution with these slopes of neurons at samples.
 
-
-def _hard_margin(kernel: Float[np.ndarray, "n n"]) -> Float[np.ndarray, " n"]:
-    """Return argmin ½αᵀKα − Σα over α ≥ 0: the multipliers of the least-norm separator."""
-    size = np.sqrt(np.diag(kernel))
-    lost = np.flatnonzero(size == 0)
+    Its multipliers are found if not given. If sides are free, opposite inputs have chosen theirs,
+    and only rounding can put them on another.
+    """
+    gram = X @ X.T
+    kernel = (slopes.T @ slopes) * gram * np.outer(y, y) / net.m
+    lost = np.flatnonzero(np.diag(kernel) == 0)
     if lost.size:
         raise ValueError(
             f"sample {lost[0]} is zero, or no neuron is active on it: nothing can separate it; "
             "drop it, or take more neurons"
         )
+    first, back, times = _distinct(X, y)
+    if multipliers is None:
+        multipliers = (_hard_margin(kernel[np.ix_(first, first)]) / times)[back]
+    tight = first[_tight(multipliers, kernel)[first]]
+    determined = _condition(kernel[np.ix_(tight, tight)]) <= _CONDITION
+    W = (net.signs[:, None] * slopes * multipliers * y) @ X
+    inputs = np.where(active, 1.0, -1.0) * (W @ X.T)
+    # What sums of n products of d numbers each may be off by; what is below it has not been moved.
+    size = np.sqrt(np.diag(gram))
+    rounding = 4 * (len(y) + np.sqrt(X.shape[1])) * _EPS
+    moved = np.abs(inputs) > rounding * np.outer(slopes @ (multipliers * size), size)
+    moved &= (slopes <= net.slope) | (slopes >= 1)  # the others are on their kinks
+    if sides_free:
+        moved &= (np.outer(net.signs, y) > 0) | (inputs > 0)
+    consistency = np.inf if net.slope == 1 else float(inputs[moved].min(initial=np.inf))
+    return TwoLayerLimit(W, multipliers, kernel, slopes, consistency, net.slope, determined)
+
+
+def _tight(
+    multipliers: Float[np.ndarray, " n"], kernel: Float[np.ndarray, "n n"]
+) -> Bool[np.ndarray, " n"]:
+    """Return which margins of the solution are 1."""
+    return (multipliers > 0) | (kernel @ multipliers <= 1 + _TIGHT)
+
+
+def _distinct(
+    X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]
+) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " n"], Int[np.ndarray, " k"]]:
+    """Return the indices of distinct samples, which of them each sample is, and how often."""
+    _, first, back, times = np.unique(
+        np.column_stack([X, y]), axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    order = np.argsort(first)
+    return first[order], np.argsort(order)[back.ravel()], times[order]
+
+
+def _condition(kernel: Float[np.ndarray, "n n"]) -> float:
+    """Return the condition number of features by their Gram matrix, lengths divided out."""
+    size = np.sqrt(np.diag(kernel))
+    return float(np.linalg.cond(kernel / np.outer(size, size)))
+
+
+def _hard_margin(kernel: Float[np.ndarray, "n n"]) -> Float[np.ndarray, " n"]:
+    """Return argmin ½αᵀKα − Σα over α ≥ 0: the multipliers of the least-norm separator."""
+    size = np.sqrt(np.diag(kernel))
     scaled = kernel / np.outer(size, size)
-    if np.linalg.cond(scaled) > _CONDITION:
-        raise ValueError(
-            f"the samples' features depend on each other (condition number "
-            f"{np.linalg.cond(scaled):.1e}), so that Kα = 1 does not determine α; drop repeated "
-            "samples, or use fewer than features"
-        )
-    alpha = np.linalg.solve(scaled, 1 / size)
-    if (alpha <= 0).any():
-        factor = np.linalg.cholesky(scaled)
-        target = scipy.linalg.solve_triangular(factor, 1 / size, lower=True)
-        support = nnls(factor.T, target)[0] > 0
-        alpha = np.zeros_like(alpha)
-        # The support is what matters; solving on it again is exact.
-        inner = scaled[np.ix_(support, support)]
-        alpha[support] = np.linalg.solve(inner, 1 / size[support])
-    return alpha / size
+    if np.linalg.cond(scaled) <= _CONDITION:
+        alpha = np.linalg.solve(scaled, 1 / size)
+        if (alpha > 0).all():
+            return alpha / size
+    values, vectors = np.linalg.eigh(scaled)
+    kept = values > len(values) * _EPS * values[-1]
+    return _least_norm(vectors[:, kept] * np.sqrt(values[kept]), 1 / size) / size
 
 
-def _separator(features: Float[np.ndarray, "k p"]) -> Float[np.ndarray, " k"]:
-    """Return the multipliers of the shortest v with Fv ≥ 1; F may have dependent rows."""
-    size = np.linalg.norm(features, axis=1).max()
-    if size > 0:
-        unit = features / size
-        # The point of the features' convex hull that is nearest to 0 points along v.
-        equations = np.vstack([unit.T, np.ones(len(unit))])
-        found = nnls(equations, np.append(np.zeros(unit.shape[1]), 1.0))[0]
-        nearest = found @ unit
-        if (unit @ nearest).min() > 1e-9 * (nearest @ nearest):
-            support = found > 0
-            result = np.zeros(len(unit))
-            inner = unit[support] @ unit[support].T
-            result[support] = np.linalg.lstsq(inner, np.ones(int(support.sum())), rcond=None)[0]
-            return result / size**2
+def _least_norm(
+    features: Float[np.ndarray, "k p"], bounds: Float[np.ndarray, " k"]
+) -> Float[np.ndarray, " k"]:
+    """Return the multipliers of the shortest v with Fv ≥ b; F may have dependent rows.
+
+    Lawson and Hanson's least distance programming: the residual of a problem of non-negative least
+    squares points along v, and its solution is a multiple of the multipliers.
+    """
+    unit = float(np.linalg.norm(features, axis=1).max())
+    if unit > 0:
+        rows = features / unit
+        equations = np.vstack([rows.T, bounds / bounds.max()])
+        target = np.append(np.zeros(rows.shape[1]), 1.0)
+        support = nnls(equations, target, maxiter=100 * len(rows))[0] > 0
+        # The support is what matters; solving on it again is exact. It goes by way of v, so that
+        # the condition number enters once and not squared.
+        v = np.linalg.lstsq(rows[support], bounds[support], rcond=None)[0]
+        if (bounds - rows @ v).max() <= 1e-6 * bounds.max():
+            result = np.zeros(len(rows))
+            result[support] = np.linalg.lstsq(rows[support].T, v, rcond=None)[0]
+            return result / unit**2
     raise ValueError("no weights separate the samples; remove samples of contradicting labels")
+
+
+def _program(
+    X: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, " n"],
+    active: Bool[np.ndarray, "rows n"],
+    net: TwoLayerNet,
+) -> TwoLayerLimit:
+    """Return the limit with this pattern on own samples.
+
+    Each opposite input is held on one side of its kink, which leaves linear constraints. Where a
+    multiplier is beyond what Clarke's subdifferential allows, crossing the kink is shorter: it is
+    crossed. The norm falls each time, so no choice of sides comes back.
+    """
+    first, back, times = _distinct(X, y)
+    samples, labels = X[first], y[first]
+    coordinates = np.transpose(np.linalg.qr(samples.T, mode="r"))
+    # Neurons of one sign with one pattern on own samples have the same row in the solution.
+    own_active = active[:, first] & (np.outer(net.signs, labels) > 0)
+    kinds, kind, number = np.unique(
+        np.column_stack([net.signs, own_active]), axis=0, return_inverse=True, return_counts=True
+    )
+    kind, signs = kind.ravel(), kinds[:, 0]
+    own = np.outer(signs, labels) > 0
+    held = np.where(kinds[:, 1:] > 0, 1.0, net.slope)
+    g, i = np.nonzero(~own) if net.slope < 1 else np.empty((2, 0), dtype=int)
+    unit = np.sqrt(number)[:, None]
+
+    def solve(
+        above: Bool[np.ndarray, "kinds k"],
+    ) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "kinds k"]]:
+        """Return the samples' multipliers and those of the kinks, opposite inputs held so."""
+        edge = np.where(own, held, np.where(above, 1.0, net.slope))
+        factor = signs[:, None] * labels * edge * unit / net.m
+        outputs = np.einsum("gi,ik->igk", factor, coordinates).reshape(len(labels), -1)
+        kinks = np.zeros((g.size, *kinds.shape[:1], coordinates.shape[1]))
+        side = np.where(above, 1.0, -1.0) * unit
+        kinks[np.arange(g.size), g] = side[g, i, None] * coordinates[i]
+        features = np.vstack([outputs, kinks.reshape(g.size, outputs.shape[1])])
+        found = _least_norm(features, np.repeat([1.0, 0.0], [len(labels), g.size]))
+        kink = np.zeros(own.shape)
+        kink[g, i] = found[len(labels) :]
+        return found[: len(labels)] / net.m, kink
+
+    above = np.zeros(own.shape, dtype=bool)
+    try:
+        alpha, kink = solve(above)
+    except ValueError:
+        above[g, i] = _feasible_sides(coordinates, labels, signs, held, number / net.m, net.slope)
+        alpha, kink = solve(above)
+    while (crossed := kink > (1 - net.slope) * alpha + _TIGHT * alpha.max()).any():
+        above ^= crossed
+        alpha, kink = solve(above)
+    share = kink / np.where(alpha > 0, alpha, 1.0)
+    slopes = np.where(own, held, np.where(above, 1.0 - share, net.slope + share))
+    full = slopes[kind][:, back]
+    now = np.where(np.outer(net.signs, y) > 0, active, full == 1)
+    return _limit(X, y, full, net, now, (alpha / times)[back], sides_free=True)
+
+
+def _feasible_sides(
+    coordinates: Float[np.ndarray, "k p"],
+    labels: Float[np.ndarray, " k"],
+    signs: Float[np.ndarray, " kinds"],
+    held: Float[np.ndarray, "kinds k"],
+    shares: Float[np.ndarray, " kinds"],
+    slope: float,
+) -> Bool[np.ndarray, " opposite"]:
+    """Return on which side of their kinks opposite inputs are for some separating weights."""
+    rows = coordinates / np.linalg.norm(coordinates, axis=1).max()
+    own = np.outer(signs, labels) > 0
+    g, i = np.nonzero(~own)
+    weights = signs.size * rows.shape[1]
+    # Variables: the rows of W, σ of every opposite input or more, and the least margin.
+    outputs = np.einsum("gi,ik->igk", -held * own * shares[:, None], rows)
+    opposite = np.zeros((len(labels), g.size))
+    opposite[i, np.arange(g.size)] = shares[g]
+    margins = np.hstack([outputs.reshape(len(labels), -1), opposite, np.ones((len(labels), 1))])
+    inputs = np.zeros((g.size, signs.size, rows.shape[1]))
+    inputs[np.arange(g.size), g] = rows[i]
+    inputs = inputs.reshape(g.size, weights)
+    rest = np.hstack([-np.eye(g.size), np.zeros((g.size, 1))])
+    constraints = np.vstack([margins, np.hstack([inputs, rest]), np.hstack([slope * inputs, rest])])
+    found = linprog(
+        np.append(np.zeros(constraints.shape[1] - 1), -1.0),
+        A_ub=constraints,
+        b_ub=np.zeros(len(constraints)),
+        bounds=[(-1, 1)] * weights + [(None, None)] * g.size + [(None, 1)],
+    )
+    return inputs @ found.x[:weights] > 0
 
 
 def _checked(
     limit: TwoLayerLimit,
+    active: Bool[np.ndarray, "rows n"],
     X: Float[np.ndarray, "n d"],
     y: Float[np.ndarray, " n"],
-    active: Bool[np.ndarray, "rows n"],
     remedy: str,
 ) -> TwoLayerLimit:
     """Return the limit if it keeps its pattern, or say which neuron at which sample does not."""
@@ -685,18 +1142,20 @@ def _checked(
     )
 
 
-def _need_orthogonal(X: Float[np.ndarray, "n d"]) -> None:
+def _need_orthogonal(X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]) -> None:
+    """Refuse samples that are not orthogonal; copies of one sample are one sample."""
     size = np.linalg.norm(X, axis=1)
     if not size.all():
         raise ValueError(f"X must have no zero rows, got one at {int(size.argmin())}; drop it")
     cosines = np.abs((X / size[:, None]) @ (X / size[:, None]).T)
-    np.fill_diagonal(cosines, 0.0)
+    copies = _distinct(X, y)[1]
+    cosines[np.equal.outer(copies, copies)] = 0.0
     if cosines.max() > _ORTHOGONAL:
         i, k = np.unravel_index(cosines.argmax(), cosines.shape)
         raise ValueError(
             "a ReLU network's limit is known in advance for orthogonal samples only, and samples "
             f"{min(i, k)} and {max(i, k)} have cosine {cosines[i, k]:.3g}; train it and use "
-            "frozen_limit, or take a slope above 0"
+            "own_pattern_limit, or take a slope above 0"
         )
 
 
