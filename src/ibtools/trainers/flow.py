@@ -188,11 +188,20 @@ def gradient_flow(
     positive("tolerance", tolerance)
     count("max_steps", max_steps)
     system: System
-    if method in ("auto", "dual") and isinstance(net, DualModel):
+    if method in ("auto", "dual") and isinstance(net, DualModel) and _speaks_for(net, "after"):
         system = dual_system(net, X, y)
-    elif method in ("auto", "reduced") and isinstance(net, RowSpaceModel):
+    elif (
+        method in ("auto", "reduced")
+        and isinstance(net, RowSpaceModel)
+        and _speaks_for(net, "compressed")
+    ):
         system = row_space_system(net, X, y)
-    elif method == "parameters" and isinstance(net, LinearNeuron) and net.slope < 1:
+    elif (
+        method == "parameters"
+        and isinstance(net, LinearNeuron)
+        and net.slope < 1
+        and _speaks_for(net, "compressed")
+    ):
         system = row_space_system(net, X, y, reduced=False)
     elif method in ("auto", "parameters"):
         system = parameter_system(net, X, y)
@@ -207,6 +216,22 @@ def gradient_flow(
         )
     run = follow(system, X, asked=asked, tolerance=tolerance, max_steps=max_steps)
     return with_layers(run)
+
+
+def _speaks_for(net: RegressionModel, shortcut: str) -> bool:
+    """Return whether a shortcut was written for the outputs that a network has.
+
+    A class that has outputs of its own and inherits the shortcut goes another way.
+    """
+    classes = type(net).__mro__
+
+    def place(name: str) -> int:
+        return next((i for i, c in enumerate(classes) if name in vars(c)), len(classes))
+
+    return all(
+        place(shortcut) <= place(name)
+        for name in ("parameters", "predictor", "predict", "velocity")
+    )
 
 
 def metric_flow(
