@@ -389,7 +389,7 @@ def test_labels_that_do_not_fit_are_refused(
         (nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1).double()), "of several types or devices"),
         (
             nn.Sequential(nn.Linear(3, 4).double(), nn.Unflatten(1, (2, 2))),
-            r"net must map .* got \(1, 2, 2\) from one sample",
+            r"net must map .* got \(2, 2, 2\) for n = 2",
         ),
     ],
 )
