@@ -64,8 +64,10 @@ from ibtools.theory.homogeneity import Stream, stream_after
 from ibtools.trainers import (
     TrainingWarning,
     descend,
+    exact_flow,
     gradient_flow,
     margin_flow,
+    mirror_descent,
     psi_flow,
     train_two_layer,
     train_two_layer_batch,
@@ -129,6 +131,7 @@ MEASURE: dict[str, Callable[[nn.Module], object]] = {
         net, copy.deepcopy(net), Polynomial([1.0]), **SEARCH
     ),
     "metrics.l2_attack": lambda net: l2_attack(net, X, labels(net), iterations=2, seed=0),
+    "trainers.exact_flow": lambda net: exact_flow(net, X, labels(net), until_log_loss=1.2),
 }
 # A file's net is a container: nothing is read off it. The others take models of regression or of
 # two layers in NumPy, whose own tests are below.
@@ -138,9 +141,11 @@ NUMPY = {
     "theory.implicit_limit", "theory.implicit_potential", "theory.kernel_limit",
     "theory.signed_rank_constants", "theory.sliding_limit", "theory.small_start_bound",
     "theory.two_layer_limit", "trainers.gradient_descent", "trainers.gradient_flow",
+    "trainers.mirror_descent",
     "trainers.train_two_layer", "trainers.train_two_layer_batch", "trainers.warped_flow",
 }  # fmt: skip
 DERIVATIVES = {
+    "trainers.exact_flow",
     "models.euler_defect", "metrics.margin_kkt", "theory.kkt_point", "trainers.descend",
     "trainers.psi_flow", "trainers.margin_flow", "metrics.l2_attack", "metrics.certified_radius",
     "metrics.lipschitz_bound",
@@ -676,6 +681,7 @@ LOOK_AT_OUTPUTS: dict[str, Callable] = {
     "trainers.descend": lambda net, X, y: descend(net, X, y, max_epochs=2),
     "trainers.psi_flow": lambda net, X, y: psi_flow(net, X, y, max_steps=2),
     "trainers.margin_flow": lambda net, X, y: margin_flow(net, X, y, max_steps=2),
+    "trainers.exact_flow": lambda net, X, y: exact_flow(net, X, y, until_log_loss=1.0),
 }
 
 
@@ -822,8 +828,12 @@ REFUSE: dict[str, Callable[[], object]] = {
 }
 
 
+# These go by what a network does, without shortcuts that were not written for it.
+SHORTCUTS = {"trainers.gradient_flow", "trainers.gradient_descent", "trainers.mirror_descent"}
+
+
 def test_the_table_of_functions_for_numpy_is_complete() -> None:
-    assert REFUSE.keys() | {"trainers.gradient_flow", "trainers.gradient_descent"} == NUMPY
+    assert REFUSE.keys() | SHORTCUTS == NUMPY
 
 
 @pytest.mark.usefixtures("as_a_user")
@@ -855,3 +865,5 @@ def test_a_flow_takes_no_shortcut_that_was_written_for_another_net() -> None:
     np.testing.assert_allclose(np.array(ROWS) @ run.w[-1], TARGETS, rtol=1e-6)
     with pytest.raises(ValueError, match="and Doubled is not one; use method='auto'"):
         gradient_flow(net, ROWS, TARGETS, method="dual")
+    with pytest.raises((TypeError, ValueError), match="Doubled"):
+        mirror_descent(net, ROWS, TARGETS, step_size=0.1, steps=2)

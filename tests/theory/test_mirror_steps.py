@@ -30,7 +30,7 @@ def test_one_coordinate_by_quadrature() -> None:
         reach = max(abs(end) for end in ends)
         # λ_max of (2, 2) diag(c, c) (2, 2)ᵀ is 8c.
         expected = 1 / (8 * mp.sqrt(mp.mpf(sqrt_k) ** 2 + 4 * reach**2))
-    assert bound == pytest.approx(float(expected), rel=1e-12)
+    assert bound == pytest.approx(float(expected), rel=1e-12, abs=0)
 
 
 @settings(max_examples=10)
@@ -66,8 +66,10 @@ def test_units() -> None:
     X, y = np.array([[1.0, 2.0, 0.5]]), np.array([1.0])
     q, stretched = (HypentropyPotential(np.full(3, c * 0.1), np.zeros(3)) for c in (1, 7))
     step = mirror_descent_step_bound(q, X, y)
-    assert mirror_descent_step_bound(stretched, X, 7 * y) == pytest.approx(step / 7, rel=1e-12)
-    assert mirror_descent_step_bound(q, 2 * X, 2 * y) == pytest.approx(step / 4, rel=1e-12)
+    assert mirror_descent_step_bound(stretched, X, 7 * y) == pytest.approx(
+        step / 7, rel=1e-12, abs=0
+    )
+    assert mirror_descent_step_bound(q, 2 * X, 2 * y) == pytest.approx(step / 4, rel=1e-12, abs=0)
 
 
 def test_without_data_any_step_will_do() -> None:

@@ -20,6 +20,7 @@ from ibtools._validation import (
     vector,
 )
 from ibtools.models import DualModel, LinearNet, LinearNeuron, RegressionModel, RowSpaceModel
+from ibtools.models.protocol import speaks_for
 from ibtools.trainers._ode import System, dual_system, follow, parameter_system
 from ibtools.trainers.history import RegressionRun, TrainingWarning
 from ibtools.trainers.layers import LinearNetRun, NeuronRun, with_layers
@@ -188,19 +189,19 @@ def gradient_flow(
     positive("tolerance", tolerance)
     count("max_steps", max_steps)
     system: System
-    if method in ("auto", "dual") and isinstance(net, DualModel) and _speaks_for(net, "after"):
+    if method in ("auto", "dual") and isinstance(net, DualModel) and speaks_for(net, "after"):
         system = dual_system(net, X, y)
     elif (
         method in ("auto", "reduced")
         and isinstance(net, RowSpaceModel)
-        and _speaks_for(net, "compressed")
+        and speaks_for(net, "compressed")
     ):
         system = row_space_system(net, X, y)
     elif (
         method == "parameters"
         and isinstance(net, LinearNeuron)
         and net.slope < 1
-        and _speaks_for(net, "compressed")
+        and speaks_for(net, "compressed")
     ):
         system = row_space_system(net, X, y, reduced=False)
     elif method in ("auto", "parameters"):
@@ -216,22 +217,6 @@ def gradient_flow(
         )
     run = follow(system, X, asked=asked, tolerance=tolerance, max_steps=max_steps)
     return with_layers(run)
-
-
-def _speaks_for(net: RegressionModel, shortcut: str) -> bool:
-    """Return whether a shortcut was written for the outputs that a network has.
-
-    A class that has outputs of its own and inherits the shortcut goes another way.
-    """
-    classes = type(net).__mro__
-
-    def place(name: str) -> int:
-        return next((i for i, c in enumerate(classes) if name in vars(c)), len(classes))
-
-    return all(
-        place(shortcut) <= place(name)
-        for name in ("parameters", "predictor", "predict", "velocity")
-    )
 
 
 def metric_flow(
