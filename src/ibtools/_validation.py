@@ -3,6 +3,7 @@
 Every message has the same four parts: the argument, what came, what is allowed, how to mend it.
 """
 
+import inspect
 import numbers
 import sys
 from collections.abc import Mapping
@@ -71,6 +72,31 @@ def regression_problem(
             f"got X {X.shape}; build the model with d={X.shape[1]} or change X"
         )
     return X, y
+
+
+def of_kind(name: str, value: object, *kinds: type) -> None:
+    """Refuse what is none of these kinds, or is one with something of its own in it.
+
+    What is known of a kind of network need not be true of a class that descends from it.
+    """
+    allowed = " or ".join(kind.__name__ for kind in kinds)
+    kind = next((c for c in type(value).__mro__ if c in kinds), None)
+    if kind is None:
+        raise TypeError(
+            f"{name} must be a {allowed}, got {type(value).__name__}; make one of ibtools.models"
+        )
+    known = {n for c in kind.__mro__[:-1] for n in vars(c) if not n.startswith("__")}
+    here = inspect.getattr_static
+    own = [n for n in sorted(known) if here(type(value), n) is not here(kind, n)]
+    own += [
+        n for n in sorted(known & getattr(value, "__dict__", {}).keys()) if callable(here(kind, n))
+    ]
+    if own:
+        raise TypeError(
+            f"{name} must be a plain {allowed}, got {type(value).__name__}, a {kind.__name__} with "
+            f"its own {own[0]}, of which nothing is known; make a {kind.__name__} with the same "
+            "weights"
+        )
 
 
 def increasing(name: str, value: ArrayLike) -> Float[np.ndarray, " t"]:

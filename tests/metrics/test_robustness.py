@@ -367,7 +367,7 @@ def test_unusable_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="X must be finite"):
         certified_radius(net, [[np.inf, 0.0]], [1])
     strange = Net(nn.Linear(2, 3, dtype=torch.float64), nn.LayerNorm(3, dtype=torch.float64))
-    with pytest.raises(ValueError, match="a layer LayerNorm for which no bound is known"):
+    with pytest.raises(ValueError, match=r"\(LayerNorm\) is a layer for which no bound is known"):
         certified_radius(strange, X, [0, 1])
     overlapping = Net(nn.MaxPool2d(3, stride=1), nn.Flatten(), nn.Linear(4, 2))
     with pytest.raises(ValueError, match="overlap"):

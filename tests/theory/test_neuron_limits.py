@@ -325,7 +325,7 @@ def test_which_labels_a_leaky_neuron_can_reach_depends_on_its_sign() -> None:
     # Rows x and −x: outputs σ(t) and σ(−t), so (1, −ρ) for a > 0 and (ρ, −1) for a < 0.
     leaky = LinearNeuron(2.0, [0.3, -0.5, 0.2], slope=0.25)
     A = np.vstack([X[0], -X[0]])
-    assert explicit_limit(leaky, A, [1.0, -0.25]).w @ X[0] == pytest.approx(1.0, abs=0)
+    assert explicit_limit(leaky, A, [1.0, -0.25]).w @ X[0] == pytest.approx(1.0, rel=1e-12, abs=0)
     with pytest.raises(ValueError, match="y must be in the range of X"):
         explicit_limit(leaky, A, [1.0, -1.0])
 

@@ -150,7 +150,11 @@ def test_no_potential_where_a_half_is_zero_and_the_other_balanced() -> None:
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda: implicit_potential("net"), TypeError, "no potential is known for a str"),
+        (
+            lambda: implicit_potential("net"),
+            TypeError,
+            "net must be a DiagonalNet or LinearNeuron or LinearNet, got str",
+        ),
         (lambda: HypentropyPotential([1.0], [1.0, 2.0]), ValueError, "start must have 1 entries"),
         (lambda: HypentropyPotential([-1.0], [1.0]), ValueError, "sqrt_k must be greater than 0"),
         (lambda: HypentropyPotential([np.inf], [1.0]), ValueError, "sqrt_k must be finite"),

@@ -383,13 +383,13 @@ def test_labels_that_do_not_fit_are_refused(
     ("net", "message"),
     [
         (nn.ReLU(), "net has no parameters"),
-        (one(frozen=True), "net has frozen parameters, layers.0.weight"),
+        (one(frozen=True), "must be trained, got layers.0.weight with requires_grad=False"),
         (one(np.nan), "net has parameters that are not finite"),
         (one(-np.inf), "net has parameters that are not finite"),
         (nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1).double()), "of several types or devices"),
         (
             nn.Sequential(nn.Linear(3, 4).double(), nn.Unflatten(1, (2, 2))),
-            r"net must map .* got \(1, 2, 2\) from one sample",
+            r"net must map .* got \(2, 2, 2\) for n = 2",
         ),
     ],
 )

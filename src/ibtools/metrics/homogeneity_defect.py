@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ibtools._validation import array, count, generator, positive, real
+from ibtools.models.homogeneity import outputs_and_growth
+from ibtools.models.reading import as_outputs, private_copy, with_parameters
 
 # The search starts at norms ‖θ‖ from e⁻³ to e⁷ and is free to leave them.
 _LOG_NORMS = (-3.0, 7.0)
@@ -41,7 +43,7 @@ def scaling(net: nn.Module, parameters: ArrayLike, X: ArrayLike, *, order: float
     Parameters
     ----------
     net
-        The net; its own parameters do not matter.
+        The net; its own parameters do not matter. It is taken in evaluation mode.
     parameters
         Flat parameter vectors, (t, p), in the order of ``net.parameters()``.
     X
@@ -61,17 +63,17 @@ def scaling(net: nn.Module, parameters: ArrayLike, X: ArrayLike, *, order: float
     array(-7.)
     """
     flat = array("parameters", parameters, ndim=2)
-    read, size = _reader(net)
-    if flat.shape[1] != size:
+    read, _ = _reader(net)
+    if flat.shape[1] != _size(net):
         raise ValueError(
-            f"parameters must have {size} columns, one for each parameter of the net, got "
+            f"parameters must have {_size(net)} columns, one for each parameter of the net, got "
             f"{flat.shape[1]}; flatten them in the order of net.parameters()"
         )
     real("order", float(order))
     inputs = torch.tensor(array("X", X, ndim=np.ndim(X)))
 
     def measure(theta: Tensor) -> tuple[Tensor, Tensor]:
-        return _outputs_and_defects(lambda t: read(net, t, inputs), theta, order)
+        return _outputs_and_defects(lambda t: read(t, inputs), theta, order)
 
     with torch.no_grad():
         outputs, defects = torch.func.vmap(measure)(torch.tensor(flat))
@@ -131,12 +133,12 @@ def worst_defect_ratio(
     1.0
     """
     real("order", float(order))
-    read, size = _reader(net)
+    read, _ = _reader(net)
 
     def defect(theta: Tensor, x: Tensor) -> Tensor:
-        return _outputs_and_defects(lambda t: read(net, t, x), theta, order)[1]
+        return _outputs_and_defects(lambda t: read(t, x), theta, order)[1]
 
-    return _worst_ratio(defect, bound, size, radius, input_shape, starts, steps, seed)
+    return _worst_ratio(defect, bound, _size(net), radius, input_shape, starts, steps, seed)
 
 
 def worst_gap_ratio(
@@ -183,12 +185,13 @@ def worst_gap_ratio(
     >>> round(found, 2)
     1.0
     """
-    read, size = _reader(net)
+    read, names = _reader(net)
+    read_homogenized, _ = _reader(homogenized, names)
 
     def gap(theta: Tensor, x: Tensor) -> Tensor:
-        return read(net, theta, x) - read(homogenized, theta, x)
+        return read(theta, x) - read_homogenized(theta, x)
 
-    return _worst_ratio(gap, bound, size, radius, input_shape, starts, steps, seed)
+    return _worst_ratio(gap, bound, _size(net), radius, input_shape, starts, steps, seed)
 
 
 def _worst_ratio(
@@ -227,28 +230,32 @@ def _worst_ratio(
     return _ascend(log_ratio, torch.tensor(points), steps)
 
 
-def _reader(net: nn.Module) -> tuple[Callable[[nn.Module, Tensor, Tensor], Tensor], int]:
-    """Return a function from a module, flat parameters and inputs to outputs, and their number."""
-    weights = [(name, p.shape, p.numel()) for name, p in net.named_parameters()]
+def _reader(
+    net: nn.Module, names: Sequence[str] | None = None
+) -> tuple[Callable[[Tensor, Tensor], Tensor], list[str]]:
+    """Return a net as a function of flat parameters and inputs, and the parameters' names."""
+    private = private_copy(net).double().cpu()
+    weights = dict(private.named_parameters())
+    outputs_with = with_parameters(private, names)
+    order = list(weights) if names is None else list(names)
+    sizes = [weights[name].numel() for name in order]
 
-    def read(module: nn.Module, theta: Tensor, inputs: Tensor) -> Tensor:
-        pieces = theta.split([number for _, _, number in weights])
-        named = {
-            name: piece.view(shape) for (name, shape, _), piece in zip(weights, pieces, strict=True)
-        }
-        outputs: Tensor = torch.func.functional_call(module, named, (inputs,))
-        return outputs
+    def read(theta: Tensor, inputs: Tensor) -> Tensor:
+        pieces = zip(theta.split(sizes), order, strict=True)
+        values = [piece.view(weights[name].shape) for piece, name in pieces]
+        return as_outputs(outputs_with(values, inputs), len(inputs))
 
-    return read, sum(number for _, _, number in weights)
+    return read, order
+
+
+def _size(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())
 
 
 def _outputs_and_defects(
     outputs_at: Callable[[Tensor], Tensor], theta: Tensor, order: float | int
 ) -> tuple[Tensor, Tensor]:
-    # The pull-back of u is linear in u: its derivative in u is the push-forward.
-    one = theta.new_ones(())
-    outputs, pull, *_ = torch.func.vjp(lambda c: outputs_at(c * theta), one)
-    growth: Tensor = torch.func.grad(lambda u: pull(u)[0])(torch.zeros_like(outputs))
+    outputs, growth = outputs_and_growth(lambda c: outputs_at(c * theta))
     return outputs, growth - order * outputs
 
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from ibtools._validation import one_of, real
 from ibtools.metrics.net_margins import NetMargins, inputs_of_kinks
-from ibtools.models.homogeneity import homogeneity_order
+from ibtools.models.homogeneity import Order, check_order, homogeneity_order
+from ibtools.models.reading import refuse_frozen
 
 # Numbers in the matrix of gradients: 400 MB.
 _LARGEST = 50_000_000
@@ -109,7 +110,7 @@ def margin_kkt(
     Raises
     ------
     NotHomogeneousError
-        If the net has no order of homogeneity.
+        If the net has no order of homogeneity, or on the data not the one read off its layers.
     TypeError, ValueError
         If the data do not fit the net, something is not finite, a margin is not positive, or an
         argument is out of its range.
@@ -136,6 +137,7 @@ def margin_kkt(
             f"kink_tolerance is for multipliers='nnls', got {multipliers!r}; leave it out"
         )
     order = homogeneity_order(net)
+    refuse_frozen(net)
     problem = NetMargins(net, X, y)
     loss = _fitting_loss(loss, problem.outputs)
     rho = float(problem.flat.norm())
@@ -143,6 +145,7 @@ def margin_kkt(
         raise ValueError("net must not be zero, got parameters that all are; train it first")
     # At θ/‖θ‖ margins and gradients are of order 1, however far the net has grown.
     problem.scale_parameters(1 / rho)
+    check_order(problem.net, problem.X, Order(order))
     unit = problem.flat
     q = problem.values().cpu().numpy()
     margin = float(q.min())

@@ -1,6 +1,5 @@
 """The margins of a net on its data, and their gradients, in double precision."""
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -10,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ibtools.models.reading import as_outputs, number_of_outputs, private_copy, with_parameters
 from ibtools.models.samples import finite_inputs, fitting_labels
 
 # Numbers that the gradients of one chunk may take: 128 MB.
@@ -37,17 +37,15 @@ class NetMargins:
     """
 
     def __init__(self, net: nn.Module, X: ArrayLike | Tensor, y: ArrayLike) -> None:
-        self.net = copy.deepcopy(net).double().eval()
-        self.names = [name for name, _ in self.net.named_parameters()]
+        self.net = private_copy(net).double()
+        self._outputs_with = with_parameters(self.net)
         self.parameters = [p.requires_grad_(True) for p in self.net.parameters()]
         if not self.parameters:
             raise ValueError("net has no parameters; give one that can be trained")
         if not all(bool(torch.isfinite(p).all()) for p in self.parameters):
             raise ValueError("net has parameters that are not finite; restore an earlier one")
         self.X = finite_inputs(X, device=self.parameters[0].device)
-        with torch.no_grad():
-            outputs = self.net(self.X[:1])
-        self.outputs = 1 if outputs.ndim == 1 else int(outputs.shape[1])
+        self.outputs = number_of_outputs(self.net, self.X)
         labels = fitting_labels(y, n=len(self.X), outputs=self.outputs)
         self.labels = torch.tensor(labels, device=self.X.device)
         if self.outputs > 1:
@@ -59,6 +57,10 @@ class NetMargins:
     def flat(self) -> Float[Tensor, " p"]:
         """The parameters as one vector, (p,)."""
         return torch.cat([p.detach().reshape(-1) for p in self.parameters])
+
+    def outputs_at(self, inputs: Float[Tensor, "m ..."]) -> Float[Tensor, "m *k"]:
+        """Return the outputs at inputs: (m,) for one output, (m, k) for k classes."""
+        return as_outputs(self.net(inputs), len(inputs))
 
     def scale_parameters(self, factor: float) -> None:
         """Multiply all parameters by `factor`."""
@@ -82,7 +84,9 @@ class NetMargins:
         with torch.no_grad():
             return torch.cat(
                 [
-                    self.of_outputs(self.net(inputs[i : i + _SAMPLES]), slice(i, i + _SAMPLES))
+                    self.of_outputs(
+                        self.outputs_at(inputs[i : i + _SAMPLES]), slice(i, i + _SAMPLES)
+                    )
                     for i in range(0, len(inputs), _SAMPLES)
                 ]
             )
@@ -92,7 +96,7 @@ class NetMargins:
         total = torch.zeros_like(self.flat)
         for i in range(0, len(self.X), _SAMPLES):
             part = slice(i, i + _SAMPLES)
-            margins = self.of_outputs(self.net(self.X[part]), part)
+            margins = self.of_outputs(self.outputs_at(self.X[part]), part)
             pieces = torch.autograd.grad(
                 margins, self.parameters, weights[part], allow_unused=True, materialize_grads=True
             )
@@ -115,14 +119,14 @@ class NetMargins:
             For each call of a ReLU in the order of the net, which entries take the upper branch;
             as the inputs say where left out.
         """
-        values = dict(zip(self.names, [p.detach() for p in self.parameters], strict=True))
+        values = [p.detach() for p in self.parameters]
         directions = self._directions(samples, columns)
 
         def margin(
-            parameters: dict[str, Tensor], x: Tensor, v: Tensor, upper: tuple[Tensor, ...]
+            parameters: list[Tensor], x: Tensor, v: Tensor, upper: tuple[Tensor, ...]
         ) -> Tensor:
             with forced_branches(self.net, [u[None] for u in upper]):
-                outputs = torch.func.functional_call(self.net, parameters, (x[None],))
+                outputs = as_outputs(self._outputs_with(parameters, x[None]), 1)
             return (outputs[0] * v).sum()
 
         one = torch.func.vmap(torch.func.grad(margin), in_dims=(None, 0, 0, 0))
@@ -132,7 +136,7 @@ class NetMargins:
             part = slice(i, i + size)
             upper = tuple(branch[part] for branch in branches or ())
             found = one(values, self.X[samples[part]], directions[part], upper)
-            rows.append(torch.cat([found[n].flatten(1) for n in self.names], dim=1))
+            rows.append(torch.cat([piece.flatten(1) for piece in found], dim=1))
         return torch.cat(rows)
 
     def _directions(

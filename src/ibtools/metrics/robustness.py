@@ -1,10 +1,8 @@
 """How far inputs are from a net's decision boundary: a bound from below, and one from above."""
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import singledispatch
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +16,8 @@ from tqdm.auto import tqdm
 from ibtools._validation import count, generator, quiet
 from ibtools.metrics.net_margins import NetMargins
 from ibtools.models.layers import DifferenceOfSquares, Residual, SquaredReLU
+from ibtools.models.nets import Net
+from ibtools.models.reading import Rules, as_outputs, number_of_outputs, private_copy
 
 # Convolutions with at most this many inputs are written out as a matrix, whose norm is exact.
 _WRITTEN_OUT = 2048
@@ -110,7 +110,9 @@ def certified_radius(
         for i in range(0, len(problem.X), _SAMPLES):
             part = slice(i, i + _SAMPLES)
             x = problem.X[part]
-            margins = problem.of_outputs(problem.net(x), part)
+            outputs = problem.outputs_at(x)
+            _check_walk(problem.net, x, outputs)
+            margins = problem.of_outputs(outputs, part)
             change = _margin_change(problem, x, part, anywhere=not local)
             radii.append(_largest_radius(margins, change))
     return np.asarray(torch.cat(radii).cpu().numpy())
@@ -145,12 +147,13 @@ def lipschitz_bound(net: nn.Module, shape: tuple[int, ...]) -> float:
     """
     sizes = [count(f"shape[{i}]", size) for i, size in enumerate(shape)]
     X = torch.zeros(1, *sizes, dtype=torch.float64)
-    with torch.no_grad():
-        outputs = copy.deepcopy(net).double().cpu()(X)
-    classes = 1 if outputs.ndim == 1 else int(outputs.shape[1])
+    classes = number_of_outputs(private_copy(net).double().cpu(), X)
     labels = np.ones(1) if classes == 1 else np.arange(classes)
     problem = NetMargins(net, X.expand(len(labels), *X.shape[1:]), labels)
     with torch.no_grad():
+        at = torch.randn(8, *sizes, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        at = at.to(problem.X.device)
+        _check_walk(problem.net, at, problem.outputs_at(at))
         change = _margin_change(problem, problem.X, slice(None), anywhere=True)
         return float(change(torch.ones_like(problem.X.flatten(1)[:, 0])).max())
 
@@ -225,20 +228,67 @@ def _margin_change(
     return of_rows
 
 
-def _flattened(module: nn.Module) -> list[nn.Module]:
+def _check_walk(net: nn.Module, x: Float[Tensor, "n ..."], outputs: Float[Tensor, "n *k"]) -> None:
+    """Raise unless the layers, one after the other, give what the net gives."""
+    walked = x
+    for layer in _in_turn(net, ""):
+        walked = layer(walked)
+    off = float((as_outputs(walked, len(x)) - outputs).abs().max())
+    if not off <= 1e-9 * float(outputs.abs().max()):
+        raise ValueError(
+            f"net gives outputs that differ by {off:.3g} from what its layers give one after the "
+            "other: a module does something else than its class says; build the net of plain layers"
+        )
+
+
+def _flattened(module: nn.Module, name: str = "") -> list[nn.Module]:
     """Return the layers that a module applies one after the other; linear ones multiplied out."""
-    inner = getattr(module, "layers", None)
-    if isinstance(inner, nn.Module) and not isinstance(module, nn.Sequential):
-        return _flattened(inner)
-    if not isinstance(module, nn.Sequential):
-        return [] if isinstance(module, nn.Identity | nn.Dropout) else [module]
     found: list[nn.Module] = []
-    for layer in (layer for child in module for layer in _flattened(child)):
+    for layer in _in_turn(module, name):
         if found and isinstance(layer, nn.Linear) and isinstance(found[-1], nn.Linear):
             found[-1] = _product(layer, found[-1])
         else:
             found.append(layer)
     return found
+
+
+@Rules
+def _in_turn(module: nn.Module, name: str) -> list[nn.Module]:
+    """Return the modules with a step that a module applies one after the other."""
+    what = f"{name or 'net'} ({type(module).__name__})"
+    why = _in_turn.why_not(module)
+    if not why and _step.kind(module) is not None:
+        why = _step.why_not(module)
+        if not why:
+            return [module]
+    if not why:
+        why = (
+            "is a layer for which no bound is known; linear layers, convolutions with groups=1, "
+            "poolings whose stride is their kernel, residual blocks and the usual activations "
+            "have one"
+        )
+    raise ValueError(f"{what} {why}")
+
+
+@_in_turn.register
+def _(module: Net, name: str) -> list[nn.Module]:
+    return _in_turn(module.layers, f"{name}.layers".lstrip("."))
+
+
+@_in_turn.register
+def _(module: nn.Sequential, name: str) -> list[nn.Module]:
+    return [
+        layer
+        for child_name, child in module._modules.items()
+        if child is not None
+        for layer in _in_turn(child, f"{name}.{child_name}".lstrip("."))
+    ]
+
+
+@_in_turn.register(nn.Identity)
+@_in_turn.register(nn.Dropout)
+def _(module: nn.Module, name: str) -> list[nn.Module]:
+    return []  # in evaluation mode
 
 
 def _product(second: nn.Linear, first: nn.Linear) -> nn.Linear:
@@ -249,14 +299,10 @@ def _product(second: nn.Linear, first: nn.Linear) -> nn.Linear:
     return both
 
 
-@singledispatch
+@Rules
 def _step(module: nn.Module, z: Float[Tensor, "n ..."], anywhere: bool) -> Step:
     """Return how a layer with input `z` passes bounds on; `anywhere`, whatever its input is."""
-    raise ValueError(
-        f"net has a layer {type(module).__name__} for which no bound is known; linear layers, "
-        "convolutions with groups=1, poolings whose stride is their kernel, residual blocks and "
-        "the usual activations have one"
-    )
+    raise AssertionError  # _in_turn has seen to it
 
 
 @_step.register
@@ -392,7 +438,7 @@ def _without_overlap(module: nn.MaxPool2d | nn.AvgPool2d) -> None:
 @_step.register
 def _(module: Residual, z: Tensor, anywhere: bool) -> Step:
     steps, inside = [], z
-    for layer in _flattened(module.inner):
+    for layer in _flattened(module.inner, "inner"):
         steps.append(_step(layer, inside, anywhere))
         inside = layer(inside)
 
@@ -574,7 +620,7 @@ class _L2Attack:
         with torch.no_grad():
             return torch.cat(
                 [
-                    self.problem.of_outputs(self.problem.net(p), s).amin(1)
+                    self.problem.of_outputs(self.problem.outputs_at(p), s).amin(1)
                     for p, s in zip(points.split(_SAMPLES), which.split(_SAMPLES), strict=True)
                 ]
             )
@@ -586,7 +632,7 @@ class _L2Attack:
         values, gradients = [], []
         for p, s in zip(points.split(_SAMPLES), samples.split(_SAMPLES), strict=True):
             inputs = p.detach().requires_grad_(True)
-            margins = self.problem.of_outputs(self.problem.net(inputs), s)
+            margins = self.problem.of_outputs(self.problem.outputs_at(inputs), s)
             value = margins.amin(1) if column is None else margins[:, column]
             (gradient,) = torch.autograd.grad(value.sum(), inputs)
             values.append(value.detach())
@@ -596,7 +642,7 @@ class _L2Attack:
     def nearest_other(self) -> Float[Tensor, "n ..."]:
         """Return for each sample the nearest one that the net puts in another class."""
         with torch.no_grad():
-            outputs = torch.cat([self.problem.net(p) for p in self.x.split(_SAMPLES)])
+            outputs = torch.cat([self.problem.outputs_at(p) for p in self.x.split(_SAMPLES)])
         called = outputs.sign() if outputs.ndim == 1 else outputs.argmax(1)
         flat = self.x.flatten(1)
         apart = torch.cdist(flat, flat)

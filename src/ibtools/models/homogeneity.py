@@ -1,29 +1,30 @@
 """The order of homogeneity of a net, computed from its layers."""
 
-from dataclasses import dataclass
-from functools import singledispatch
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ibtools.models.layers import DifferenceOfSquares, Product, Residual, SquaredReLU, Sum
+from ibtools.models.layers import (
+    DifferenceOfSquares,
+    Product,
+    Residual,
+    SquaredReLU,
+    Sum,
+    parameter_layers,
+)
+from ibtools.models.reading import Rules, as_outputs, refuse_gradient_hooks, with_parameters
 
 Exponents = dict[str, int]
 
-_KEEPS_ORDER = (
-    nn.ReLU,
-    nn.LeakyReLU,
-    nn.Identity,
-    nn.Flatten,
-    nn.Dropout,
-    nn.MaxPool1d,
-    nn.MaxPool2d,
-    nn.AvgPool1d,
-    nn.AvgPool2d,
-    nn.AdaptiveAvgPool2d,
-)
-_NEARLY_LINEAR = (nn.GELU, nn.SiLU, nn.Softplus)
+# Data on which a reading is compared with what the net does.
+_SAMPLES = 256
+# From here on a net that bends somewhere looks as it does from afar.
+_FAR = 2.0**20
 
 
 class NotHomogeneousError(ValueError):
@@ -50,7 +51,7 @@ class Order:
     exponents: Exponents | None = None
 
 
-@singledispatch
+@Rules
 def order_after(module: nn.Module, before: Order, name: str) -> Order:
     """Return the order of a module's output, given that of its input.
 
@@ -68,26 +69,46 @@ def order_after(module: nn.Module, before: Order, name: str) -> Order:
     Raises
     ------
     NotHomogeneousError
-        If the module is of a kind that has no order that we know.
+        If the module is of a kind that has no order that we know, or does not do what its kind
+        does.
     """
-    if isinstance(module, _KEEPS_ORDER):
-        return before
+    what = f"{name or 'the net'} ({type(module).__name__})"
+    if why := order_after.why_not(module):
+        raise NotHomogeneousError(f"{what} {why}")
     if before.degree == 0 and next(module.parameters(), None) is None:
         return before  # what no parameter has touched is a feature of the input
-    if isinstance(module, _NEARLY_LINEAR):
-        what = f"{name} ({type(module).__name__})"
-        return _spoiled(before, f"{what} bends at a scale of its own")
-    layers = getattr(module, "layers", None)
-    if isinstance(layers, nn.Module):
-        return order_after(layers, before, f"{name}.layers".lstrip("."))
     raise NotHomogeneousError(
-        f"{name or 'the net'} ({type(module).__name__}) has no order of homogeneity that is known; "
-        "if it has one, register it with ibtools.models.homogeneity.order_after"
+        f"{what} has no order of homogeneity that is known; if it has one, register it with "
+        "ibtools.models.homogeneity.order_after"
     )
 
 
 def _spoiled(order: Order, why: str) -> Order:
     return Order(order.degree, "; ".join(filter(None, (order.defect, why))), order.exponents)
+
+
+@order_after.register(nn.ReLU)
+@order_after.register(nn.LeakyReLU)
+@order_after.register(nn.Identity)
+@order_after.register(nn.Flatten)
+@order_after.register(nn.Dropout)
+@order_after.register(nn.MaxPool1d)
+@order_after.register(nn.MaxPool2d)
+@order_after.register(nn.AvgPool1d)
+@order_after.register(nn.AvgPool2d)
+@order_after.register(nn.AdaptiveAvgPool1d)
+@order_after.register(nn.AdaptiveAvgPool2d)
+def _(module: nn.Module, before: Order, name: str) -> Order:
+    return before
+
+
+@order_after.register(nn.GELU)
+@order_after.register(nn.SiLU)
+@order_after.register(nn.Softplus)
+def _(module: nn.Module, before: Order, name: str) -> Order:
+    if before.degree == 0:
+        return before
+    return _spoiled(before, f"{name} ({type(module).__name__}) bends at a scale of its own")
 
 
 @order_after.register(nn.Sequential)
@@ -162,12 +183,15 @@ def order_of(net: nn.Module) -> Order:
 
     Linear and convolutional layers add 1, the square of a ReLU doubles, ReLU and pooling keep the
     order. A bias keeps it in the first layer only: it grows like c, and so does that layer's
-    output. What spoils the power law is named in ``defect``.
+    output. What spoils the power law is named in ``defect``. A layer that stands in two places
+    counts in both, and cannot be scaled in one of them alone. Dropout is read as in evaluation
+    mode.
 
     Raises
     ------
     NotHomogeneousError
-        If a module has no order that we know (softmax attention, layer normalization).
+        If a module has no order that we know (softmax attention, layer normalization), or does
+        something else than its class (a ``forward`` of its own, a hook, a parametrization).
 
     References
     ----------
@@ -180,7 +204,12 @@ def order_of(net: nn.Module) -> Order:
     >>> order_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))).defect
     'the bias of 2 does not scale with the layers before it'
     """
-    return order_after(net, Order(0, "", {}), "")
+    order = order_after(net, Order(0, "", {}), "")
+    layers = parameter_layers(net)
+    owned = [{id(p) for p in layer.parameters(recurse=False)} for _, layer in layers]
+    shared = any(one & other for one, other in combinations(owned, 2))
+    twice = order.exponents is not None and not order.exponents.keys() <= {n for n, _ in layers}
+    return replace(order, exponents=None) if shared or twice else order
 
 
 def homogeneity_order(net: nn.Module) -> int:
@@ -205,6 +234,196 @@ def homogeneity_order(net: nn.Module) -> int:
     return order.degree
 
 
+def check_order(net: nn.Module, X: Float[Tensor, "n ..."], order: Order) -> None:
+    """Raise unless a net's outputs scale on data as was read off its layers.
+
+    At the net's parameters and at others drawn around them (a bias may start at 0 and hide), on
+    256 of the inputs at most: Φ(2θ) = 2^L Φ(θ), where an order was read. Where only a degree was,
+    outputs may not grow faster from afar.
+
+    Parameters
+    ----------
+    net
+        The net, in evaluation mode.
+    X
+        Inputs, (n, …), of the net's type and on its device.
+    order
+        What was read.
+
+    Raises
+    ------
+    NotHomogeneousError
+        If they do not.
+
+    Examples
+    --------
+    >>> net = nn.Linear(2, 1, dtype=torch.float64)
+    >>> X = torch.ones(3, 2, dtype=torch.float64)
+    >>> check_order(net, X, order_of(net))
+    >>> check_order(net, X, Order(2))
+    Traceback (most recent call last):
+        ...
+    ibtools.models.homogeneity.NotHomogeneousError: the net (Linear) was read as homogeneous of ...
+    """
+    for at in _scalings(net, X):
+        here = at(1.0)
+        if not bool(torch.isfinite(here).all()):
+            continue
+        if order.defect:
+            _check_growth(net, at, order.degree)
+            continue
+        # Doubling is exact in floating point: for the layers of this package so is the law.
+        c, there = 2.0, at(2.0)
+        if not bool(torch.isfinite(there).all()):
+            c, there = 0.5, at(0.5)
+        expected = c**order.degree * here
+        off = (there - expected).abs()
+        allowed = torch.finfo(X.dtype).eps ** 0.5 * float(expected.abs().max())
+        if not float(off.max()) <= allowed:
+            place = int(off.reshape(-1).argmax())
+            raise NotHomogeneousError(
+                f"the net ({type(net).__name__}) was read as homogeneous of order {order.degree}, "
+                f"but an output {float(here.reshape(-1)[place]):.6g} becomes "
+                f"{float(there.reshape(-1)[place]):.6g} where the parameters are multiplied by "
+                f"{c:g}, and should become {float(expected.reshape(-1)[place]):.6g}: a module does "
+                "something else than its class or its rule says; register a rule for it with "
+                "ibtools.models.homogeneity.order_after, or correct the one you registered"
+            )
+
+
+def _check_growth(net: nn.Module, at: Callable[[float], Tensor], degree: int) -> None:
+    near, far = at(_FAR), at(2 * _FAR)
+    if not bool(torch.isfinite(far).all()) or not bool(near.any()):
+        return  # too large to be written, or nothing to see
+    grown = float(far.norm() / near.norm())
+    # The degree is an integer: half of one leaves room for what is not quite far enough.
+    if grown > 2.0 ** (degree + 0.5):
+        raise NotHomogeneousError(
+            f"the net ({type(net).__name__}) was read as of degree {degree}, but far away its "
+            f"outputs grow {grown:.6g}-fold where the parameters are doubled, and should grow "
+            f"{2.0**degree:g}-fold: a module does something else than its class or its rule says; "
+            "register a rule for it with ibtools.models.homogeneity.order_after, or correct the "
+            "one you registered"
+        )
+
+
+def check_gap(
+    net: nn.Module,
+    X: Float[Tensor, "n ..."],
+    *,
+    order: int,
+    gap_bound: Callable[[float], float],
+    of_differences: bool,
+) -> None:
+    r"""Raise unless a net is as near on data to a homogeneous one as a bound says.
+
+    With :math:`|f-f_H|\le p_a(\|\theta\|)` and f_H of order M,
+
+    .. math:: |f(c\theta) - c^M f(\theta)| \le p_a(c\|\theta\|) + c^M p_a(\|\theta\|)
+
+    for every c > 0, which needs no f_H. It is looked at for c from 1/16 to 2²⁰, where `check_order`
+    looks.
+
+    Parameters
+    ----------
+    net, X
+        As in `check_order`.
+    order
+        M.
+    gap_bound
+        p_a.
+    of_differences
+        Whether p_a is a bound on differences of two outputs, and not on each.
+
+    Raises
+    ------
+    NotHomogeneousError
+        If it is not.
+
+    Examples
+    --------
+    >>> net = nn.Linear(2, 1, dtype=torch.float64)
+    >>> X = torch.ones(3, 2, dtype=torch.float64)
+    >>> check_gap(net, X, order=1, gap_bound=lambda r: 0.0, of_differences=False)
+    >>> check_gap(net, X, order=2, gap_bound=lambda r: 0.0, of_differences=False)
+    Traceback (most recent call last):
+        ...
+    ibtools.models.homogeneity.NotHomogeneousError: the net (Linear) is not within the bound ...
+    """
+    eps = torch.finfo(X.dtype).eps ** 0.5
+    for at in _scalings(net, X):
+        here = at(1.0)
+        rho = at.norm
+        for c in (0.0625, 0.5, 2.0, 16.0, 1024.0, _FAR):
+            there = at(c)
+            allowed = float(gap_bound(c * rho)) + c**order * float(gap_bound(rho))
+            off = there - c**order * here
+            if of_differences and off.ndim == 2:
+                off = off - off[:, :1]
+            rounding = eps * c**order * float(here.abs().max())
+            finite = bool(torch.isfinite(there).all()) and np.isfinite(allowed + rounding)
+            if finite and not float(off.abs().max()) <= allowed + rounding:
+                raise NotHomogeneousError(
+                    f"the net ({type(net).__name__}) is not within the bound p_a of its offset: "
+                    f"|f(cθ) − c^M f(θ)| = {float(off.abs().max()):.6g} at c = {c:g}, "
+                    f"M = {order}, ‖θ‖ = {rho:.6g}, and may be {allowed:.6g}; derive the offset "
+                    "from this net, ibtools.theory.homogeneity.near_homogeneity(net, radius=...)"
+                )
+
+
+def outputs_and_growth(outputs_at: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the outputs and their derivative in the factor c of the parameters, at c = 1.
+
+    Parameters
+    ----------
+    outputs_at
+        The outputs as a function of c, a tensor without axes.
+
+    Examples
+    --------
+    >>> outputs, growth = outputs_and_growth(lambda c: c**3 * torch.tensor([2.0]))
+    >>> outputs.item(), growth.item()
+    (2.0, 6.0)
+    """
+    # The pull-back of u is linear in u: its derivative in u is the push-forward.
+    one = torch.ones((), dtype=torch.float64)
+    outputs, pull, *_ = torch.func.vjp(outputs_at, one)
+    growth: Tensor = torch.func.grad(lambda u: pull(u)[0])(torch.zeros_like(outputs))
+    return outputs, growth
+
+
+class _Scaling:
+    """The outputs at multiples of one parameter vector."""
+
+    def __init__(
+        self, outputs: Callable[..., object], values: list[Tensor], X: Float[Tensor, "n ..."]
+    ) -> None:
+        self._outputs, self._values, self._X = outputs, values, X
+        self.norm = float(torch.cat([v.reshape(-1) for v in values]).double().norm())
+
+    def __call__(self, c: float) -> Float[Tensor, "n *k"]:
+        """Return the outputs at c times the parameters, in double precision."""
+        with torch.no_grad():
+            outputs = self._outputs([c * v for v in self._values], self._X)
+        return as_outputs(outputs, len(self._X)).double()
+
+
+def _scalings(net: nn.Module, X: Float[Tensor, "n ..."]) -> Iterator[_Scaling]:
+    if len(X) > _SAMPLES:
+        X = X[torch.linspace(0, len(X) - 1, _SAMPLES).long().to(X.device)]
+    outputs = with_parameters(net)
+    values = [p.detach() for p in net.parameters()]
+    yield _Scaling(outputs, values, X)
+    whole = torch.cat([v.reshape(-1) for v in values]).square().mean().sqrt()
+    source = torch.Generator().manual_seed(0)  # any draw does: the law is for all parameters
+    drawn = []
+    for v in values:
+        size = v.square().mean().sqrt()
+        noise = torch.randn(v.shape, generator=source, dtype=torch.float64).to(v)
+        drawn.append(v + noise * (size if size > 0 else whole if whole > 0 else 1.0))
+    yield _Scaling(outputs, drawn, X)
+
+
 def euler_defect(net: nn.Module, X: Float[Tensor, "n ..."], *, order: float | int) -> float:
     """Return how far Euler's identity ⟨θ, ∇Φ⟩ = L Φ is from true, relative to max |Φ|.
 
@@ -226,7 +445,8 @@ def euler_defect(net: nn.Module, X: Float[Tensor, "n ..."], *, order: float | in
     >>> euler_defect(net, torch.ones(3, 2, dtype=torch.float64), order=1.0)
     0.0
     """
-    outputs = net(X)
+    refuse_gradient_hooks(net)
+    outputs = as_outputs(net(X), len(X))
     weights = list(net.parameters())
     # Jᵀv is linear in v, so the derivative of ⟨θ, Jᵀv⟩ in v is Jθ: one reverse pass more.
     v = torch.zeros_like(outputs, requires_grad=True)

@@ -11,7 +11,13 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from ibtools._validation import array, count, generator, one_of, positive
-from ibtools.models.homogeneity import NotHomogeneousError, homogeneity_order, order_of
+from ibtools.models.homogeneity import (
+    NotHomogeneousError,
+    Order,
+    homogeneity_order,
+    order_after,
+    order_of,
+)
 from ibtools.models.layers import ACTIVATIONS, DifferenceOfSquares, Residual, activation_named
 
 
@@ -63,6 +69,11 @@ class Net(nn.Module):
             return not order_of(self).defect
         except NotHomogeneousError:
             return False
+
+
+@order_after.register
+def _(module: Net, before: Order, name: str) -> Order:
+    return order_after(module.layers, before, f"{name}.layers".lstrip("."))
 
 
 class MLP(Net):

@@ -70,3 +70,19 @@ class RowSpaceModel(RegressionModel, Protocol):
     ) -> Float[np.ndarray, "p p"]:
         """Return the derivative of the velocity, at r = y − prediction, in the parameters."""
         ...
+
+
+def speaks_for(net: RegressionModel, shortcut: str) -> bool:
+    """Return whether a shortcut was written for the outputs that a network has.
+
+    A class that has outputs of its own and inherits the shortcut goes another way.
+    """
+    classes = type(net).__mro__
+
+    def place(name: str) -> int:
+        return next((i for i, c in enumerate(classes) if name in vars(c)), len(classes))
+
+    return all(
+        place(shortcut) <= place(name)
+        for name in ("parameters", "predictor", "predict", "velocity")
+    )

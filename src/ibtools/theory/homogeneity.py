@@ -8,7 +8,6 @@ import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import singledispatch
 
 import numpy as np
 import torch
@@ -19,13 +18,22 @@ from torch import Tensor, nn
 
 from ibtools._validation import count, positive
 from ibtools.models.attention import SoftmaxAttention
-from ibtools.models.homogeneity import NotHomogeneousError, Order, order_after
+from ibtools.models.homogeneity import (
+    NotHomogeneousError,
+    Order,
+    order_after,
+    outputs_and_growth,
+)
 from ibtools.models.layers import DifferenceOfSquares, Product, Residual, SquaredReLU, Sum
 from ibtools.models.nets import Net
+from ibtools.models.reading import Rules, private_copy, refuse_frozen, with_parameters
 from ibtools.theory.activations import ActivationConstants, activation_constants
 from ibtools.theory.block_polynomials import BlockPolynomial
 
 _MaxPool = nn.MaxPool1d | nn.MaxPool2d
+# Inputs and norms ‖θ‖ at which what was derived is compared with the net.
+_CHECKED = 4
+_CHECKED_NORMS = (0.5, 5.0, 50.0)
 
 
 class NotNearHomogeneousError(NotHomogeneousError):
@@ -186,12 +194,7 @@ def near_homogeneity(
     parameters = list(net.parameters())
     if not parameters:
         raise ValueError("net has no parameters; there is nothing to scale")
-    frozen = [name for name, p in net.named_parameters() if not p.requires_grad]
-    if frozen:
-        raise ValueError(
-            f"all parameters must be trained, got {', '.join(frozen)} with requires_grad=False; "
-            "the bounds are in the norm of all of them"
-        )
+    refuse_frozen(net)
     shape = _shape_of_input(net) if input_shape is None else tuple(input_shape)
     for i, size in enumerate(shape):
         count(f"input_shape[{i}]", size)
@@ -215,7 +218,7 @@ def near_homogeneity(
         )
     coefficients = coefficients[: max(end.order, 1)]
     gap = coefficients / np.maximum(end.order - powers[: len(coefficients)], 1)
-    return NearHomogeneity(
+    found = NearHomogeneity(
         order=end.order,
         defect=Polynomial(coefficients, symbol="r"),
         gap=Polynomial(gap, symbol="r"),
@@ -224,6 +227,53 @@ def near_homogeneity(
         homogenized=homogenized,
         radius=float(radius),
     )
+    _check(net, found, shape)
+    return found
+
+
+def _check(net: nn.Module, found: NearHomogeneity, shape: tuple[int, ...]) -> None:
+    """Raise unless the net keeps to its bounds at a few parameters and inputs."""
+    source = torch.Generator().manual_seed(0)  # any draw does: the bounds are for all
+    X = torch.randn((_CHECKED, *shape), generator=source, dtype=torch.float64)
+    X *= (found.radius / X.flatten(1).norm(dim=1)).view(-1, *[1] * len(shape))
+    private = private_copy(net).double().cpu()
+    outputs_with, limit_with = (
+        with_parameters(private),
+        with_parameters(
+            private_copy(found.homogenized).double().cpu(),
+            [name for name, _ in private.named_parameters()],
+        ),
+    )
+    drawn = [
+        torch.randn(p.shape, generator=source, dtype=torch.float64) for p in private.parameters()
+    ]
+    norm = float(torch.cat([p.reshape(-1) for p in drawn]).norm())
+    for r in _CHECKED_NORMS:
+        theta = [p * (r / norm) for p in drawn]
+
+        def outputs_at(c: Tensor, theta: list[Tensor] = theta) -> Tensor:
+            outputs: Tensor = outputs_with([c * p for p in theta], X)
+            return outputs
+
+        f, growth = outputs_and_growth(outputs_at)
+        with torch.no_grad():
+            limit = limit_with(theta, X).reshape(f.shape)
+        f, growth = f.detach(), growth.detach()
+        rounding = 1e-9 * float(f.abs().max())
+        for what, value, bound in (
+            ("|⟨θ, ∇f⟩ − M f|", growth - found.order * f, found.defect_bound(r)),
+            ("|f|", f, found.size_bound(r)),
+            ("|f − f_H|", f - limit, found.gap_bound(r)),
+        ):
+            worst = float(value.reshape(len(X), -1).norm(dim=1).max())
+            if not worst <= float(bound) * (1 + 1e-9) + rounding:
+                raise NotNearHomogeneousError(
+                    f"the net ({type(net).__name__}) does not keep to what was derived from its "
+                    f"layers: {what} = {worst:.6g} at ‖θ‖ = {r:g}, bounded by {float(bound):.6g}; "
+                    "a module does something else than its class or its rule says: register a rule "
+                    "for it with ibtools.theory.homogeneity.stream_after, or correct the one you "
+                    "registered"
+                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,7 +323,7 @@ class Stream:
         )
 
 
-@singledispatch
+@Rules
 def stream_after(module: nn.Module, before: Stream, name: str) -> tuple[Stream, nn.Module]:
     """Return the stream after a module, and the module's homogenization.
 
@@ -292,7 +342,7 @@ def stream_after(module: nn.Module, before: Stream, name: str) -> tuple[Stream, 
     Raises
     ------
     NotNearHomogeneousError
-        If there is no rule for this module.
+        If there is no rule for this module, or it does not do what its class does.
 
     Examples
     --------
@@ -308,12 +358,11 @@ def stream_after(module: nn.Module, before: Stream, name: str) -> tuple[Stream, 
     >>> near_homogeneity(nn.Sequential(nn.Linear(2, 3), nn.Mish()), radius=1.0).order
     1
     """
-    reason = next((why for kinds, why in _OUTSIDE if isinstance(module, kinds)), None)
-    if reason is None:
-        reason = (
-            "has no rule; if it is nearly homogeneous, register one with "
-            "ibtools.theory.homogeneity.stream_after"
-        )
+    reason = stream_after.why_not(module) or next(
+        (why for kinds, why in _OUTSIDE if isinstance(module, kinds)),
+        "has no rule; if it is nearly homogeneous, register one with "
+        "ibtools.theory.homogeneity.stream_after",
+    )
     raise NotNearHomogeneousError(f"{name or 'the net'} ({type(module).__name__}) {reason}")
 
 
@@ -353,8 +402,9 @@ def _(module: Net, before: Stream, name: str) -> tuple[Stream, nn.Module]:
     after, layers = stream_after(module.layers, before, f"{name}.layers".lstrip("."))
     if after.shape and after.shape[-1] == 1:
         after = replace(after, shape=after.shape[:-1])
-    assert isinstance(layers, nn.Sequential)
-    return after, Net(*layers)
+    homogenized = Net()
+    homogenized.add_module("layers", layers)  # under the same names
+    return after, homogenized
 
 
 @stream_after.register
@@ -568,8 +618,9 @@ def _(module: Residual, before: Stream, name: str) -> tuple[Stream, nn.Module]:
     after = _added([before, inner])
     keeps = (before.order == after.order, inner.order == after.order)
     if all(keeps):
-        assert isinstance(homogenized, nn.Sequential)
-        return after, Residual(*homogenized)
+        block = Residual()
+        block.add_module("inner", homogenized)  # under the same names
+        return after, block
     return after, LeadingResidual(homogenized, *keeps)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import real, regression_problem, vector
+from ibtools._validation import of_kind, real, regression_problem, vector
 from ibtools.models import LinearNet, LinearNeuron
 from ibtools.theory.interpolation import (
     PROMISED,
@@ -113,6 +113,7 @@ def explicit_limit(
     >>> limit.w.round(6), round(limit.a, 6)
     (array([-0.355316,  0.646074,  0.126335]), -0.586933)
     """
+    of_kind("neuron", neuron, LinearNeuron)
     X, y = regression_problem(X, y, columns=neuron.w.size)
     # By its own factorization and root, which the convex solver of the same problem does not share.
     rank = len(interpolation_problem(X, np.zeros_like(y), quick=False).target)
@@ -248,6 +249,7 @@ def kernel_limit(
     >>> kernel_limit(neuron, [[3.0, 4.0]], [25.0]).round(9)
     array([3., 4.])
     """
+    of_kind("neuron", neuron, LinearNeuron, LinearNet)
     X, y = regression_problem(X, y, columns=neuron.predictor.size)
     if isinstance(neuron, LinearNeuron):
         if neuron.slope != 1:
@@ -360,6 +362,7 @@ def small_start_bound(net: LinearNet | LinearNeuron, X: ArrayLike, y: ArrayLike)
     >>> bound < 0.23
     True
     """
+    of_kind("net", net, LinearNet, LinearNeuron)
     if isinstance(net, LinearNeuron):
         if net.slope != 1:
             raise ValueError(

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
-from ibtools._validation import regression_problem, vector
+from ibtools._validation import of_kind, regression_problem, vector
 from ibtools.models import DiagonalNet, LinearNet, LinearNeuron
 from ibtools.models.two_layer import TwoLayerNet
 from ibtools.theory.interpolation import (
@@ -81,6 +81,7 @@ def implicit_limit(
     >>> implicit_limit(net, [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5]).round(6)
     array([ 0.037056,  0.484766, -0.013175])
     """
+    of_kind("net", net, DiagonalNet, LinearNeuron, LinearNet, TwoLayerNet)
     if isinstance(net, TwoLayerNet):
         return two_layer_limit(net, X, y)
     X, y = regression_problem(X, y, columns=net.predictor.size)

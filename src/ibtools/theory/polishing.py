@@ -1,6 +1,5 @@
 """KKT points of the maximum-margin problem of a net, to the last digits and without training."""
 
-import copy
 import warnings
 from dataclasses import dataclass
 
@@ -11,7 +10,14 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ibtools._validation import count, positive, vector
-from ibtools.models.homogeneity import homogeneity_order
+from ibtools.models.homogeneity import Order, check_order, homogeneity_order
+from ibtools.models.reading import (
+    as_outputs,
+    number_of_outputs,
+    private_copy,
+    refuse_frozen,
+    with_parameters,
+)
 from ibtools.models.samples import finite_inputs, fitting_labels
 from ibtools.theory.interpolation import AccuracyWarning
 from ibtools.theory.max_margin import MaxMargin, max_margin
@@ -104,7 +110,7 @@ def kkt_point(
     Raises
     ------
     NotHomogeneousError
-        If the net has no order of homogeneity.
+        If the net has no order of homogeneity, or on the data not the one read off its layers.
     TypeError, ValueError
         If the data do not fit the net, something is not finite, or a margin is not positive.
 
@@ -130,7 +136,9 @@ def kkt_point(
     tolerance = positive("tolerance", tolerance)
     count("max_iterations", max_iterations)
     order = homogeneity_order(net)
+    refuse_frozen(net)
     features = _Tangents(net, X, y)
+    features.check(order)
     part = full = 1.0 if order == 1 else 0.5
     here = _solve(features, features.start)
     if here is None:
@@ -227,32 +235,32 @@ class _Tangents:
     """Margins and their gradients as functions of flat parameters of norm 1."""
 
     def __init__(self, net: nn.Module, X: ArrayLike, y: ArrayLike) -> None:
-        self._net = copy.deepcopy(net).double().cpu().eval()
-        parameters = dict(self._net.named_parameters())
-        self._shapes = {name: p.shape for name, p in parameters.items()}
-        flat = torch.cat([p.detach().reshape(-1) for p in parameters.values()]).numpy()
+        self._net = private_copy(net).double().cpu()
+        self._outputs_with = with_parameters(self._net)
+        parameters = list(self._net.parameters())
+        self._shapes = [p.shape for p in parameters]
+        flat = torch.cat([p.detach().reshape(-1) for p in parameters]).numpy()
         start = vector("the parameters of net", flat)
         if not start.any():
             raise ValueError("net must not be zero, got parameters that all are; train it first")
         self.start = start / np.linalg.norm(start)
         self._X = finite_inputs(X)
-        with torch.no_grad():
-            outputs = self._net(self._X[:1])
-        self._classes = 1 if outputs.ndim == 1 else int(outputs.shape[1])
+        self._classes = number_of_outputs(self._net, self._X)
         self.width = max(self._classes - 1, 1)
         labels = fitting_labels(y, n=len(self._X), outputs=self._classes)
         self._signs = _margin_forms(labels, self._classes)
 
-    def _unflatten(self, theta: Tensor) -> dict[str, Tensor]:
-        pieces = theta.split([shape.numel() for shape in self._shapes.values()])
-        return {
-            name: piece.view(shape)
-            for piece, (name, shape) in zip(pieces, self._shapes.items(), strict=True)
-        }
+    def check(self, order: int) -> None:
+        """Raise unless the net scales on the data as was read."""
+        check_order(self._net, self._X, Order(order))
+
+    def _unflatten(self, theta: Tensor) -> list[Tensor]:
+        pieces = theta.split([shape.numel() for shape in self._shapes])
+        return [piece.view(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
 
     def _of_sample(self, theta: Tensor, x: Tensor, form: Tensor) -> Tensor:
-        outputs = torch.func.functional_call(self._net, self._unflatten(theta), (x[None],))
-        return outputs.reshape(-1) @ form
+        outputs: Tensor = self._outputs_with(self._unflatten(theta), x[None])
+        return as_outputs(outputs, 1).reshape(-1) @ form
 
     def margins(self, theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, " m"]:
         """Return all margins, sample by sample."""
@@ -260,7 +268,7 @@ class _Tangents:
         found = []
         with torch.no_grad():
             for X, forms in zip(self._X.split(1024), self._signs.split(1024), strict=True):
-                outputs = torch.func.functional_call(self._net, parameters, (X,))
+                outputs = as_outputs(self._outputs_with(parameters, X), len(X))
                 found.append(torch.einsum("nk,nck->nc", outputs.view(len(X), -1), forms))
         return torch.cat(found).reshape(-1).numpy()
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import array, vector
+from ibtools._validation import array, of_kind, vector
 from ibtools.models import DiagonalNet, LinearNet, LinearNeuron
 from ibtools.theory.warping import WarpedPotential, single_neuron
 
@@ -155,15 +155,11 @@ def implicit_potential(
     >>> q.sqrt_k
     array([0.04, 0.04, 0.04])
     """
+    of_kind("net", net, DiagonalNet, LinearNeuron, LinearNet)
     if isinstance(net, LinearNet):
         net = single_neuron(net)
     if isinstance(net, LinearNeuron):
         return WarpedPotential(delta=net.balancedness, start=net.predictor)
-    if not isinstance(net, DiagonalNet):
-        raise TypeError(
-            f"no potential is known for a {type(net).__name__}; allowed: DiagonalNet, "
-            "LinearNeuron, LinearNet"
-        )
     falling = np.hypot(net.u_plus - net.v_plus, net.u_minus + net.v_minus)
     rising = np.hypot(net.u_plus + net.v_plus, net.u_minus - net.v_minus)
     return HypentropyPotential(sqrt_k=falling * rising, start=net.predictor)

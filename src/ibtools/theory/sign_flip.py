@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.integrate import RK45
 from scipy.optimize import brentq
 
-from ibtools._validation import regression_problem, vector
+from ibtools._validation import of_kind, regression_problem, vector
 from ibtools.models import LinearNeuron
 from ibtools.theory.interpolation import interpolation_problem
 from ibtools.theory.warping import layer_sizes
@@ -77,6 +77,7 @@ def final_sign(neuron: LinearNeuron, X: ArrayLike, y: ArrayLike) -> SignDecision
     >>> [final_sign(LinearNeuron(a=a, w=[1, -0.5, 0.2]), X, y).sign for a in (0.1, 0.3, 1.0)]
     [-1, 1, 1]
     """
+    of_kind("neuron", neuron, LinearNeuron)
     X, y = regression_problem(X, y, columns=neuron.w.size)
     # Which labels a leaky neuron can reach depends on the sign that is to be decided.
     rows = interpolation_problem(X, y if neuron.slope == 1 else np.zeros_like(y), quick=False).rows

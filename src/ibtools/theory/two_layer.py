@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 from scipy.optimize import linprog, nnls
 
-from ibtools._validation import count, one_of, positive, real, vector
+from ibtools._validation import count, of_kind, one_of, positive, real, vector
 from ibtools.models.two_layer import TwoLayerNet, leaky_slope, signed_problem
 
 # Inner products this small against the norms are those of orthogonal samples in floats.
@@ -243,6 +243,7 @@ def two_layer_limit(
     >>> limit.multipliers, round(limit.margin, 6), round(limit.stable_rank, 6)
     (array([0.2, 0.2, 0.2, 0.2]), 0.5, 1.111111)
     """
+    of_kind("net", net, TwoLayerNet)
     X, y = signed_problem(X, y, columns=net.W.shape[1])
     own = np.outer(net.signs, y) > 0
     if net.slope > 0:
@@ -323,6 +324,7 @@ def sliding_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit
     >>> limit.equal_margins, int(limit.sliding.sum())
     (True, 4)
     """
+    of_kind("net", net, TwoLayerNet)
     X, y = signed_problem(X, y, columns=net.W.shape[1])
     _need_leaky(net.slope)
     own = np.outer(net.signs, y) > 0
@@ -446,6 +448,7 @@ def frozen_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit:
     >>> limit.multipliers, limit.stable_rank_signed
     (array([2., 1.]), array([1., 1.]))
     """
+    of_kind("net", net, TwoLayerNet)
     X, y = signed_problem(X, y, columns=net.W.shape[1])
     active = net.W @ X.T >= 0
     limit = _limit(X, y, np.where(active, 1.0, net.slope), net, active)
@@ -488,6 +491,7 @@ def signed_rank_constants(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> Float
     >>> signed_rank_constants(net, [[1, 0, 0], [0, 1, 0]], [1, -1])
     array([0.18, 0.  ])
     """
+    of_kind("net", net, TwoLayerNet)
     X, y = signed_problem(X, y, columns=net.W.shape[1])
     _need_leaky(net.slope)
     own = np.outer(net.signs, y) > 0
@@ -549,6 +553,7 @@ def first_step_slack(net: TwoLayerNet, X: ArrayLike, y: ArrayLike, *, step: floa
     >>> first_step_slack(net, np.eye(4), [1, 1, -1, -1], step=1.0) > 0
     True
     """
+    of_kind("net", net, TwoLayerNet)
     X, y = signed_problem(X, y, columns=net.W.shape[1])
     _need_leaky(net.slope)
     gram = np.abs(X @ X.T)

@@ -4,7 +4,6 @@ Only log 𝓛 and the gradient of log 𝓛 are formed, ∇log 𝓛 = −Σ v∇s
 the margins s. Neither underflows, however small the loss.
 """
 
-import copy
 import numbers
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,15 @@ from torch import Tensor, nn
 
 from ibtools._validation import one_of, real
 from ibtools.metrics.margins import LOSSES
+from ibtools.models.homogeneity import NotHomogeneousError, order_of
 from ibtools.models.layers import parameter_layers
+from ibtools.models.reading import (
+    as_outputs,
+    number_of_outputs,
+    private_copy,
+    refuse_frozen,
+    with_parameters,
+)
 from ibtools.models.samples import finite_inputs, fitting_labels
 
 # Below this z, log log(1 + e^z) = z − e^z/2 to the last digit.
@@ -76,18 +83,13 @@ class Problem:
     """A private copy of a net, whose parameters are views into one flat vector, on its data."""
 
     def __init__(self, net: nn.Module, X: ArrayLike | Tensor, y: ArrayLike, loss: str) -> None:
-        # Dropout would make the loss a random number.
-        self.net = copy.deepcopy(net).eval()
+        # In evaluation mode: dropout would make the loss a random number.
+        self.net = private_copy(net)
         self.loss = one_of("loss", loss, LOSSES)
         self.weights = list(self.net.parameters())
         if not self.weights:
             raise ValueError("net has no parameters; give one that can be trained")
-        frozen = [name for name, p in self.net.named_parameters() if not p.requires_grad]
-        if frozen:
-            raise ValueError(
-                f"net has frozen parameters, {', '.join(frozen)}, but its order counts them all; "
-                "set requires_grad, or give a net that holds them as buffers"
-            )
+        refuse_frozen(self.net)
         first = self.weights[0]
         if any(p.dtype != first.dtype or p.device != first.device for p in self.weights):
             raise ValueError(
@@ -100,7 +102,7 @@ class Problem:
         if not bool(torch.isfinite(self.flat).all()):
             raise ValueError("net has parameters that are not finite; start it anew")
         self.X = finite_inputs(X, dtype=first.dtype, device=first.device)
-        self.outputs = self._number_of_outputs()
+        self.outputs = number_of_outputs(self.net, self.X)
         self.labels = labels_for_loss(y, n=len(self.X), outputs=self.outputs, loss=loss)
         self.labels = self.labels.to(first.device)
         if self.outputs > 1:
@@ -110,38 +112,34 @@ class Problem:
         layers = parameter_layers(self.net)
         self.layer_names = [name for name, _ in layers]
         self._layers = [module for _, module in layers]
-        self._structured = all(type(m) in (nn.Linear, nn.Conv2d) for m in self._layers) and all(
-            m.groups == 1 and m.padding_mode == "zeros" and isinstance(m.padding, tuple)
-            for m in self._layers
-            if isinstance(m, nn.Conv2d)
-        )
+        self._structured = self._is_structured()
         self.evaluations = 0
+
+    def _is_structured(self) -> bool:
+        """Return whether each parameter belongs to one layer, whose gradient is known by rule."""
+        owned = [id(p) for m in self._layers for p in m.parameters(recurse=False)]
+        try:
+            order_of(self.net)
+        except NotHomogeneousError:
+            return False  # who knows what it does with its weights
+        return (
+            len(set(owned)) == len(owned)
+            and all(type(m) in (nn.Linear, nn.Conv2d) for m in self._layers)
+            and all(
+                m.groups == 1 and m.padding_mode == "zeros" and isinstance(m.padding, tuple)
+                for m in self._layers
+                if isinstance(m, nn.Conv2d)
+            )
+        )
 
     @property
     def n(self) -> int:
         """Number of samples."""
         return len(self.X)
 
-    def _number_of_outputs(self) -> int:
-        try:
-            with torch.no_grad():
-                outputs = self.net(self.X[:1])
-        except RuntimeError as error:
-            raise ValueError(
-                f"X must fit the net, got samples of shape {tuple(self.X.shape[1:])} ({error}); "
-                "reshape the samples or build the net for them"
-            ) from error
-        if outputs.ndim not in (1, 2) or len(outputs) != 1:
-            raise ValueError(
-                f"net must map (n, …) to (n,) or (n, k), got {tuple(outputs.shape)} from one "
-                "sample; end it with Flatten and a linear layer"
-            )
-        return 1 if outputs.ndim == 1 else int(outputs.shape[1])
-
     def outputs_at(self, inputs: Float[Tensor, "m ..."]) -> Float[Tensor, "m *k"]:
         """Return the outputs at inputs: (m,) for one output, (m, k) for k classes."""
-        outputs: Tensor = self.net(inputs)
-        return outputs.reshape(-1) if self.outputs == 1 else outputs
+        return as_outputs(self.net(inputs), len(inputs))
 
     def margins_of(
         self, outputs: Tensor, samples: Tensor | slice = slice(None)
@@ -266,18 +264,10 @@ class Problem:
         return Tangents(pairs)
 
     def _jacobian(self, inputs: Tensor, seed: Tensor) -> Float[Tensor, "m p"]:
-        place = {id(p): i for i, p in enumerate(self.weights)}
-        # PyTorch's own tying leaves a module that is used twice with other parameters afterwards.
-        owners = {
-            f"{prefix}.{name}".lstrip("."): place[id(p)]
-            for prefix, module in self.net.named_modules()
-            for name, p in module.named_parameters(recurse=False)
-        }
+        outputs_at = with_parameters(self.net)
 
         def product(parameters: list[Tensor], x: Tensor, s: Tensor) -> Tensor:
-            values = {name: parameters[i] for name, i in owners.items()}
-            outputs = torch.func.functional_call(self.net, values, (x[None],), tie_weights=False)
-            return (outputs[0] * s).sum()
+            return (as_outputs(outputs_at(parameters, x[None]), 1)[0] * s).sum()
 
         values = [p.detach() for p in self.weights]
         rows = torch.func.vmap(torch.func.grad(product), in_dims=(None, 0, 0))(values, inputs, seed)

@@ -137,7 +137,8 @@ def descend(
         range, `seed` is missing for minibatches, Armijo is asked for minibatches, or `resume` is
         not a run of this trainer on these data.
     NotHomogeneousError
-        If the outputs' growth with the parameters is not known; a ValueError.
+        If the outputs' growth with the parameters is not known, or on the data it is not as was
+        read off the layers, or as `offset` says; a ValueError.
 
     Warns
     -----
@@ -186,7 +187,7 @@ def _descend_net(
     if growth < 1:
         raise ValueError(f"record_growth must be at least 1, got {growth:g}; 1 records every epoch")
     problem = Problem(net, X, y, loss)
-    facts = order_of_run(net, loss, offset)
+    facts = order_of_run(problem, offset)
     order = facts.degree
     batches = None
     if batch_size is not None:

@@ -20,6 +20,7 @@ from ibtools._validation import (
     vector,
 )
 from ibtools.models import DualModel, LinearNet, LinearNeuron, RegressionModel, RowSpaceModel
+from ibtools.models.protocol import speaks_for
 from ibtools.trainers._ode import System, dual_system, follow, parameter_system
 from ibtools.trainers.history import RegressionRun, TrainingWarning
 from ibtools.trainers.layers import LinearNetRun, NeuronRun, with_layers
@@ -188,11 +189,20 @@ def gradient_flow(
     positive("tolerance", tolerance)
     count("max_steps", max_steps)
     system: System
-    if method in ("auto", "dual") and isinstance(net, DualModel):
+    if method in ("auto", "dual") and isinstance(net, DualModel) and speaks_for(net, "after"):
         system = dual_system(net, X, y)
-    elif method in ("auto", "reduced") and isinstance(net, RowSpaceModel):
+    elif (
+        method in ("auto", "reduced")
+        and isinstance(net, RowSpaceModel)
+        and speaks_for(net, "compressed")
+    ):
         system = row_space_system(net, X, y)
-    elif method == "parameters" and isinstance(net, LinearNeuron) and net.slope < 1:
+    elif (
+        method == "parameters"
+        and isinstance(net, LinearNeuron)
+        and net.slope < 1
+        and speaks_for(net, "compressed")
+    ):
         system = row_space_system(net, X, y, reduced=False)
     elif method in ("auto", "parameters"):
         system = parameter_system(net, X, y)

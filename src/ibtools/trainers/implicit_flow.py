@@ -100,7 +100,8 @@ def margin_flow(
         If the data do not fit the net or the loss, something is not finite, a number is out of
         range, or `resume` is not a run of this trainer on these data.
     NotHomogeneousError
-        If the outputs' growth with the parameters is not known; a ValueError.
+        If the outputs' growth with the parameters is not known, or on the data it is not as was
+        read off the layers, or as `offset` says; a ValueError.
 
     Warns
     -----
@@ -123,7 +124,7 @@ def margin_flow(
     target = number("until_log10_loss", until_log10_loss) * np.log(10.0)
     count("max_steps", max_steps)
     problem = Problem(net, X, y, loss)
-    facts = order_of_run(net, loss, offset)
+    facts = order_of_run(problem, offset)
     order = facts.degree
     default = 0.05 if order != 1 else 1.0
     largest = positive(

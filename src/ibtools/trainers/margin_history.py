@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,14 @@ from ibtools.metrics.margins import (
     normalized_margin,
     smoothed_margin,
 )
-from ibtools.models.homogeneity import NotHomogeneousError, Order, order_of
+from ibtools.models.homogeneity import (
+    NotHomogeneousError,
+    Order,
+    check_gap,
+    check_order,
+    order_of,
+)
+from ibtools.trainers._classification import Problem
 
 Net = TypeVar("Net", bound=nn.Module)
 Column = Float[np.ndarray, " t"]
@@ -31,7 +39,10 @@ _KEPT = 8_000_000
 
 @runtime_checkable
 class Offset(Protocol):
-    """What is known of a net that is only nearly homogeneous: its order, and how far off it is."""
+    """What is known of a net that is only nearly homogeneous: its order, and how far off it is.
+
+    Where it has a ``radius``, it is for inputs of at most this norm.
+    """
 
     @property
     def order(self) -> int:
@@ -48,23 +59,41 @@ class Offset(Protocol):
         ...
 
 
-def order_of_run(net: nn.Module, loss: str, offset: Offset | None) -> Order:
+def order_of_run(problem: Problem, offset: Offset | None) -> Order:
     """Return how the net's margins grow: as `offset` says, where there is one.
 
     Raises
     ------
     ValueError
-        If `offset` bounds single outputs and the loss compares them.
+        If `offset` bounds single outputs and the loss compares them, or is for shorter inputs.
     NotHomogeneousError
-        If there is no `offset` and the growth of the outputs is not known.
+        If there is no `offset` and the growth of the outputs is not known, or the outputs on the
+        data are not as was read or as `offset` says.
     """
+    net, X = problem.net, problem.X
     if offset is None:
-        return order_of(net)
-    if loss == "cross_entropy" and not offset.of_differences:
+        order = order_of(net)
+        check_order(net, X, order)
+        return order
+    if problem.loss == "cross_entropy" and not offset.of_differences:
         raise ValueError(
             "offset bounds each output by itself, but loss 'cross_entropy' compares two of them; "
             "pass its bounds on differences, offset.differences()"
         )
+    radius = getattr(offset, "radius", math.inf)
+    longest = float(X.flatten(1).double().norm(dim=1).max())
+    if longest > radius * (1 + 1e-6):
+        raise ValueError(
+            f"offset must be for all inputs, got radius={radius:g} and an input of norm "
+            f"{longest:.6g}; derive it with near_homogeneity(net, radius={longest * 1.01:.3g})"
+        )
+    check_gap(
+        net,
+        X,
+        order=offset.order,
+        gap_bound=offset.gap_bound,
+        of_differences=offset.of_differences,
+    )
     try:
         return replace(order_of(net), degree=offset.order)
     except NotHomogeneousError as error:

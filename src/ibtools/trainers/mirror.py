@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from ibtools._validation import count, positive, regression_problem
 from ibtools.models import DualModel
+from ibtools.models.protocol import speaks_for
 from ibtools.trainers._ode import dual_system
 from ibtools.trainers.history import RegressionRun, TrainingWarning
 
@@ -84,7 +85,7 @@ def mirror_descent(
     positive("step_size", step_size)
     count("steps", steps)
     count("record_every", record_every)
-    if not isinstance(net, DualModel):
+    if not (isinstance(net, DualModel) and speaks_for(net, "after")):
         raise TypeError(
             f"net must be a network whose weights are a function of the accumulated gradient, got "
             f"{type(net).__name__}; allowed: DiagonalNet. Others have gradient_descent"

@@ -99,7 +99,8 @@ def psi_flow(
     ------
     ValueError, TypeError
         If the data do not fit the net or the loss, something is not finite, a number is out of
-        range, or the net has no order that is known and there is no `offset`.
+        range, the net has no order that is known and there is no `offset`, or the outputs do not
+        grow on the data as was read off the layers, or as `offset` says.
 
     Warns
     -----
@@ -121,7 +122,7 @@ def psi_flow(
     count("max_steps", max_steps)
     growth = positive("record_growth", float(record_growth))
     problem = Problem(net, X, y, loss)
-    facts = order_of_run(net, loss, offset)
+    facts = order_of_run(problem, offset)
     order = facts.degree
     recorder = Recorder(resume)
     work = _PsiFlow(problem, order, method, c)

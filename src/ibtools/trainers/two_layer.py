@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, Shaped
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
-from ibtools._validation import count, one_of, positive, quiet, real, vector
+from ibtools._validation import count, of_kind, one_of, positive, quiet, real, vector
 from ibtools.metrics.rank import margin_spread
 from ibtools.models.two_layer import TwoLayerNet, signed_problem
 from ibtools.trainers.gram import LOSSES, SCHEDULES, GramDescent, Snapshot, State, WeightDescent
@@ -251,6 +251,7 @@ def train_two_layer(
     (True, array([1., 1.]), 1.111)
     """
     one_of("method", method, ("gram", "weights"))
+    of_kind("net", net, TwoLayerNet)
     X, y = signed_problem(X, y, columns=net.W.shape[1])
     options = _options(steps, loss, schedule, until_log10_loss, records)
     rate = np.array([positive("step", step)])
@@ -321,6 +322,8 @@ def train_two_layer_batch(
     nets = list(nets)
     if not nets:
         raise ValueError("nets is empty; give at least one network")
+    for i, net in enumerate(nets):
+        of_kind(f"nets[{i}]", net, TwoLayerNet)
     if any(net.m != nets[0].m for net in nets):
         raise ValueError(
             f"nets must have the same number of neurons, got m from {min(n.m for n in nets)} to "

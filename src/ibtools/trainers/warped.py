@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import array, count, increasing, positive, regression_problem
+from ibtools._validation import array, count, increasing, of_kind, positive, regression_problem
 from ibtools.models import LinearNeuron
 from ibtools.trainers._ode import System, follow
 from ibtools.trainers.history import TrainingWarning
@@ -84,6 +84,7 @@ def warped_flow(
     >>> run.w[-1].round(6)
     array([ 0.211492,  0.413053, -0.075197])
     """
+    of_kind("neuron", neuron, LinearNeuron)
     X, y = regression_problem(X, y, columns=neuron.w.size)
     if neuron.slope != 1 or neuron.a == 0:
         raise ValueError(
