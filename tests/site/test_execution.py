@@ -9,6 +9,7 @@ from small_book import PAGE, SmallBook
 
 pytestmark = pytest.mark.slow
 
+
 @pytest.fixture
 def book(tmp_path):
     return SmallBook(tmp_path)
