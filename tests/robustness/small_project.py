@@ -35,7 +35,7 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
     files = {
         "ibtools_src.pth": os.path.abspath("src") + "\\n",
         f"{INFO}/METADATA": "Metadata-Version: 2.1\\nName: ibtools\\nVersion: 0.1.0\\n",
-        f"{INFO}/WHEEL": "Wheel-Version: 1.0\\nGenerator: b\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+        f"{INFO}/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
     }
     record = "".join(f"{name},,\\n" for name in files) + f"{INFO}/RECORD,,\\n"
     with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
