@@ -3,12 +3,13 @@
 VENV   ?= .venv
 PORT   ?= 8000
 PYTHON ?=
-export VENV PORT PYTHON
+PART   ?=
+export VENV PORT PYTHON PART
 
 # Any Python can run this; it makes the virtual environment, and keeps the machine's settings out.
 RUN := @python=$$(sh scripts/find_python.sh) && "$$python" -I scripts/commands.py
 
-.PHONY: help setup book test serve notebooks bench lint format clean
+.PHONY: help setup book test test-oldest test-newest serve notebooks bench lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +22,12 @@ book: ## build the book as a web site (six minutes the first time, then some sec
 
 test: ## check everything the book says, and the site itself (twenty-five minutes)
 	$(RUN) test
+
+test-oldest: ## test the package with the lowest versions it allows (PART=short: a minute or two)
+	$(RUN) test-oldest
+
+test-newest: ## test the package with the newest versions there are, any warning an error
+	$(RUN) test-newest
 
 serve: ## build the book and serve it on localhost (PORT=8000)
 	$(RUN) serve

@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # -I leaves it out
 
 from environment import ROOT, Environment, held, only_one
+from versions import COMMAND, Versions
 
 SITE = ROOT / "_build" / "html"
 JUPYTER_BOOK = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
@@ -52,6 +53,26 @@ class Commands:
         print("Checking everything: twenty to twenty-five minutes on two cores.", flush=True)
         with self.alone():
             return self.python("scripts/check.py")
+
+    def test_oldest(self) -> int:
+        return self.test_versions("oldest")
+
+    def test_newest(self) -> int:
+        return self.test_versions("newest")
+
+    def test_versions(self, which: str) -> int:
+        """Test the package with other versions; with PART=short without PyTorch, where it can."""
+        short = os.environ.get("PART") == "short"
+        self.environment = Versions(which, short=short, python=self.environment.named)
+        print(f"Testing the package with the {which} versions it allows.", flush=True)
+        try:
+            self.environment.prepare()
+        except SystemExit as stopped:
+            if not short:
+                raise
+            print(f"{stopped}\nNOT RUN: those versions cannot be had here.", flush=True)
+            return 0
+        return self.python(*COMMAND, *self.environment.tests())
 
     def serve(self) -> int:
         server = self.server()  # now, and not after minutes of building
@@ -132,7 +153,10 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
-COMMANDS = ("book", "test", "serve", "notebooks", "bench", "lint", "format", "setup")
+COMMANDS = (
+    *("setup", "book", "test", "test-oldest", "test-newest"),
+    *("serve", "notebooks", "bench", "lint", "format"),
+)
 
 
 def main(names: list[str]) -> int:
@@ -143,7 +167,7 @@ def main(names: list[str]) -> int:
         print(f"One of: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     try:
-        return getattr(Commands(), names[0])()
+        return getattr(Commands(), names[0].replace("-", "_"))()
     except KeyboardInterrupt:
         print("\nInterrupted; the same command goes on.", file=sys.stderr)
         return 130
