@@ -236,22 +236,22 @@ class Environment:
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }  # fmt: skip
 
-    def install_cpu_torch(self) -> None:
+    def install_cpu_torch(self, wish: str = "") -> None:
         """On Linux, plain pip takes a CUDA build of several GB; the CPU build is all we need."""
         pins = (self.root / "requirements.txt").read_text(encoding="utf-8")
-        if not (pin := re.search(r"^torch==[^\s;]+", pins, re.M)):
+        pin = re.search(r"^torch==[^\s;]+", pins, re.M)
+        if not (wanted := wish or (pin[0] if pin else "")):
             return
-        plan = ("install", "--quiet", "--dry-run", "--no-deps", "--report", "-", pin[0])
+        plan = ("install", "--quiet", "--dry-run", "--no-deps", "--report", "-", wanted)
         answer = self.pip_says(*plan)
         if answer.returncode == 0:
             chosen = json.loads(answer.stdout)["install"]
             if not chosen or chosen[0]["metadata"]["version"].endswith("+cpu"):
                 return  # installed already, or pip is set up to find a CPU build by itself
         fetch = ("--no-deps", "--timeout", "15", "--retries", "1", "--index-url", CPU_WHEELS)
-        code = self.pip("install", *fetch, pin[0], what=f"{pin[0]}, the CPU build", must=False)
-        if code:
+        if self.pip("install", *fetch, wanted, what=f"{wanted}, the CPU build", must=False):
             print(
-                f"pip could not install {pin[0]} from {CPU_WHEELS} (its words are above); going "
+                f"pip could not install {wanted} from {CPU_WHEELS} (its words are above); going "
                 "on with whichever build it finds elsewhere.",
                 flush=True,
             )

@@ -9,7 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from environment import CPU_WHEELS, ROOT, Environment
+from environment import ROOT, Environment
 
 # What the tests of the package import beside it; the pinned versions of these will do.
 TOOLS = ("pytest", "pytest-xdist", "hypothesis", "beartype", "mpmath", "packaging", "PyYAML")
@@ -42,8 +42,8 @@ class Versions(Environment):
             wanted, torch = [lowest(need) for need in wanted], [lowest(need) for need in torch]
         tools = list(TOOLS) if self.which == "newest" else [pinned(tool) for tool in TOOLS]
         if not self.short:
-            cpu = ("--index-url", CPU_WHEELS) if sys.platform == "linux" else ()
-            self.pip("install", "--no-deps", *torch, *cpu, what=f"PyTorch, {torch[0]}")
+            if sys.platform == "linux":
+                self.install_cpu_torch(torch[0])
             wanted += torch
         latest = ("--upgrade", "--upgrade-strategy", "eager") if self.which == "newest" else ()
         told = f"the {self.which} versions of what the package needs"
