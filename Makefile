@@ -3,52 +3,47 @@
 VENV   ?= .venv
 PORT   ?= 8000
 PYTHON ?=
-BIN    := $(VENV)/bin
-READY  := $(VENV)/.ready
-SITE   := _build/html
+PART   ?=
+export VENV PORT PYTHON PART
 
-.PHONY: help book test serve notebooks bench lint format clean
+# Any Python can run this; it makes the virtual environment, and keeps the machine's settings out.
+RUN := @python=$$(sh scripts/find_python.sh) && "$$python" -I scripts/commands.py
+
+.PHONY: help setup book test test-oldest test-newest serve notebooks bench lint format clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-book: $(READY) ## build the book as a web site (sets everything up first)
-	@echo "Building the book: every chapter is run, unless neither it nor the package changed."
-	@$(BIN)/jupyter-book build -W -n --keep-going .
-	@echo
-	@echo "The book is built. Read it in a browser:"
-	@echo "    file://$(CURDIR)/$(SITE)/index.html"
-	@echo "or type 'make serve' and open http://localhost:$(PORT)."
+setup: ## the virtual environment alone (a few minutes the first time; the others do it too)
+	$(RUN) setup
 
-test: $(READY) ## check everything the book says, and the site itself (sets everything up first)
-	@$(BIN)/python scripts/check.py
+book: ## build the book as a web site (six minutes the first time, then some seconds)
+	$(RUN) book
 
-serve: book ## build the book and serve it on localhost (PORT=8000)
-	@echo "Serving the book at http://localhost:$(PORT); stop with Ctrl-C."
-	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
+test: ## check everything the book says, and the site itself (twenty-five minutes)
+	$(RUN) test
 
-notebooks: $(READY) ## write book/*.ipynb from book/*.md
-	@$(BIN)/python scripts/notebooks.py
+test-oldest: ## test the package with the lowest versions it allows (PART=short: a minute or two)
+	$(RUN) test-oldest
 
-bench: $(READY) ## measure ibtools against what one would use instead
-	@$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt || \
-		echo "Some competitors do not install here; their rows will say so."
-	@$(BIN)/python -m benchmarks
+test-newest: ## test the package with the newest versions there are, any warning an error
+	$(RUN) test-newest
 
-lint: $(READY) ## formatting, style and types
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+serve: ## build the book and serve it on localhost (PORT=8000)
+	$(RUN) serve
 
-format: $(READY) ## put the code into its standard form
-	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix .
+notebooks: ## write book/*.ipynb from book/*.md (some seconds)
+	$(RUN) notebooks
+
+bench: ## measure ibtools against what one would use instead
+	$(RUN) bench
+
+lint: ## formatting, style and types (half a minute)
+	$(RUN) lint
+
+format: ## put the code into its standard form
+	$(RUN) format
 
 clean: ## remove what was built (the virtual environment stays)
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
 	find src tests benchmarks book scripts -name __pycache__ -type d -prune -exec rm -rf {} +
-
-$(READY): requirements.txt pyproject.toml scripts/environment.py
-	@python=$$(PYTHON="$(PYTHON)" sh scripts/find_python.sh) && "$$python" scripts/environment.py $(VENV)
-	@touch $@
-	@echo "Set-up is done; it runs again only when requirements.txt or pyproject.toml change."

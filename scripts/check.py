@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from isolation import isolated
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PYTEST = (str(BIN / "pytest"), "--quiet", "--no-header")
@@ -76,10 +78,25 @@ def steps() -> list[Step]:
     ]
 
 
+def machine_kept_out() -> dict[str, str]:
+    """Return the environment of every step, also where this is not called by the Makefile."""
+    environment = isolated(ROOT / "_build")
+    if path := os.environ.get("PYTHONPATH"):  # by hand, to try another copy of the package
+        environment["PYTHONPATH"] = path
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path.insert(0, str(ROOT / "book" / "_ext"))
+    from book_execution import isolate
+
+    isolate(ROOT / "_build")
+    return dict(os.environ)
+
+
 def main(names: list[str]) -> int:
     chosen = [step for step in steps() if not names or step.name in names]
     if unknown := set(names) - {step.name for step in chosen}:
         sys.exit(f"No such step: {', '.join(sorted(unknown))}.")
+    environment = machine_kept_out() | ONE_THREAD
     results: list[tuple[Step, str, float]] = []
     for step in chosen:
         failed = [done for done, outcome, _ in results if outcome == "FAILED"]
@@ -89,7 +106,7 @@ def main(names: list[str]) -> int:
             continue
         print(f"\n=== {step.name}: {step.purpose}", flush=True)
         start = time.monotonic()
-        code = subprocess.run(step.command, cwd=ROOT, env=os.environ | ONE_THREAD).returncode
+        code = subprocess.run(step.command, cwd=ROOT, env=environment).returncode
         results.append((step, "FAILED" if code else "passed", time.monotonic() - start))
     print("\n=== summary")
     for step, outcome, seconds in results:

@@ -4,24 +4,31 @@ The execution cache of MyST-NB compares a page's cells only, so it would serve y
 after a change in the package. Here the cache lives in a folder named by a digest of everything else
 that a run depends on. The folder's name is a setting of the build environment: when it changes,
 Sphinx reads every page again.
+
+What is stored is looked at before it is used: a run that printed to stderr, or that was stored by
+halves when a build was killed, is forgotten. So a fault lasts no longer than its cause.
 """
 
 import hashlib
 import multiprocessing
 import os
 import shutil
+import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from importlib import metadata
 from pathlib import Path
 
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
+from jupyter_cache.cache.db import NbCacheRecord
 from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import create_nb_reader
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
@@ -39,6 +46,9 @@ ENVIRONMENT = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 
+# What a reader may have set for programs of their own.
+FOREIGN = ("MPLBACKEND", "MATPLOTLIBRC", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYTHONINSPECT")
+
 
 def digest(root: Path) -> str:
     """Digest of what a run depends on besides the page: package, pins, Python, this file."""
@@ -52,20 +62,76 @@ def digest(root: Path) -> str:
     return sha.hexdigest()[:16]
 
 
+def isolate(build: Path) -> None:
+    """Keep the reader's own matplotlib, IPython and Jupyter out of whatever is run from here."""
+    for name in list(os.environ):
+        if name in FOREIGN or name.startswith(("JUPYTER_", "IPYTHON")):
+            del os.environ[name]
+    own = {
+        "MPLCONFIGDIR": indexed_fonts(build),
+        "IPYTHONDIR": build / ".ipython",
+        "JUPYTER_CONFIG_DIR": build / ".jupyter" / "config",
+        "JUPYTER_DATA_DIR": build / ".jupyter" / "data",
+        "JUPYTER_RUNTIME_DIR": build / ".jupyter" / "runtime",
+    }
+    for name, folder in own.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ[name] = str(folder)
+
+
+def indexed_fonts(build: Path) -> Path:
+    """Return matplotlib's folder, with its index of fonts.
+
+    The first import of matplotlib makes that index, and where this takes long says so on stderr,
+    which would be taken for a complaint of the page that comes first.
+    """
+    try:
+        folder = build / ".matplotlib" / metadata.version("matplotlib")
+    except metadata.PackageNotFoundError:
+        return build / ".matplotlib"
+    if not folder.is_dir():
+        # In a folder of its own, which gets its name when the index is whole.
+        part = build / ".matplotlib" / f"part-{os.getpid()}"
+        part.mkdir(parents=True, exist_ok=True)
+        answer = subprocess.run(
+            [sys.executable, "-c", "import matplotlib.font_manager"],
+            env=os.environ | {"MPLCONFIGDIR": str(part)},
+            capture_output=True,
+            text=True,
+        )
+        if answer.returncode:
+            raise ExtensionError(f"matplotlib cannot be imported:\n{answer.stderr}")
+        if folder.is_dir():  # another process was faster
+            shutil.rmtree(part)
+        else:
+            part.rename(folder)
+    return folder
+
+
 def prepare_kernels(build: Path) -> None:
-    """Set what kernels inherit, and keep the reader's own IPython profile out of the book."""
+    """Set what kernels inherit."""
+    isolate(build)
     os.environ.update(ENVIRONMENT)
-    profile = build / ".ipython" / "profile_default"
+    profile = Path(os.environ["IPYTHONDIR"]) / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     # The kernel warns at every start that it talks TCP without encryption, on this machine alone.
     (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
-    os.environ["IPYTHONDIR"] = str(profile.parent)
+
+
+def unfinished(app: Sphinx) -> Path:
+    """Return the file that is there from a build's begin until it ends without a fault."""
+    return Path(app.outdir).parent / ".unfinished"
 
 
 def choose_cache(app: Sphinx, config: Config) -> None:
     """Point MyST-NB to the cache of this digest; remove the oldest of the others."""
     build = Path(app.outdir).parent
     prepare_kernels(build)
+    if unfinished(app).exists():
+        # Sphinx keeps what it read, and would pass over a page that it has not written, or that
+        # it warned of, in silence.
+        (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
+    unfinished(app).touch()
     caches = build / ".jupyter_cache"
     cache = caches / digest(Path(app.confdir))
     cache.mkdir(parents=True, exist_ok=True)
@@ -73,7 +139,22 @@ def choose_cache(app: Sphinx, config: Config) -> None:
     newest_first = sorted(caches.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in newest_first[KEPT_CACHES:]:
         shutil.rmtree(old) if old.is_dir() else old.unlink()
+    if not is_readable(cache):
+        shutil.rmtree(cache)
+        cache.mkdir()
     config.nb_execution_cache_path = str(cache)
+
+
+def is_readable(folder: Path) -> bool:
+    """Whether a cache's tables are there; a build that was killed at its start left a part."""
+    try:
+        cache = get_cache(str(folder))
+        cache.list_cache_records()
+        cache.list_project_records()
+        cache.get_cache_limit()
+    except Exception:  # whatever SQLAlchemy and SQLite find wrong
+        return False
+    return True
 
 
 def run_page(path: Path, notebook: NotebookNode, timeout: int) -> tuple[NotebookNode, float] | None:
@@ -82,12 +163,39 @@ def run_page(path: Path, notebook: NotebookNode, timeout: int) -> tuple[Notebook
     return None if done.err else (done.nb, done.time)
 
 
-def is_stored(cache: JupyterCacheAbstract, notebook: NotebookNode) -> bool:
+def complaints(notebook: NotebookNode) -> str:
+    """Return what the cells printed to stderr."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    return "".join(output.text for output in outputs if output.get("name") == "stderr")
+
+
+def stored(cache: JupyterCacheAbstract, notebook: NotebookNode) -> NotebookNode | None:
+    """Return the run of a page, if there is a whole one."""
     try:
-        cache.match_cache_notebook(notebook)
+        run = cache.get_cache_bundle(cache.match_cache_notebook(notebook).pk).nb
     except KeyError:
-        return False
-    return True
+        return None
+    except Exception:  # half a file: whatever nbformat finds wrong
+        return None
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return run if len(run.cells) == len(cells) else None
+
+
+def forget(cache: JupyterCacheAbstract, notebook: NotebookNode) -> None:
+    """Remove the run of a page, whatever there is of it."""
+    key = cache.create_hashed_notebook(notebook)[1]
+    shutil.rmtree(Path(cache.path) / "executed" / key, ignore_errors=True)
+    try:
+        NbCacheRecord.remove_record(NbCacheRecord.record_from_hashkey(key, cache.db).pk, cache.db)
+    except KeyError:
+        return
+
+
+def read_page(env: BuildEnvironment, name: str) -> tuple[Path, NotebookNode | None]:
+    path = Path(env.doc2path(name))
+    text = path.read_text(encoding="utf-8")
+    reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text)
+    return path, reader.read(text) if reader else None
 
 
 def run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
@@ -98,12 +206,15 @@ def run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
     it, and says what is wrong.
     """
     cache = get_cache(env.mystnb_config.execution_cache_path)
+    env.book_pages_read = list(docnames)
     waiting: dict[Path, NotebookNode] = {}
     for name in docnames:
-        path = Path(env.doc2path(name))
-        text = path.read_text(encoding="utf-8")
-        reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text)
-        if reader and not is_stored(cache, notebook := reader.read(text)):
+        path, notebook = read_page(env, name)
+        if notebook is None:
+            continue
+        run = stored(cache, notebook)
+        if run is None or complaints(run):
+            forget(cache, notebook)
             waiting[path] = notebook
     cores = min(os.cpu_count() or 1, len(waiting))
     if cores < 2:
@@ -114,27 +225,42 @@ def run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
         timeout = env.mystnb_config.execution_timeout
         runs = {pool.submit(run_page, path, waiting[path], timeout): path for path in waiting}
         for run in as_completed(runs):
-            if outcome := run.result():
+            name = env.path2doc(str(runs[run]))
+            try:
+                outcome = run.result()
+            except Exception as error:  # a kernel that died, say
+                logger.info("%s: %s; running it once more", name, error or type(error).__name__)
+                continue
+            if outcome:
                 notebook, seconds = outcome
                 bundle = CacheBundleIn(
                     notebook, str(runs[run]), data={"execution_seconds": seconds}
                 )
                 cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-                logger.info("%s: run in %.0f s", env.path2doc(str(runs[run])), seconds)
+                logger.info("%s: run in %.0f s", name, seconds)
+
+
+def show_complaints(app: Sphinx, env: BuildEnvironment) -> None:
+    """Say what pages printed to stderr, and keep no such run."""
+    cache = get_cache(env.mystnb_config.execution_cache_path)
+    for name in env.__dict__.pop("book_pages_read", ()):
+        _, notebook = read_page(env, name)
+        run = None if notebook is None else stored(cache, notebook)
+        if run is not None and (text := complaints(run)):
+            forget(cache, notebook)
+            logger.warning("a cell printed to stderr:\n%s", text.rstrip(), location=name)
 
 
 def forget_faulty_build(app: Sphinx, exception: Exception | None) -> None:
-    """After a warning, read every page again next time.
-
-    Sphinx keeps what it read, so the next build would pass over the faulty page in silence.
-    """
-    if exception or app._warncount:
-        (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
+    """After a warning, read every page again next time."""
+    if not exception and not app._warncount:
+        unfinished(app).unlink(missing_ok=True)
 
 
 def setup(app: Sphinx) -> dict[str, bool | str]:
     app.connect("config-inited", choose_cache)
     app.connect("env-before-read-docs", run_pages)
+    app.connect("env-updated", show_complaints)
     app.connect("build-finished", forget_faulty_build)
     # A change in these extensions has every page read again, though not run again.
     extensions = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))

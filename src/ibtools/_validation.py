@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 def array(name: str, value: ArrayLike, *, ndim: int) -> Float[np.ndarray, "..."]:
     """Return `value` as a finite, non-empty float64 array of `ndim` axes, or say what is wrong."""
+    refuse_masked(name, value)
     try:
         result = np.asarray(value)
         if result.dtype.kind not in "biuf":
@@ -42,6 +43,19 @@ def array(name: str, value: ArrayLike, *, ndim: int) -> Float[np.ndarray, "..."]
             f"({result.size - int(finite.sum())} such entries); remove or impute them"
         )
     return result
+
+
+def refuse_masked(name: str, value: object) -> None:
+    """Raise where a masked array hides values, which every conversion brings back to light."""
+    masked = np.ma.getmaskarray(value) if isinstance(value, np.ma.MaskedArray) else None
+    if masked is not None and masked.any():
+        raise ValueError(
+            f"{name} must not have masked values, got {int(masked.sum())} of them; replace them, "
+            f"for example {name}.filled(0.0), or leave out their samples, here and in what has an "
+            f"entry for each sample: kept = ~numpy.ma.getmaskarray({name})"
+            + (f".any(axis={tuple(range(1, masked.ndim))})" if masked.ndim > 1 else "")
+            + f", {name} = {name}[kept]"
+        )
 
 
 def vector(name: str, value: ArrayLike, *, size: int | None = None) -> Float[np.ndarray, " d"]:

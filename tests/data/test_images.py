@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from ibtools.data import images
 from ibtools.data.downloads import DataError, RemoteFile
-from ibtools.data.images import cifar10, digits, mnist
+from ibtools.data.images import cifar10, digits, fashion_mnist, mnist
 
 # ----------------------------------------------------------------------------- digits
 
@@ -315,6 +315,100 @@ _LABEL_TEN[1, 0] = 10
 def test_cifar10_says_what_is_wrong_with_the_archive(cifar, content: bytes, message: str) -> None:
     with pytest.raises(DataError, match=f"cifar-10-binary.tar.gz.*{message}"):
         cifar(content)
+
+
+# ------------------------------------------------------------- MNIST as people have it
+
+
+@pytest.fixture
+def on_disk(published: Mnist, monkeypatch: pytest.MonkeyPatch):
+    """Return a function that puts the two files of a split somewhere, and nothing on a server.
+
+    What they hold is known by its checksum, and so is what Fashion-MNIST's hold.
+    """
+    published.server.files.clear()
+    clothes = 255 - _PIXELS
+    contents = {
+        images._MNIST["train"]: (_idx(_PIXELS), _idx(_LABELS)),
+        images._FASHION["train"]: (_idx(clothes), _idx(9 - _LABELS)),
+    }
+    for files, held in contents.items():
+        for file, content in zip(files, held, strict=True):
+            monkeypatch.setitem(images._CONTENTS, file.md5, hashlib.md5(content).hexdigest())
+
+    def put(folder: Path, *, fashion: bool = False, packed: int | None = 1, name=str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = (images._FASHION if fashion else images._MNIST)["train"]
+        for file, content in zip(files, contents[files], strict=True):
+            plain = file.name.removesuffix(".gz")
+            data = content if packed is None else gzip.compress(content, packed, mtime=packed)
+            suffix = "" if packed is None else ".gz"
+            (folder / (name(plain) + suffix)).write_bytes(data)
+
+    return put
+
+
+@pytest.mark.parametrize("packed", [None, 1, 9])
+@pytest.mark.parametrize("folder", ["mnist", "MNIST/raw", "MNIST", "raw", ""])
+def test_mnist_as_people_have_it(on_disk, packed, folder: str, tmp_path: Path) -> None:
+    on_disk(tmp_path / "have" / folder, packed=packed)
+    X, y = mnist(root=tmp_path / "have", download=False)
+    np.testing.assert_array_equal(X[:, 0], _PIXELS / 255)
+    np.testing.assert_array_equal(y, _LABELS)
+
+
+def test_mnist_under_its_dotted_names(on_disk, tmp_path: Path) -> None:
+    on_disk(tmp_path, packed=None, name=lambda plain: plain.replace("-idx", ".idx"))
+    assert (tmp_path / "train-images.idx3-ubyte").exists()
+    assert len(mnist(root=tmp_path, download=False).y) == 40
+
+
+@pytest.mark.parametrize("folder", ["fashion_mnist", "fashion-mnist", "FashionMNIST/raw", ""])
+def test_fashion_mnist_is_read_by_the_same_rules(on_disk, folder: str, tmp_path: Path) -> None:
+    on_disk(tmp_path / folder, fashion=True)
+    X, y = fashion_mnist(root=tmp_path, download=False)
+    np.testing.assert_array_equal(X[:, 0], (255 - _PIXELS) / 255)
+    np.testing.assert_array_equal(y, 9 - _LABELS)
+
+
+def test_a_mirror_may_pack_as_it_likes(on_disk, tmp_path: Path) -> None:
+    on_disk(tmp_path / "usb", packed=9)
+    mirrors = [(tmp_path / "usb").as_uri()]
+    assert len(mnist(root=tmp_path / "new", mirrors=mirrors).y) == 40
+    assert len(mnist(root=tmp_path / "new", download=False).y) == 40
+
+
+def test_fashion_mnist_under_mnists_names_is_called_by_its_own(on_disk, tmp_path: Path) -> None:
+    on_disk(tmp_path / "mnist", fashion=True)
+    with pytest.raises(DataError, match=r"holds the train images of Fashion-MNIST; load it with"):
+        mnist(root=tmp_path)
+    # The remedy, followed.
+    assert len(fashion_mnist(root=tmp_path / "mnist", download=False).y) == 40
+
+
+def test_another_split_under_this_ones_name(on_disk, tmp_path: Path) -> None:
+    on_disk(tmp_path, name=lambda plain: plain.replace("train", "t10k"))
+    with pytest.raises(DataError, match="holds the train images of MNIST; give it its own name"):
+        mnist(split="test", root=tmp_path, download=False)
+
+
+def test_a_good_file_is_taken_beside_a_broken_one(on_disk, tmp_path: Path) -> None:
+    on_disk(tmp_path / "MNIST/raw")
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist/train-images-idx3-ubyte.gz").write_bytes(b"half")
+    assert len(mnist(root=tmp_path, download=False).y) == 40
+
+
+def test_keras_archive_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mnist.npz").touch()
+    with pytest.raises(DataError, match=r"mnist.npz is the archive of Keras"):
+        mnist(root=tmp_path, download=False)
+
+
+def test_a_home_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IBTOOLS_DATA", "~nobody-of-that-name/data")
+    with pytest.raises(DataError, match="'~nobody-of-that-name/data', is in a home folder"):
+        mnist()
 
 
 # --------------------------------------------------------------------- what both share

@@ -88,11 +88,13 @@ def test_an_interrupted_run_ends_where_it_would_have_ended(
     monkeypatch.setattr(module, name, stops)
     with pytest.raises(InterruptedTrainingError, match="--resume"):
         train(choice, *images, tmp_path / "parts")
-    with pytest.raises(FileExistsError, match="holds a run already"):
-        train(choice, *images, tmp_path / "parts")
+    with pytest.raises(FileExistsError, match="holds a run already, with epochs=6 and not 7"):
+        train(replace(choice, epochs=7), *images, tmp_path / "parts")
     with pytest.raises(ValueError, match="a run with samples=60 and not 50"):
-        train(replace(choice, samples=50), *images, tmp_path / "parts", resume=True)
-    train(choice, *images, tmp_path / "parts", resume=True)
+        train(replace(choice, samples=50), images[0][:50], images[1][:50], tmp_path / "parts")
+    with pytest.raises(ValueError, match="a run on other images"):
+        train(choice, 1 - images[0], images[1], tmp_path / "parts", resume=True)
+    train(choice, *images, tmp_path / "parts")
     one, two = (columns(tmp_path / place / choice.name / "run.npz") for place in ("whole", "parts"))
     for key, value in one.items():
         np.testing.assert_array_equal(two[key], value, err_msg=key)
@@ -221,12 +223,13 @@ def test_missing_data_are_told_as_the_loader_tells_them(
     assert "Traceback" not in told
 
 
-def test_a_second_call_without_resume_and_ctrl_c(
+def test_a_second_call_and_ctrl_c(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ["margins", "--samples", "40", "--epochs", "2", "--schedule", "constant", "--out"]
     assert main([*command, str(tmp_path)]) == 0
-    assert main([*command, str(tmp_path)]) == 1
+    first = capsys.readouterr().out
+    assert main([*command, str(tmp_path), "--epochs", "3"]) == 1
     assert "--resume" in capsys.readouterr().err
 
     def interrupted(*_: object, **__: object) -> None:
@@ -234,7 +237,107 @@ def test_a_second_call_without_resume_and_ctrl_c(
 
     monkeypatch.setattr(module, "descend", interrupted)
     assert main([*command, str(tmp_path / "other")]) == 130
-    assert "--resume" in capsys.readouterr().err
+    assert "the same command goes on" in capsys.readouterr().err
+    # Nothing is left to train, and the tables are printed once more.
+    monkeypatch.undo()
+    assert main([*command, str(tmp_path)]) == 0
+    assert capsys.readouterr().out == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--epochs", "0"], "--epochs: must be a whole number, at least 1, got '0'"),
+        (["--samples", "-5"], "--samples: must be a whole number, at least 1, got '-5'"),
+        (["--samples", "0"], "--samples"),
+        (["--samples", "1e3"], "--samples"),
+        (["--attacked", "-350"], "--attacked"),
+        (["--seed", "-1"], "--seed: must be a whole number, at least 0"),
+        (["--log10-loss", "nan"], "--log10-loss: must be a finite number, got 'nan'"),
+    ],
+)
+def test_what_is_no_count_is_a_wrong_usage(
+    arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["robustness", *arguments, "--out", str(tmp_path / "new")])
+    assert stopped.value.code == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--samples", "1438"], "samples must be at most 1437"),
+        (["--attacked", "361"], "--attacked must be at most 360"),
+        (["--device", "meta"], "use cpu"),
+        (["--out", "{file}"], "{file} is not a folder"),
+        (["--out", "{file}/below"], "{file} is not a folder"),
+        (["--data", "mnist", "--root", "{file}"], "{file}"),
+        (["--data", "mnist", "--root", "~nobody-of-that-name/x"], "~nobody-of-that-name"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_leaves_nothing(
+    arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    given = [argument.format(file=file) for argument in arguments]
+    out = [] if "--out" in arguments else ["--out", str(tmp_path / "new")]
+    assert main(["robustness", *given, *out]) == 1
+    printed = capsys.readouterr()
+    assert told.format(file=file) in printed.err
+    assert len(printed.err.splitlines()) <= 4
+    assert "Errno" not in printed.err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert file.read_bytes() == b""
+
+
+def test_a_damaged_run_is_named_with_what_mends_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["margins", "--samples", "40", "--epochs", "1", "--schedule", "constant"]
+    command += ["--out", str(tmp_path)]
+    assert main(command) == 0
+    place = tmp_path / "digits-constant-bias_first-seed0"
+    whole = {path.name: path.read_bytes() for path in place.iterdir()}
+    mend = f"delete the folder {place} and train again"
+    for name, damages in {
+        "settings.json": (None, b"", b"[]", b"{"),
+        "state.json": (b"", b"[]", b"{}", b'{"stage": 3, "chunks": []}'),
+        "run.npz": (None, b"", whole["run.npz"][:-100]),
+    }.items():
+        for damage in damages:
+            if damage is None:
+                (place / name).unlink()
+            else:
+                (place / name).write_bytes(damage)
+            for resume in ([], ["--resume"]):
+                capsys.readouterr()
+                assert main([*command, *resume]) == 1, (name, damage)
+                told = capsys.readouterr().err
+                assert str(place / name) in told
+                assert mend in told
+            (place / name).write_bytes(whole[name])
+    # Without the file that comes last, nothing was finished, and the same command starts anew.
+    (place / "state.json").unlink()
+    assert main(command) == 0
+    assert {path.name: path.read_bytes() for path in place.iterdir()}.keys() == whole.keys()
+
+
+def test_results_are_kept_where_they_cannot_be_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["margins", "--samples", "40", "--epochs", "1", "--schedule", "constant", "--out"]
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("builtins.print", full)
+    with pytest.raises(OSError, match="No space"):
+        main([*command, str(tmp_path)])
+    assert len(table_in(tmp_path / "margins-digits.csv")) == 1
 
 
 def test_wrong_words_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,11 +1,13 @@
 """Every package is pinned, on every platform the book is for."""
 
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from versions import FULL, SHORT, TOOLS, lowest, pinned
 
 ROOT = Path(__file__).resolve().parents[2]
 LINES = (ROOT / "requirements.txt").read_text().splitlines()
@@ -96,3 +98,15 @@ def test_the_package_itself_is_satisfied_by_the_pins():
     for text in own_requirements():
         need = Requirement(text)
         assert need.specifier.contains(pinned[canonicalize_name(need.name)]), text
+
+
+def test_every_dependency_has_a_lowest_version_to_test_with():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needs = project["dependencies"] + project["optional-dependencies"]["nets"]
+    for need in needs:
+        (exact,) = Requirement(lowest(need)).specifier
+        assert Requirement(need).specifier.contains(exact.version)
+    for tool in TOOLS:
+        assert pinned(tool).lower().startswith(tool.lower() + "==")
+    for path in (*SHORT, *FULL):
+        assert (ROOT / path).exists(), path

@@ -256,6 +256,33 @@ def test_what_cannot_be_separated(Z: list, norm: str) -> None:
         max_margin(Z, np.ones(len(Z)), norm=norm)
 
 
+def test_what_is_only_badly_scaled_is_told_so_and_the_mend_works() -> None:
+    rng = np.random.default_rng(0)
+    y = np.where(np.arange(20) < 10, 1.0, -1.0)
+    clouds = rng.normal(size=(20, 2)) * 0.3 + y[:, None]
+    far = np.column_stack([clouds + 1e6, np.ones(20)])
+    with pytest.raises(ValueError, match="subtract their means from all columns but the constant"):
+        max_margin(far, y)
+    centred = far - np.append(far[:, :2].mean(axis=0), 0.0)
+    assert max_margin(centred, y).margin > 0.1
+
+    uneven = np.column_stack([rng.normal(size=20) * 1e14, y * rng.uniform(1, 2, size=20)])
+    with pytest.raises(ValueError, match="divide each column by its largest absolute value"):
+        max_margin(uneven, y)
+    assert max_margin(uneven / np.abs(uneven).max(axis=0), y).margin > 0.1
+
+    mixed = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+    labels = np.array([1.0, 1.0, -1.0, -1.0])
+    for X in (mixed, np.column_stack([mixed, np.ones(4)])):
+        with pytest.raises(ValueError, match="does not help, they are not separable with a bias"):
+            max_margin(X, labels)
+
+    offset = clouds + 7.0
+    with pytest.raises(ValueError, match=r"; append a constant column to X for a bias$"):
+        max_margin(offset, y)
+    assert max_margin(np.column_stack([offset, np.ones(20)]), y).margin > 0
+
+
 @given(seeds)
 def test_random_labels_are_separated_or_refused(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -3,7 +3,7 @@
 from ibtools.data.classification import Classification, blobs, toy_a, xor
 from ibtools.data.downloads import DataError
 from ibtools.data.fans import opposed_fans
-from ibtools.data.images import cifar10, digits, mnist
+from ibtools.data.images import cifar10, digits, fashion_mnist, mnist
 from ibtools.data.orthogonal import nearly_orthogonal, noisy_digits, orthogonality
 from ibtools.data.synthetic import SparseRegression, sparse_regression
 from ibtools.data.tabular import DiabetesInteractions, diabetes_interactions
@@ -17,6 +17,7 @@ __all__ = [
     "cifar10",
     "diabetes_interactions",
     "digits",
+    "fashion_mnist",
     "mnist",
     "nearly_orthogonal",
     "noisy_digits",

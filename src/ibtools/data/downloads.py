@@ -1,9 +1,11 @@
 """Data files that are downloaded once, checked always, and never trusted half."""
 
+import gzip
 import hashlib
 import http.client
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -39,6 +41,7 @@ def local_file(
     root: str | PathLike[str] | None,
     mirrors: Sequence[str],
     download: bool,
+    content: str | None = None,
 ) -> Path:
     """Return where a file with the right checksum lies, downloading it if it is not there.
 
@@ -58,6 +61,8 @@ def local_file(
         Addresses (http, https or file) of folders that hold the file, tried in turn.
     download
         Whether a missing file may be downloaded.
+    content
+        MD5 checksum of what a gzip file holds: the file may then be packed in another way.
 
     Raises
     ------
@@ -69,9 +74,9 @@ def local_file(
     mirrors = _addresses(mirrors)
     if not isinstance(download, bool):
         raise TypeError(f"download must be True or False, got {download!r}; give a bool")
-    path = _folder_of_all(root) / folder / file.name
+    path = folder_of_all(root) / folder / file.name
     if path.exists():
-        return _checked(path, file)
+        return _checked(path, file, content)
     if not download:
         raise DataError(
             f"{path} is not there, and download=False forbids to fetch it.\n"
@@ -86,8 +91,8 @@ def local_file(
 
     with FileLock(path.with_name(f"{path.name}.lock")):
         if path.exists():  # another process was faster
-            return _checked(path, file)
-        _download(path, file, mirrors)
+            return _checked(path, file, content)
+        _download(path, file, mirrors, content)
     return path
 
 
@@ -103,14 +108,19 @@ def default_root() -> Path:
     return (Path(caches) if caches else Path.home() / ".cache") / "ibtools"
 
 
-def _folder_of_all(root: str | PathLike[str] | None) -> Path:
-    if root is None:
-        return default_root()
+def folder_of_all(root: str | PathLike[str] | None) -> Path:
+    """Return the folder of all data sets that `root` names, `default_root` for None."""
     try:
-        return Path(root).expanduser()
+        return default_root() if root is None else Path(root).expanduser()
     except TypeError as error:
         raise TypeError(
             f"root must be the path of a folder, got {root!r}; give a str, a Path or None"
+        ) from error
+    except RuntimeError as error:
+        named = os.environ.get("IBTOOLS_DATA", "~") if root is None else root
+        raise DataError(
+            f"the folder of the data sets, {str(named)!r}, is in a home folder that is not known "
+            "here; give it in full, with root= or the environment variable IBTOOLS_DATA"
         ) from error
 
 
@@ -133,11 +143,14 @@ def _address(mirror: str, file: RemoteFile) -> str:
     return f"{mirror.rstrip('/')}/{file.name}"
 
 
-def _checked(path: Path, file: RemoteFile) -> Path:
+def _checked(path: Path, file: RemoteFile, content: str | None) -> Path:
     try:
-        found = _md5(path)
+        found = _checksum(path, file, content)
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}; make it a file that you may read, or name "
+            "another folder with root= or the environment variable IBTOOLS_DATA"
+        ) from error
     if found != file.md5:
         raise DataError(
             f"{path} is corrupt: its MD5 checksum is {found}, expected {file.md5}; "
@@ -146,17 +159,30 @@ def _checked(path: Path, file: RemoteFile) -> Path:
     return path
 
 
+def _checksum(path: Path, file: RemoteFile, content: str | None) -> str:
+    """Return a file's MD5 checksum, or the one it should have if its content is right."""
+    found = _md5(path)
+    if found != file.md5 and content is not None:
+        try:
+            with gzip.open(path) as stream:
+                inside = hashlib.md5(stream.read(), usedforsecurity=False).hexdigest()
+        except (OSError, EOFError, zlib.error):
+            return found
+        return file.md5 if inside == content else found
+    return found
+
+
 def _md5(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _download(path: Path, file: RemoteFile, mirrors: Sequence[str]) -> None:
+def _download(path: Path, file: RemoteFile, mirrors: Sequence[str], content: str | None) -> None:
     """Bring the file to `path`, or raise a DataError that says what every mirror answered."""
     part = path.with_name(f"{path.name}.part")
     failures = []
     try:
-        if _size(part) and _md5(part) == file.md5:
+        if _size(part) and _checksum(part, file, content) == file.md5:
             part.replace(path)
             return
         for mirror in mirrors:
@@ -171,7 +197,7 @@ def _download(path: Path, file: RemoteFile, mirrors: Sequence[str]) -> None:
                     if _size(part) > before:
                         continue
                     break
-                found = _md5(part)
+                found = _checksum(part, file, content)
                 if found == file.md5:
                     part.replace(path)
                     return
@@ -276,6 +302,6 @@ def _by_hand(path: Path, file: RemoteFile, mirrors: Sequence[str]) -> str:
 
 def _unwritable(path: Path, error: OSError) -> DataError:
     return DataError(
-        f"{path.name} cannot be kept in {path.parent}: {error}; name a folder one may write to "
-        "with root= or the environment variable IBTOOLS_DATA, or make room"
+        f"{path.name} cannot be kept in {path.parent}: {error.strerror or error}; name a folder "
+        "one may write to with root= or the environment variable IBTOOLS_DATA, or make room"
     )

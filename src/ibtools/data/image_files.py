@@ -4,7 +4,7 @@ import gzip
 import math
 import tarfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +18,12 @@ _UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError)
 
 
 def read_idx(path: Path, *, ndim: int) -> UInt8[np.ndarray, "..."]:
-    """Return the bytes of a gzipped IDX file, an array of `ndim` axes.
+    """Return the bytes of an IDX file, gzipped or not, an array of `ndim` axes.
 
     The format (LeCun): two zero bytes, the type (8, unsigned bytes), the number of axes, the size
     of each axis as a big-endian 32-bit integer, then the values, the last axis fastest.
     """
-    try:
-        with gzip.open(path) as stream:
-            content = stream.read()
-    except _UNREADABLE as error:
-        raise _broken(path, f"it is not a whole gzip file ({error})") from error
+    content = unpacked(path)
     magic = bytes([0, 0, 8, ndim])
     if content[:4] != magic:
         raise _broken(path, f"it must begin with the bytes {magic.hex()}, not {content[:4].hex()}")
@@ -41,6 +37,61 @@ def read_idx(path: Path, *, ndim: int) -> UInt8[np.ndarray, "..."]:
             f"its header promises shape {shape}, and {len(content) - body} bytes follow it",
         )
     return np.frombuffer(content, dtype=np.uint8, offset=body).reshape(shape)
+
+
+def unpacked(path: Path) -> bytes:
+    """Return what an IDX file holds, gzipped or not."""
+    try:
+        with path.open("rb") as plain:
+            if plain.read(3) == bytes([0, 0, 8]):
+                return bytes([0, 0, 8]) + plain.read()
+        with gzip.open(path) as stream:
+            return stream.read()
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise _broken(path, f"it is not a whole gzip file ({error})") from error
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}; make it a file that you may read"
+        ) from error
+
+
+def find_idx(
+    top: Path, folders: Sequence[str], name: str, accept: Callable[[bytes, Path], str]
+) -> Path | None:
+    """Return the file that holds what is wanted, under any of the names it goes by.
+
+    Parameters
+    ----------
+    top, folders
+        Where to look: these subfolders, or absolute folders.
+    name
+        The published name, ``train-images-idx3-ubyte.gz``.
+    accept
+        What is wrong with a content, in words for the reader; nothing if it is right.
+
+    Raises
+    ------
+    DataError
+        If there are files of such a name, and none is right.
+    """
+    plain = name.removesuffix(".gz")
+    dotted = plain.replace("-idx", ".idx")
+    wrong = []
+    for folder in folders:
+        for called in (name, plain, dotted, f"{dotted}.gz"):
+            path = top / folder / called
+            if not path.is_file():
+                continue
+            try:
+                told = accept(unpacked(path), path)
+            except DataError as error:
+                told = str(error)
+            if not told:
+                return path
+            wrong.append(told)
+    if wrong:
+        raise DataError("\n".join(wrong))
+    return None
 
 
 def read_cifar10(

@@ -1,15 +1,21 @@
 """``python -m ibtools.experiments {margins,robustness,cost} [options]``."""
 
 import argparse
-import csv
+import math
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from ibtools.data import DataError
+from ibtools._console import run_command
+
+try:
+    import torch
+except ModuleNotFoundError:
+    sys.exit("the experiments train nets with PyTorch, which is missing: pip install torch")
+
 from ibtools.experiments.assessment import assess
 from ibtools.experiments.settings import BIASES, SCHEDULES, SETTINGS
 from ibtools.experiments.training import (
@@ -19,6 +25,7 @@ from ibtools.experiments.training import (
     accuracy,
     seconds_per_epoch,
     train,
+    write_table,
 )
 
 _ABOUT = """\
@@ -44,9 +51,9 @@ a server, in seconds with float32 | float64:
 
 Ask `cost` what it is here, and use --device cuda, --dtype float32, --epochs, --samples.
 
-Ctrl-C stops at any time; the same command with --resume goes on from the last checkpoint, and ends
-where it would have ended. For each run the folder holds run.npz (ibtools.trainers.load_run reads
-it), history.csv, and the nets at the losses asked for.
+Ctrl-C stops at any time; the same command goes on from the last checkpoint, and ends where it would
+have ended. With --resume it goes on to more epochs or other losses. For each run the folder holds
+run.npz (ibtools.trainers.load_run reads it), history.csv, and the nets at the losses asked for.
 
 examples
   python -m ibtools.experiments margins --data digits
@@ -57,23 +64,32 @@ examples
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run an experiment; return 0, 1 if data are missing or do not fit, 130 if interrupted."""
+    """Run an experiment; return 0, 1 if something is missing or wrong, 130 if interrupted."""
+    return run_command(lambda: _main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        device = _device(options.device)
+        device = _device(options.device, getattr(torch, options.dtype))
         choices = _choices(options)
         if options.experiment == "cost":
             _cost(choices, device)
         else:
+            _check_folder(options.out)
             _experiment(options, choices, device)
-    except (DataError, FileExistsError, ValueError) as error:
+    except ValueError as error:
         print(f"{error}", file=sys.stderr)
+        return 1
+    except torch.OutOfMemoryError as error:
+        told = str(error).splitlines()[0]
+        print(f"{told}; use --dtype float32, fewer --samples, or --device cpu", file=sys.stderr)
         return 1
     except InterruptedTrainingError as error:
         print(f"{error}", file=sys.stderr)
         return 130
     except KeyboardInterrupt:
-        print("interrupted; the same command with --resume goes on", file=sys.stderr)
+        print("interrupted; the same command goes on", file=sys.stderr)
         return 130
     return 0
 
@@ -103,36 +119,80 @@ def _parser() -> argparse.ArgumentParser:
         help="which layers have one; only with first or none is the net homogeneous "
         "(default: first, which the paper calls without bias)",
     )
-    parser.add_argument("--epochs", type=int, help="default: the paper's 10000; 60 on digits")
+    parser.add_argument("--epochs", type=_count, help="default: the paper's 10000; 60 on digits")
     parser.add_argument(
         "--log10-loss",
-        type=float,
+        type=_number,
         nargs="+",
         help="margins: where to stop; robustness: the losses at which nets are attacked",
     )
-    parser.add_argument("--samples", type=int, help="use the first so many training images only")
-    parser.add_argument("--attacked", type=int, default=100, help="test images to attack (100)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", type=_count, help="use the first so many training images only")
+    parser.add_argument("--attacked", type=_count, default=100, help="test images to attack (100)")
+    parser.add_argument("--seed", type=_seed, default=0)
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64")
     parser.add_argument(
         "--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1, …"
     )
     parser.add_argument("--out", type=Path, default=Path("experiments"), metavar="FOLDER")
     parser.add_argument("--root", type=Path, help="folder of the data sets")
-    parser.add_argument("--resume", action="store_true", help="go on with what is in FOLDER")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with what is in FOLDER, also to other epochs or losses",
+    )
     return parser
 
 
-def _device(name: str) -> str:
+def _count(text: str) -> int:
+    return _integer(text, least=1)
+
+
+def _seed(text: str) -> int:
+    return _integer(text, least=0)
+
+
+def _integer(text: str, *, least: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"must be a whole number, at least {least}, got {text!r}")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"must be a finite number, got {text!r}")
+    return value
+
+
+def _device(name: str, dtype: torch.dtype) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
+        # To the device and back: some devices take anything and give nothing.
+        float(torch.ones(1, device=name, dtype=dtype).sum())
+    except Exception as error:  # every device has errors of its own
+        told = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
-            f"device {name!r} cannot be used here: {str(error).splitlines()[0]}; use cpu"
+            f"device {name!r} cannot be used here with {str(dtype).removeprefix('torch.')}: "
+            f"{told}; use cpu"
         ) from error
     return name
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be, before hours are spent."""
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not there.is_dir():
+        raise ValueError(f"--out {folder}: {there} is not a folder; name another place")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"--out {folder}: {there} cannot be written to; name another place")
 
 
 def _choices(options: argparse.Namespace) -> list[Choice]:
@@ -181,6 +241,16 @@ def _experiment(options: argparse.Namespace, choices: Sequence[Choice], device: 
     number = "float32" if options.dtype == "float32" else "float64"
     X, y = setting.load(split="train", dtype=number, root=options.root)
     X_test, y_test = setting.load(split="test", dtype=number, root=options.root)
+    if options.samples is not None and options.samples > len(X):
+        raise ValueError(
+            f"--samples must be at most {len(X)}, the training images there are, got "
+            f"{options.samples}; lower it, or leave it out for all of them"
+        )
+    if options.experiment == "robustness" and options.attacked > len(X_test):
+        raise ValueError(
+            f"--attacked must be at most {len(X_test)}, the test images there are, got "
+            f"{options.attacked}; lower it"
+        )
     results = []
     for choice in choices:
         trained = train(choice, X, y, options.out, device=device, resume=options.resume)
@@ -254,18 +324,21 @@ def _robustness(
         )
         for one in assessed
     ]
-    print(f"{trained.choice.name}: {min(len(X), options.attacked)} test images, mean ℓ₂ distances")
-    _table(header, rows, options.out / f"robustness-{trained.choice.name}.csv")
+    title = f"{trained.choice.name}: {options.attacked} test images, mean ℓ₂ distances"
+    _table(header, rows, options.out / f"robustness-{trained.choice.name}.csv", title)
     if len(rows) < len(trained.choice.log10_losses):
         print(f"not all losses were reached: {trained.run.message}")
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], path: Path) -> None:
+def _table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], path: Path, title: str = ""
+) -> None:
+    write_table(path, [header, *rows])  # first: printing may fail
+    if title:
+        print(title)
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     for row in (header, *rows):
         print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
 
 
 if __name__ == "__main__":

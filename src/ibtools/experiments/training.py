@@ -1,11 +1,13 @@
 """Long training that can be stopped at any time and goes on as if it had not been."""
 
 import csv
+import hashlib
+import io
 import json
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from ibtools._validation import one_of, quiet
+from ibtools._console import read_record, write_whole
+from ibtools._validation import count, one_of, quiet, real
 from ibtools.experiments.settings import BIASES, SCHEDULES, SETTINGS
 from ibtools.trainers.descent import descend
 from ibtools.trainers.history import TrainingWarning
@@ -75,8 +78,8 @@ class Choice:
 
     Raises
     ------
-    ValueError
-        If a word is not one of those, or the losses do not fall.
+    TypeError, ValueError
+        If a word is not one of those, a count is not one, or the losses do not fall.
     """
 
     data: str
@@ -94,6 +97,12 @@ class Choice:
         one_of("schedule", self.schedule, SCHEDULES)
         one_of("bias", self.bias, BIASES)
         one_of("dtype", self.dtype, ("float64", "float32"))
+        count("seed", self.seed, least=0)
+        count("epochs", self.epochs)
+        if self.samples is not None:
+            count("samples", self.samples)
+        for loss in self.log10_losses:
+            real("each of log10_losses", loss)
         falling = all(a > b for a, b in zip(self.log10_losses, self.log10_losses[1:], strict=False))
         if not self.log10_losses or not falling:
             raise ValueError(
@@ -152,8 +161,9 @@ def train(
 
     The subfolder ``choice.name`` of `folder` receives ``settings.json``, ``run.npz`` (the
     checkpoint; `ibtools.trainers.load_run` reads it), ``history.csv`` (one line for each record)
-    and ``at_….npz`` for each of the losses. What was done since the last checkpoint is lost when
-    training is interrupted; what comes after it does not depend on the interruption.
+    and ``at_….npz`` for each of the losses, all with the first checkpoint. What was done since the
+    last checkpoint is lost when training is interrupted; what comes after it does not depend on
+    the interruption. So the same call again goes on, or finds that nothing is left to do.
 
     Parameters
     ----------
@@ -166,28 +176,31 @@ def train(
     device
         "cpu" or a PyTorch device such as "cuda".
     resume
-        Whether to go on from the checkpoint, if there is one.
+        Whether a run that is there may be gone on with to other epochs or losses.
 
     Raises
     ------
     FileExistsError
-        If there is a run already and `resume` is false.
+        If there is a run to other epochs or losses and `resume` is false.
     ValueError
         If the run that is there was trained otherwise.
+    OSError
+        If a file of the run that is there is damaged, or one cannot be written.
     InterruptedTrainingError
         On Ctrl-C.
     """
     place = Path(folder) / choice.name
-    files = _Files(place)
-    files.prepare(choice, resume=resume)
+    files = _Files(place, _digest(X[: choice.samples], y[: choice.samples]))
+    files.check(choice, resume=resume)
     return _Training(choice, X, y, files, device).run_to_end()
 
 
 class _Files:
     """The subfolder of one run."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, images: str) -> None:
         self.place = place
+        self.images = images
         self.settings = place / "settings.json"
         self.state = place / "state.json"
         self.start = place / "start.npz"
@@ -197,26 +210,45 @@ class _Files:
     def snapshot(self, log10_loss: float) -> Path:
         return self.place / f"at_1e{log10_loss:g}.npz"
 
-    def prepare(self, choice: Choice, *, resume: bool) -> None:
-        wanted = json.loads(json.dumps(asdict(choice)))
-        if self.settings.exists():
-            if not resume:
-                raise FileExistsError(
-                    f"{self.place} holds a run already; go on with it (--resume), name another "
-                    "folder, or delete it"
-                )
-            found = json.loads(self.settings.read_text())
-            # More epochs, or a lower last loss, are what one resumes for.
-            free = {"epochs", "log10_losses"}
-            differing = [k for k in wanted if k not in free and found.get(k) != wanted[k]]
-            if differing:
-                told = ", ".join(f"{k}={found.get(k)!r} and not {wanted[k]!r}" for k in differing)
-                raise ValueError(
-                    f"{self.place} holds a run with {told}; resume it with the same choices, or "
-                    "name another folder"
-                )
+    @property
+    def mend(self) -> str:
+        return f"delete the folder {self.place} and train again"
+
+    def check(self, choice: Choice, *, resume: bool) -> None:
+        """Refuse a run that is there and is not a part of this one."""
+        # The state comes last: without one no checkpoint was finished.
+        if not self.state.exists():
+            return
+        wanted = _plain(choice)
+        found = read_record(self.settings, self.mend)
+        # More epochs, or a lower last loss, are what one resumes for.
+        free = {"epochs", "log10_losses"}
+        differing = [name for name in wanted if found.get(name) != wanted[name]]
+        told = ", ".join(f"{k}={found.get(k)!r} and not {wanted[k]!r}" for k in differing)
+        if set(differing) - free:
+            raise ValueError(
+                f"{self.place} holds a run with {told}; resume it with the same choices, or "
+                "name another folder"
+            )
+        if read_record(self.state, self.mend).get("images", self.images) != self.images:
+            raise ValueError(
+                f"{self.place} holds a run on other images; give it the same ones, or name "
+                "another folder"
+            )
+        if differing and not resume:
+            raise FileExistsError(
+                f"{self.place} holds a run already, with {told}; go on with it (--resume), name "
+                "another folder, or delete it"
+            )
+
+    def start_anew(self) -> None:
+        """Remove what an interruption before the first whole checkpoint left."""
+        for path in (self.run, self.start, self.history, *self.place.glob("at_*.npz")):
+            path.unlink(missing_ok=True)
+
+    def keep_settings(self, choice: Choice) -> None:
         self.place.mkdir(parents=True, exist_ok=True)
-        _write(self.settings, json.dumps(wanted, indent=1))
+        write_whole(self.settings, json.dumps(_plain(choice), indent=1))
 
 
 class _Training:
@@ -245,15 +277,36 @@ class _Training:
         self.epochs = 0
         self.seconds = 0.0
         if files.state.exists():
-            self._restore(json.loads(files.state.read_text()))
+            self._restore(read_record(files.state, files.mend))
+            files.keep_settings(choice)
+        else:
+            files.start_anew()
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.stage, self.chunks = state["stage"], state["chunks"]
-        self.epochs, self.seconds = state["epochs"], state["seconds"]
+        try:
+            self.stage, self.chunks = str(state["stage"]), int(state["chunks"])
+            self.epochs, self.seconds = int(state["epochs"]), float(state["seconds"])
+            records = bool(state["records"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise OSError(
+                f"{self.files.state} does not hold the state of a run ({error!r}); "
+                f"{self.files.mend}"
+            ) from error
         if self.stage == "flow":
-            self.net = load_run(self.files.start, self.net).net
-        if state["records"]:
-            self.run = load_run(self._file(), self.net)
+            self.net = self._load(self.files.start).net
+        if records:
+            self.run = self._load(self._file())
+
+    def _load(self, path: Path) -> MarginRun:
+        try:
+            return load_run(path, self.net)
+        except FileNotFoundError as error:
+            raise OSError(
+                f"{path} is missing, and {self.files.state.name} says that the run is in it; "
+                f"{self.files.mend}"
+            ) from error
+        except ValueError as error:
+            raise OSError(f"{path} cannot be used ({error}); {self.files.mend}") from error
 
     def _file(self) -> Path:
         return self.files.start if self.stage == "minibatches" else self.files.run
@@ -272,7 +325,7 @@ class _Training:
         with bar:
             while not ended:
                 wanted = [loss for loss in losses if not reached[loss].exists()]
-                if not wanted and self.run is not None:
+                if self.run is not None and (not wanted or self._spent()):
                     break
                 target = _FLOW_STARTS if self.stage == "minibatches" else wanted[0]
                 ended = self._chunk(target)
@@ -290,6 +343,12 @@ class _Training:
         there = {loss: path for loss, path in reached.items() if path.exists()}
         return Trained(self.choice, self.run, there, self.epochs, self.seconds)
 
+    def _spent(self) -> bool:
+        """Whether an earlier call came to the end of its epochs or steps."""
+        if self.stage == "flow":
+            return self.chunks * _FLOW_STEPS_BETWEEN_CHECKPOINTS >= self.setting.flow_steps
+        return self.stage != "minibatches" and self.epochs >= self.choice.epochs
+
     def _chunk(self, target: float) -> bool:
         """Train to the next checkpoint; return whether nothing more is to be done."""
         begun = time.monotonic()
@@ -303,8 +362,8 @@ class _Training:
             run = self._flow(target, limit) if flowing else self._descend(target, limit)
         if run.message == "interrupted":
             raise InterruptedTrainingError(
-                f"interrupted; {self.files.place} has the run up to epoch {self.epochs}: go on "
-                "with --resume"
+                f"interrupted; {self.files.place} has the run up to epoch {self.epochs}: the same "
+                "command goes on, with or without --resume"
             )
         self.run = run
         self.seconds += time.monotonic() - begun
@@ -313,6 +372,8 @@ class _Training:
             ended = limit >= most or not run.message.startswith("max_")
             self.chunks += 1
             self.epochs = self.epochs if flowing else limit
+        if not self.files.settings.exists():
+            self.files.keep_settings(self.choice)
         run.save(self._file())
         _write_history(self.files.history, run)
         self._keep_state()
@@ -356,8 +417,9 @@ class _Training:
             "epochs": self.epochs,
             "seconds": self.seconds,
             "records": self.run is not None,
+            "images": self.files.images,
         }
-        _write(self.files.state, json.dumps(state))
+        write_whole(self.files.state, json.dumps(state))
 
 
 def accuracy(net: nn.Module, X: np.ndarray | Tensor, y: np.ndarray) -> float:
@@ -417,16 +479,27 @@ def seconds_per_epoch(choice: Choice, *, device: str, batches: int = 5) -> float
 
 
 def _write_history(path: Path, run: MarginRun) -> None:
-    columns = [column(run) for column in _COLUMNS.values()]
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        writer.writerows(zip(*(column.tolist() for column in columns), strict=True))
-    part.replace(path)
+    columns = [column(run).tolist() for column in _COLUMNS.values()]
+    write_table(path, [tuple(_COLUMNS), *zip(*columns, strict=True)])
 
 
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    part.replace(path)
+def write_table(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file, whole or not at all."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_whole(path, text.getvalue())
+
+
+def _plain(choice: Choice) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(choice)))
+    return plain
+
+
+def _digest(X: np.ndarray | Tensor, y: np.ndarray) -> str:
+    """Return what tells one set of images from another."""
+    sha = hashlib.sha256()
+    for values in (X, y):
+        array = np.ascontiguousarray(torch.as_tensor(values).cpu().numpy())
+        sha.update(f"{array.shape} {array.dtype}".encode())
+        sha.update(array.data)
+    return sha.hexdigest()[:16]

@@ -6,6 +6,8 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from ibtools._validation import refuse_masked
+
 
 def finite_inputs(
     X: ArrayLike | Tensor,
@@ -27,6 +29,7 @@ def finite_inputs(
     >>> finite_inputs([[1, 2], [3, 4]]).shape
     torch.Size([2, 2])
     """
+    refuse_masked("X", X)
     try:
         if X.is_complex() if isinstance(X, Tensor) else np.iscomplexobj(X):
             raise TypeError
@@ -42,6 +45,12 @@ def finite_inputs(
             f"{tuple(value.shape)}; one sample x is X = x[None]"
         )
     finite = torch.isfinite(value)
+    given = torch.as_tensor(X).double() if not bool(finite.all()) else value
+    if not bool(finite.all()) and bool(torch.isfinite(given).all()):
+        raise ValueError(
+            f"X must fit into {str(dtype).removeprefix('torch.')}, the type of the net's weights, "
+            f"got entries up to {float(given.abs().max()):g}; train net.double(), or rescale X"
+        )
     if not bool(finite.all()):
         where = tuple(int(i) for i in torch.nonzero(~finite)[0])
         raise ValueError(
@@ -66,6 +75,7 @@ def fitting_labels(y: ArrayLike, *, n: int, outputs: int) -> np.ndarray:
     >>> fitting_labels([1, -1], n=2, outputs=1), fitting_labels([0.0, 2.0], n=2, outputs=3)
     (array([ 1., -1.]), array([0, 2]))
     """
+    refuse_masked("y", y)
     try:
         if np.iscomplexobj(y):
             raise TypeError

@@ -88,7 +88,8 @@ def max_margin(X: ArrayLike, y: ArrayLike, *, norm: str = "l2") -> MaxMargin:
     ValueError
         If the data are not finite, y holds anything but ±1, entries are out of range, or no
         hyperplane through the origin separates the classes with a margin above 1e-12 of the longest
-        sample.
+        sample. Where other units of the columns, their means, or a bias would mend it, the message
+        says so.
 
     Warns
     -----
@@ -118,8 +119,12 @@ def max_margin(X: ArrayLike, y: ArrayLike, *, norm: str = "l2") -> MaxMargin:
     (array([4., 9., 0.]), array([0, 1]))
     """
     one_of("norm", norm, ("l2", "l1"))
+    X, y = regression_problem(X, y)
     Z, unit = _signed_samples(X, y)
-    w, weights = _least_norm(Z) if norm == "l2" else _least_l1_norm(Z)
+    try:
+        w, weights = _least_norm(Z) if norm == "l2" else _least_l1_norm(Z)
+    except _NoMarginError as error:
+        raise _not_separable(X, y, error.bound) from None
     size = _norm(w, norm)
     direction = w / size
     margins = Z @ direction
@@ -127,7 +132,7 @@ def max_margin(X: ArrayLike, y: ArrayLike, *, norm: str = "l2") -> MaxMargin:
     bound = _norm(weights @ Z, "l2" if norm == "l2" else "linf")
     gap = max(0.0, 1 - margin / bound)
     if not margin > 0:
-        raise _not_separable(bound)
+        raise _not_separable(X, y, bound)
     if gap > _PROMISED:
         warnings.warn(
             f"the margin's relative duality gap is {gap:.1e}, above the promised {_PROMISED:g}: "
@@ -148,9 +153,18 @@ def max_margin(X: ArrayLike, y: ArrayLike, *, norm: str = "l2") -> MaxMargin:
     )
 
 
-def _signed_samples(X: ArrayLike, y: ArrayLike) -> tuple[Float[np.ndarray, "n d"], float]:
+class _NoMarginError(Exception):
+    """No margin was found above what is resolved; `bound` is in units of the largest entry."""
+
+    def __init__(self, bound: float) -> None:
+        super().__init__(bound)
+        self.bound = bound
+
+
+def _signed_samples(
+    X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, "n d"], float]:
     """Return yₙxₙ in units of a power of two near the largest entry, and that power."""
-    X, y = regression_problem(X, y)
     odd = np.flatnonzero(np.abs(y) != 1)
     if odd.size:
         raise ValueError(
@@ -159,7 +173,7 @@ def _signed_samples(X: ArrayLike, y: ArrayLike) -> tuple[Float[np.ndarray, "n d"
         )
     largest = float(np.abs(X).max())
     if largest == 0:
-        raise _not_separable(0.0)
+        raise _not_separable(X, y, 0.0)
     if not _SMALLEST <= largest <= _LARGEST:
         raise ValueError(
             f"X must have its largest entry between {_SMALLEST:g} and {_LARGEST:g}, got "
@@ -170,12 +184,64 @@ def _signed_samples(X: ArrayLike, y: ArrayLike) -> tuple[Float[np.ndarray, "n d"
     return y[:, None] * (X / unit), float(unit)
 
 
-def _not_separable(bound: float) -> ValueError:
+def _not_separable(
+    X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"], bound: float
+) -> ValueError:
+    """Say what mends it; each mend is tried first, so that none is promised in vain."""
+    told = f"no margin exceeds {bound:.1e} of the largest entry of X"
+    constant = (X[0] == X).all(axis=0) & (X[0] != 0)
+    # Multiples of columns, and of a constant one added to others, separate what was separable.
+    centred = X - np.where(constant, 0.0, X.mean(axis=0))
+    scaled, both = _unit_columns(X), _unit_columns(centred)
+    mend = ""
+    if constant.any() and _is_separable(centred, y):
+        mend = "subtract their means from all columns but the constant one"
+    elif _is_separable(scaled, y):
+        mend = "divide each column by its largest absolute value"
+    elif constant.any() and _is_separable(both, y):
+        mend = (
+            "subtract their means from all columns but the constant one, then divide each column "
+            "by its largest absolute value"
+        )
+    if mend:
+        return ValueError(
+            f"X and y are separable by a hyperplane through the origin, but {told}, which is lost "
+            f"in rounding: the columns of X are badly scaled; {mend}, which separates what was "
+            "separable and makes the margin that of the new X. There is no need to append a "
+            "constant column or to drop samples"
+        )
+    told = f"X and y must be separable by a hyperplane through the origin, and {told}"
+    ones = np.ones((len(X), 1))
+    if not constant.any():
+        if _is_separable(np.hstack([X, ones]), y):
+            return ValueError(f"{told}; append a constant column to X for a bias")
+        if _is_separable(np.hstack([both, ones]), y):
+            return ValueError(
+                f"{told}; subtract from each column of X its mean, divide it by its largest "
+                "absolute value, and append a constant column for a bias"
+            )
     return ValueError(
-        "X and y must be separable by a hyperplane through the origin, and no margin exceeds "
-        f"{bound:.1e} of the largest entry of X; append a constant column to X for a bias, add "
-        "features, or drop the samples that contradict each other"
+        f"{told}; to append a constant column does not help, they are not separable with a bias "
+        "either: add features, or drop the samples that contradict each other"
     )
+
+
+def _unit_columns(X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    largest = np.abs(X).max(axis=0)
+    return X / np.where(largest > 0, largest, 1.0)
+
+
+def _is_separable(X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]) -> bool:
+    """Whether `max_margin` answers."""
+    largest = float(np.abs(X).max())
+    if not _SMALLEST <= largest <= _LARGEST:
+        return False
+    Z, _ = _signed_samples(X, y)
+    try:
+        w, _ = _least_norm(Z)
+    except _NoMarginError:
+        return False
+    return bool((Z @ w).min() > 0)
 
 
 def _norm(w: Float[np.ndarray, " d"], norm: str) -> float:
@@ -198,7 +264,7 @@ def _least_norm(
         point = some @ Z[rows]
         size = float(np.linalg.norm(point))
         if size <= _LEAST_MARGIN * float(lengths.max()):
-            raise _not_separable(size)
+            raise _NoMarginError(size)
         w, some = _on_support(Z[rows], some, point / size**2)
         short = 1 - Z @ w
         missing = short > _ROUNDING * lengths * float(np.linalg.norm(w))

@@ -160,7 +160,7 @@ def descend(
     True
     """
     if isinstance(net, TwoLayerNet):
-        return train_two_layer(net, np.asarray(X), y, **options)
+        return train_two_layer(net, X if isinstance(X, np.ndarray) else np.asarray(X), y, **options)
     return _descend_net(net, X, y, **options)
 
 

@@ -1,0 +1,180 @@
+"""What `make book`, `make serve`, ... do: set up what is missing, then run in isolation.
+
+Called by the Makefile with any suitable Python, as ``python3 -I scripts/commands.py book``.
+Standard library only, because nothing may be installed yet.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # -I leaves it out
+
+from environment import ROOT, Environment, held, only_one
+from versions import COMMAND, Versions
+
+SITE = ROOT / "_build" / "html"
+JUPYTER_BOOK = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
+
+
+class Commands:
+    """Each method is a command of the Makefile; it returns the exit status."""
+
+    def __init__(self) -> None:
+        venv, python = os.environ.get("VENV") or ".venv", os.environ.get("PYTHON") or ""
+        self.environment = Environment(Path(venv), python=python)
+        self.port = os.environ.get("PORT") or "8000"
+
+    def book(self) -> int:
+        self.environment.prepare()
+        print(
+            "Building the book. What changed is run again: everything, about six minutes on two "
+            "cores, or nothing, some seconds.",
+            flush=True,
+        )
+        with self.alone():
+            build = ("build", "-W", "-n", "--keep-going", ".")
+            if code := self.python("-P", "-c", JUPYTER_BOOK, *build):
+                print("\nThe book was not built; what is in the way stands above.", file=sys.stderr)
+                return code
+        print("\nThe book is built. Read it in a browser:")
+        print(f"    {(SITE / 'index.html').as_uri()}")
+        print(f"or type 'make serve' and open http://localhost:{self.port}.")
+        return 0
+
+    def test(self) -> int:
+        self.environment.prepare()
+        print("Checking everything: twenty to twenty-five minutes on two cores.", flush=True)
+        with self.alone():
+            return self.python("scripts/check.py")
+
+    def test_oldest(self) -> int:
+        return self.test_versions("oldest")
+
+    def test_newest(self) -> int:
+        return self.test_versions("newest")
+
+    def test_versions(self, which: str) -> int:
+        """Test the package with other versions; with PART=short without PyTorch, where it can."""
+        short = os.environ.get("PART") == "short"
+        self.environment = Versions(which, short=short, python=self.environment.named)
+        print(f"Testing the package with the {which} versions it allows.", flush=True)
+        try:
+            self.environment.prepare()
+        except SystemExit as stopped:
+            if not short:
+                raise
+            print(f"{stopped}\nNOT RUN: those versions cannot be had here.", flush=True)
+            return 0
+        return self.python(*COMMAND, *self.environment.tests())
+
+    def serve(self) -> int:
+        server = self.server()  # now, and not after minutes of building
+        if code := self.book():
+            return code
+        with server:
+            print(
+                f"Serving the book at http://localhost:{self.port}; stop with Ctrl-C.", flush=True
+            )
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                print()
+        return 0
+
+    def server(self) -> ThreadingHTTPServer:
+        if not self.port.isascii() or not self.port.isdecimal() or not 0 < int(self.port) < 65536:
+            sys.exit(f"PORT={self.port}: a port is a whole number from 1 to 65535; try PORT=8000.")
+        handler = partial(SimpleHTTPRequestHandler, directory=str(SITE))
+        try:
+            return ThreadingHTTPServer(("127.0.0.1", int(self.port)), handler)
+        except OSError as error:
+            sys.exit(
+                f"Port {self.port} cannot be used here ({error.strerror}); another that is free: "
+                f"make serve PORT={free_port()}"
+            )
+
+    def notebooks(self) -> int:
+        self.environment.prepare()
+        return self.python("scripts/notebooks.py")
+
+    def bench(self) -> int:
+        self.environment.prepare()
+        environment = self.environment
+        environment.variables |= environment.pip_variables()
+        wanted = ("install", "-r", "benchmarks/requirements.txt")
+        if environment.pip(*wanted, what="what ibtools is measured against", must=False):
+            print("Some competitors do not install here; their rows will say so.", flush=True)
+        return self.python("-m", "benchmarks")
+
+    def lint(self) -> int:
+        self.environment.prepare()
+        checks = (("ruff", "format", "--check", "."), ("ruff", "check", "."), ("mypy",))
+        return next((code for check in checks if (code := self.python("-m", *check))), 0)
+
+    def format(self) -> int:
+        self.environment.prepare()
+        fixes = (("ruff", "format", "."), ("ruff", "check", "--fix", "."))
+        return next((code for fix in fixes if (code := self.python("-m", *fix))), 0)
+
+    def setup(self) -> int:
+        self.environment.prepare()
+        return 0
+
+    def python(self, *arguments: str) -> int:
+        """Run the environment's Python in the project's folder."""
+        command = (str(self.environment.python), *arguments)
+        return exit_status(command, self.environment.variables)
+
+    def alone(self) -> AbstractContextManager[None]:
+        folder = ROOT / "_build"
+        folder.mkdir(exist_ok=True)
+        return only_one(folder, "Another command is at work on this book; waiting for it.")
+
+
+def exit_status(command: Sequence[str], variables: dict[str, str]) -> int:
+    with subprocess.Popen(command, cwd=ROOT, env=variables, pass_fds=held()) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # it got the same signal, and ends as it sees fit
+                continue
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+COMMANDS = (
+    *("setup", "book", "test", "test-oldest", "test-newest"),
+    *("serve", "notebooks", "bench", "lint", "format"),
+)
+
+
+def main(names: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a path may hold what a terminal cannot show
+    os.umask(0o022)  # what is built is to be read, by a web server for instance
+    if len(names) != 1 or names[0] not in COMMANDS:
+        print(f"One of: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    try:
+        return getattr(Commands(), names[0].replace("-", "_"))()
+    except KeyboardInterrupt:
+        print("\nInterrupted; the same command goes on.", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"{error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
