@@ -50,6 +50,7 @@ def test_equation(entry: Entry) -> None:
         entry.check()
 
 
+@mpmath.workdps(DIGITS)
 def test_a_wrong_equation_is_found() -> None:
     def x_squared(random):
         return (x := random.uniform(0, 1), x * x)
