@@ -213,7 +213,6 @@ def test_a_neuron_trained_wrongly_fails(monkeypatch: pytest.MonkeyPatch) -> None
         warping.kernel_gap,
         warping.one_neuron_reweighting,
         warping.many_neurons_reweighting,
-        warping.own_clocks,
         warping.isotropic_start,
     ):
         assert not theorem.run().holds, theorem.id
