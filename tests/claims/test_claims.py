@@ -214,8 +214,28 @@ def test_a_neuron_trained_wrongly_fails(monkeypatch: pytest.MonkeyPatch) -> None
         warping.proposition_1,
         warping.theorem_3,
         warping.theorem_3_bound,
+        warping.warp_found,
+        warping.kernel_gap,
+        warping.one_neuron_reweighting,
+        warping.many_neurons_reweighting,
+        warping.isotropic_start,
     ):
         assert not theorem.run().holds, theorem.id
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_a_leaky_neuron_of_the_wrong_slope_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Its limit does not see the size of the slope in the gradient; how long it takes does.
+    right = LinearNeuron.velocity
+
+    def wrong(self: LinearNeuron, X: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        factor = np.where(X @ self.w >= 0, 1.0, 1.01)
+        return right(self, X, factor * residual)
+
+    monkeypatch.setattr(LinearNeuron, "velocity", wrong)
+    outcome = warping.leaky_wait.run()
+    assert not outcome.holds
+    assert outcome.comparison.error > 5e-3
 
 
 def _claim(error: float) -> Claim:
