@@ -23,7 +23,7 @@ SIDES = {
 }
 
 # Functions of the claims' own modules that simulate or predict: an independent witness.
-OF_CLAIMS = {"_exact_flow": "simulation"}
+OF_CLAIMS = {"_exact_flow": "simulation", "_suprema_on_sphere": "simulation"}
 
 Break = Callable[[np.ndarray], np.ndarray]
 
