@@ -921,6 +921,8 @@ def _ten_times_too_long(Z: Float[np.ndarray, "n d"], w: Flat, *, steps: int) -> 
         kept = now * np.exp(-u0 * (1 / now + 1 / (2 * now**2))) / np.sqrt(w @ w) if now > 0 else 0.0
         if before is not None:
             fall, rise = largest(fall, 1 - kept / before), largest(rise, u - now)
+        if not now >= u0:
+            break
         before, u = kept, now
         w = w + 10 * (u0 / (2 * u)) / (slope**2 / 2 * terms.sum()) * (terms @ Z)
     return fall, rise
