@@ -30,6 +30,7 @@ OF_CLAIMS = {
     "_neuron_descent": "simulation",
     "_sign_descent": "simulation",
     "_steepest_descent": "simulation",
+    "_suprema_on_sphere": "simulation",
     "_largest_margin": "theory",
 }
 
