@@ -13,8 +13,7 @@ LABELS = read_book(ROOT).labels
 PAGES = sorted({label.page for label in LABELS.values() if label.kind == "equation"})
 
 # Pages that have no entries yet.
-PENDING = {
-}
+PENDING = {}
 
 
 def module_of(page: str) -> Path:
@@ -22,14 +21,22 @@ def module_of(page: str) -> Path:
     return ROOT / "tests" / "book" / "identities" / f"{name}.py"
 
 
+# Pages whose entries fill a second module.
+FURTHER = {"book/homogeneous-margins": ("homogeneous_theorems",)}
+
+
 def entries(page: str) -> dict[str, Entry]:
-    path = module_of(page)
-    if not path.exists():
-        return {}
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.ENTRIES
+    found: dict[str, Entry] = {}
+    first = module_of(page)
+    for path in (first, *(first.with_stem(name) for name in FURTHER.get(page, ()))):
+        if not path.exists():
+            continue
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        assert not found.keys() & module.ENTRIES.keys(), f"{path.name} repeats an entry"
+        found |= module.ENTRIES
+    return found
 
 
 ENTRIES = [(page, name, entry) for page in PAGES for name, entry in entries(page).items()]

@@ -14,8 +14,7 @@ ALLOWED: dict[str, list[dict[str, str]]] = yaml.safe_load(
     (Path(__file__).parent / "unbacked.yaml").read_text()
 )
 # Pages that are not yet held to this.
-PENDING = {
-}
+PENDING = {}
 SOLUTION = re.compile(r"^( *):::+\{solution\} (\S+)\n(.*?)\n\1:::", re.DOTALL | re.MULTILINE)
 FENCE = re.compile(r"^ *```python\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 

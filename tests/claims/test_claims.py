@@ -60,8 +60,7 @@ IN_PLACE: dict[str, dict[str, str]] = {
 }
 
 # Chapters whose claims are not yet held to the tests below.
-PENDING = {
-}
+PENDING = {}
 
 
 @pytest.mark.usefixtures("as_a_user")

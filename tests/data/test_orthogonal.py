@@ -61,10 +61,10 @@ def test_orthogonality_of_samples_of_very_different_lengths(power: int, expected
 def test_every_sample_has_its_own_largest_inner_product() -> None:
     # 4 ≥ C·3·1 for the first two, and the third is orthogonal to both.
     X = [[2.0, 0.0, 0.0, 0.0], [0.5, 15.0**0.5 / 2, 0.0, 0.0], [0.0, 0.0, 10.0, 0.0]]
-    assert orthogonality(X) == pytest.approx(4 / 3, rel=1e-15)
+    assert orthogonality(X) == pytest.approx(4 / 3, rel=1e-15, abs=0)
     # 100 ≥ C·3·20 for the last two; that the first is short has nothing to do with it.
     X = [[2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 10.0, 0.0], [0.0, 0.0, 2.0, 96.0**0.5]]
-    assert orthogonality(X) == pytest.approx(100 / 60, rel=1e-15)
+    assert orthogonality(X) == pytest.approx(100 / 60, rel=1e-15, abs=0)
 
 
 def test_orthogonality_of_orthogonal_samples_is_infinite() -> None:

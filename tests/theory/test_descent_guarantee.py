@@ -43,14 +43,14 @@ def test_the_step_makes_the_condition_an_equation(order: int) -> None:
     slope = sum(c * r**i for i, c in enumerate(h.gradient.coef))
     G = slope**2 + sum(c * r**i for i, c in enumerate(hessian))
     guarantee = found(order)
-    assert guarantee.log_step == pytest.approx(psi - math.log(G), rel=1e-13)
-    assert guarantee.margin == pytest.approx((psi - p_a) / norm**order, rel=1e-13)
+    assert guarantee.log_step == pytest.approx(psi - math.log(G), rel=1e-13, abs=0)
+    assert guarantee.margin == pytest.approx((psi - p_a) / norm**order, rel=1e-13, abs=0)
     assert guarantee.least_margin == guarantee.margin / 2
-    assert guarantee.scaled_curvature(psi) == pytest.approx(G, rel=1e-12)
+    assert guarantee.scaled_curvature(psi) == pytest.approx(G, rel=1e-12, abs=0)
     w = order * (psi - p_a) / 2
     e = (1 + 1 / (2 * w)) / w
     C = 1 + (1 + order * (1 + 1 / (2 * w)) ** 2 * math.exp(order * e)) / w
-    assert guarantee.constant == pytest.approx(C, rel=1e-13)
+    assert guarantee.constant == pytest.approx(C, rel=1e-13, abs=0)
 
 
 @pytest.mark.parametrize("order", CASES)
@@ -91,7 +91,7 @@ def test_the_bound_of_the_loss() -> None:
     rate = 4 * guarantee.margin**2 * norm**2 / 8
     log_time = psi + 2.0
     expected = -math.log(math.exp(psi) + rate * math.exp(log_time))
-    assert guarantee.log_loss_bound(log_time) == pytest.approx(expected, rel=1e-13)
+    assert guarantee.log_loss_bound(log_time) == pytest.approx(expected, rel=1e-13, abs=0)
     assert guarantee.log_loss_bound(-math.inf) == -psi
 
 

@@ -235,11 +235,11 @@ def test_a_repeated_sample_counts_twice() -> None:
         # α = 1/(1 + γ²) of each direction, shared by the copies.
         np.testing.assert_allclose(limit.multipliers, [0.4, 0.4, 0.8], rtol=1e-12)
         assert limit.equal_margins
-        assert limit.margin_gap() == pytest.approx(np.log(2), rel=1e-12)
+        assert limit.margin_gap() == pytest.approx(np.log(2), rel=1e-12, abs=0)
         check_solution(limit, X, y)
         once = limit_of(leaky(2, 3, 0.5), X[1:], y[1:])
         np.testing.assert_allclose(limit.W, once.W, atol=1e-14)
-        assert limit.margin == pytest.approx(once.margin, rel=1e-12)
+        assert limit.margin == pytest.approx(once.margin, rel=1e-12, abs=0)
     relu = TwoLayerNet(
         [[1.0, -1.0, 0.0], [1.0, 1.0, 0.0], [-1.0, 1.0, 0.0], [1.0, 1.0, 0.0]], slope=0.0
     )
@@ -597,8 +597,8 @@ def test_opposite_neurons_may_be_right_where_own_ones_are_not() -> None:
     assert np.where(y > 0, minus, plus).max() < 0
     # The second sample's opposite input is below −1/γ, so its own one is negative.
     assert plus[1] < -1 / 0.7
-    assert minus[1] == pytest.approx(1 + 0.7 * plus[1], rel=1e-9)
-    assert limit.consistency == pytest.approx(minus[1], rel=1e-9)
+    assert minus[1] == pytest.approx(1 + 0.7 * plus[1], rel=1e-9, abs=0)
+    assert limit.consistency == pytest.approx(minus[1], rel=1e-9, abs=0)
     for limit_of in (two_layer_limit, sliding_limit):
         with pytest.raises(
             InconsistentPatternError,
@@ -610,21 +610,23 @@ def test_opposite_neurons_may_be_right_where_own_ones_are_not() -> None:
 
 def test_bounds_are_their_formulas() -> None:
     assert start_input_bound(m=3, n=5, scale=0.1, radius=4.0, failure=0.2) == pytest.approx(
-        0.4 * np.sqrt(2 * np.log(150)), rel=1e-14
+        0.4 * np.sqrt(2 * np.log(150)), rel=1e-14, abs=0
     )
     assert relu_share_bound(m=50, n=8, failure=0.3) == pytest.approx(
-        0.5 - np.sqrt(np.log(8 / 0.3) / 100), rel=1e-14
+        0.5 - np.sqrt(np.log(8 / 0.3) / 100), rel=1e-14, abs=0
     )
-    assert relu_gap_bound(share=0.25, spread=2.0) == pytest.approx(np.log(48), rel=1e-14)
+    assert relu_gap_bound(share=0.25, spread=2.0) == pytest.approx(np.log(48), rel=1e-14, abs=0)
     assert relu_loss_bound(m=3, n=5, step=2.0, share=0.5, least_square=4.0) == pytest.approx(
-        15 / (4 * 15 / 16), rel=1e-14
+        15 / (4 * 15 / 16), rel=1e-14, abs=0
     )
     assert nearly_orthogonal_rank_bound(
         share=0.25, orthogonality=9.0, spread=2.0, balance=3.0
-    ) == pytest.approx(2 * 10 / 8 * (4 + 3 / 64), rel=1e-14)
+    ) == pytest.approx(2 * 10 / 8 * (4 + 3 / 64), rel=1e-14, abs=0)
     assert nearly_orthogonal_rank_bound(share=1.0, orthogonality=np.inf) == 65 / 64
-    assert linear_margin_bound(orthogonality=48.0) == pytest.approx(45 / 49, rel=1e-14)
-    assert linear_margin_bound(orthogonality=20.0, spread=3.0) == pytest.approx(13 / 25, rel=1e-14)
+    assert linear_margin_bound(orthogonality=48.0) == pytest.approx(45 / 49, rel=1e-14, abs=0)
+    assert linear_margin_bound(orthogonality=20.0, spread=3.0) == pytest.approx(
+        13 / 25, rel=1e-14, abs=0
+    )
     assert linear_margin_bound(orthogonality=np.inf, spread=7.0) == 1
 
 
