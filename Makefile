@@ -4,12 +4,13 @@ VENV   ?= .venv
 PORT   ?= 8000
 PYTHON ?=
 PART   ?=
-export VENV PORT PYTHON PART
+MINUTES ?=
+export VENV PORT PYTHON PART MINUTES
 
 # Any Python can run this; it makes the virtual environment, and keeps the machine's settings out.
 RUN := @python=$$(sh scripts/find_python.sh) && "$$python" -I scripts/commands.py
 
-.PHONY: help setup book test test-oldest test-newest serve notebooks bench lint format clean
+.PHONY: help setup book test test-oldest test-newest serve notebooks bench mutants lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +38,9 @@ notebooks: ## write book/*.ipynb from book/*.md (some seconds)
 
 bench: ## measure ibtools against what one would use instead
 	$(RUN) bench
+
+mutants: ## change one sign or number of a formula at a time: does a test notice? (MINUTES=30)
+	$(RUN) mutants
 
 lint: ## formatting, style and types (half a minute)
 	$(RUN) lint

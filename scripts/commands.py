@@ -113,6 +113,11 @@ class Commands:
             print("Some competitors do not install here; their rows will say so.", flush=True)
         return self.python("-m", "benchmarks")
 
+    def mutants(self) -> int:
+        self.environment.prepare()
+        minutes = os.environ.get("MINUTES") or "30"
+        return self.python("scripts/mutants.py", "--minutes", minutes)
+
     def lint(self) -> int:
         self.environment.prepare()
         checks = (("ruff", "format", "--check", "."), ("ruff", "check", "."), ("mypy",))
@@ -155,7 +160,7 @@ def free_port() -> int:
 
 COMMANDS = (
     *("setup", "book", "test", "test-oldest", "test-newest"),
-    *("serve", "notebooks", "bench", "lint", "format"),
+    *("serve", "notebooks", "bench", "mutants", "lint", "format"),
 )
 
 

@@ -112,6 +112,7 @@ def prepare_kernels(build: Path) -> None:
     """Set what kernels inherit."""
     isolate(build)
     os.environ.update(ENVIRONMENT)
+    os.environ.setdefault("IBTOOLS_CLAIMS", str(build / ".claims"))  # each is run once in a build
     profile = Path(os.environ["IPYTHONDIR"]) / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     # The kernel warns at every start that it talks TCP without encryption, on this machine alone.

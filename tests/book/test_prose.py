@@ -13,14 +13,12 @@ PAGES = sorted(str(page.relative_to(BOOK)) for page in BOOK.rglob("*.md"))
 ALLOWED: dict[str, list[dict[str, str]]] = yaml.safe_load(
     (Path(__file__).parent / "unbacked.yaml").read_text()
 )
-# Pages that are not yet held to this.
-PENDING = {}
 SOLUTION = re.compile(r"^( *):::+\{solution\} (\S+)\n(.*?)\n\1:::", re.DOTALL | re.MULTILINE)
 FENCE = re.compile(r"^ *```python\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.usefixtures("as_a_user")
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in PENDING])
+@pytest.mark.parametrize("page", PAGES)
 def test_numbers_in_prose_have_something_behind_them(page: str) -> None:
     allowed = ALLOWED.get(page, [])
     assert all(entry["because"].strip() for entry in allowed)
@@ -35,7 +33,7 @@ def test_numbers_in_prose_have_something_behind_them(page: str) -> None:
     assert [text for text, numbers in excused.items() if not numbers] == [], "no longer needed"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in PENDING])
+@pytest.mark.parametrize("page", PAGES)
 def test_solutions_with_code_assert_what_they_say(page: str) -> None:
     for _, name, body in SOLUTION.findall((BOOK / page).read_text()):
         if blocks := FENCE.findall(body):

@@ -59,29 +59,24 @@ IN_PLACE: dict[str, dict[str, str]] = {
     "two_layer.start-shares": {"simulation": "starts are drawn and nothing is trained"},
 }
 
-# Chapters whose claims are not yet held to the tests below.
-PENDING = {}
-
 
 @pytest.mark.usefixtures("as_a_user")
 @pytest.mark.parametrize("theorem", CLAIMS, ids=lambda theorem: theorem.id)
 def test_claim_holds_and_fails_when_either_side_is_broken(theorem: Claim) -> None:
-    chapter = theorem.id.split(".")[0]
-    outcome, verdicts = run_and_break(theorem) if chapter not in PENDING else (theorem.run(), {})
+    outcome, verdicts = run_and_break(theorem)
     assert outcome.holds, outcome
     # A tolerance far above the error would hold for a wrong theorem too.
     assert outcome.comparison.tolerance <= 0.02
-    if chapter not in PENDING:
-        _the_relation_is_shown(outcome)
-        kept.keep(outcome)  # for the pages, if this is part of a run of all checks
-        for side in SIDES:
-            if side in IN_PLACE.get(theorem.id, {}):
-                assert side not in verdicts, f"{side} of {theorem.id} is not worked out in place"
-                continue
-            assert side in verdicts, f"no function of the {side} side is called by {theorem.id}"
-            assert not verdicts[side]["nan"], f"{theorem.id} holds on a {side} side that is NaN"
-            seen = [how for how, holds in verdicts[side].items() if how != "nan" and not holds]
-            assert seen, f"{theorem.id} holds whatever the {side} side says"
+    _the_relation_is_shown(outcome)
+    kept.keep(outcome)  # for the pages, if this is part of a run of all checks
+    for side in SIDES:
+        if side in IN_PLACE.get(theorem.id, {}):
+            assert side not in verdicts, f"{side} of {theorem.id} is not worked out in place"
+            continue
+        assert side in verdicts, f"no function of the {side} side is called by {theorem.id}"
+        assert not verdicts[side]["nan"], f"{theorem.id} holds on a {side} side that is NaN"
+        seen = [how for how, holds in verdicts[side].items() if how != "nan" and not holds]
+        assert seen, f"{theorem.id} holds whatever the {side} side says"
 
 
 def _the_relation_is_shown(outcome: Outcome) -> None:
@@ -313,8 +308,6 @@ def test_a_relation_that_does_not_exist_is_refused() -> None:
 def test_claims_use_no_maximum_that_forgets_a_nan() -> None:
     forgetful = {"max", "min", "nanmax", "nanmin", "fmax", "fmin"}
     for name in CHAPTERS:
-        if name in PENDING:
-            continue
         tree = ast.parse(Path(getattr(claims, name).__file__).read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
