@@ -401,6 +401,7 @@ def own_pattern_limit(
     >>> limit.equal_margins, limit.stable_rank_signed
     (True, array([1., 1.]))
     """
+    of_kind("net", net, TwoLayerNet)
     X, y = signed_problem(X, y, columns=net.W.shape[1])
     own = np.outer(net.signs, y) > 0
     active = net.W @ X.T >= 0
