@@ -13,6 +13,7 @@ import ibtools
 
 _ROOT = Path(ibtools.__file__).parent
 _FLOORS = {
+    "_console": 0,
     "_lazy": 0,
     "_validation": 0,
     "data": 1,
