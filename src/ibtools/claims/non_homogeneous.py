@@ -21,7 +21,7 @@ from ibtools.metrics.modified_margin import separability_start
 from ibtools.metrics.net_kkt import margin_kkt
 from ibtools.models import MLP, Net, Residual, ResidualMLP
 from ibtools.models.attention import SoftmaxAttention
-from ibtools.theory.descent_guarantee import DescentGuarantee, descent_guarantee
+from ibtools.theory.guaranteed_descent import DescentGuarantee, descent_guarantee
 from ibtools.theory.homogeneity import NearHomogeneity, near_homogeneity
 from ibtools.theory.max_margin import max_margin
 from ibtools.trainers import MarginRun, descend, margin_flow

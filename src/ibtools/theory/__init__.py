@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ibtools._lazy import lazily
 from ibtools.theory.blocks import KinkLimit, block_margin_ratio, block_norms, kink_limit
-from ibtools.theory.descent_guarantee import DescentGuarantee, descent_guarantee
+from ibtools.theory.guaranteed_descent import DescentGuarantee, descent_guarantee
 from ibtools.theory.interpolation import AccuracyWarning, Interpolator
 from ibtools.theory.loss_rates import loss_rate_constant, predicted_log_loss
 from ibtools.theory.loss_tails import (
