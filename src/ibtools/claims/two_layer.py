@@ -148,7 +148,7 @@ def equal_margins() -> Comparison:
 @claim(
     "two_layer.signed-rank-rate",
     title="The stable ranks of W₊ and W₋ tend to 1 like 1/log²τ",
-    source=f"{_KOU}; the constants this book",
+    source=f"limit: {_KOU}; rate and constants this book",
     statement="(sr(W±) − 1)‖W±‖² tends to a constant that the first few steps settle: the part of "
     "the rows that is off their mean never changes again.",
 )

@@ -1085,7 +1085,13 @@ def _program(
     except ValueError:
         above[g, i] = _feasible_sides(coordinates, labels, signs, held, number / net.m, net.slope)
         alpha, kink = solve(above)
-    while (crossed := kink > (1 - net.slope) * alpha + _TIGHT * alpha.max()).any():
+    before = np.inf
+    # ‖W‖² = mΣα; where it falls no more only rounding is left.
+    while (
+        alpha.sum() < before
+        and (crossed := kink > (1 - net.slope) * alpha + _TIGHT * alpha.max()).any()
+    ):
+        before = alpha.sum()
         above ^= crossed
         alpha, kink = solve(above)
     share = kink / np.where(alpha > 0, alpha, 1.0)
