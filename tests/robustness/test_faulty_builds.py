@@ -1,6 +1,7 @@
 """A faulty build, or half of one, leaves nothing behind that a later one would trust."""
 
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -27,11 +28,9 @@ def book(tmp_path):
 
 def test_what_a_page_printed_to_stderr_is_shown_and_lasts_no_longer_than_its_cause(book):
     book.page.write_text(COMPLAINING)
-    for _ in range(2):
-        sick = book.build(SICK="1")
-        assert sick.returncode != 0
-        assert "Fontconfig: no writable cache" in sick.stderr
-    assert book.build().returncode == 0
+    sick = book.build(SICK="1")
+    assert sick.returncode != 0
+    assert "Fontconfig: no writable cache" in sick.stderr
     first = book.shown()
     assert book.shown() == first
 
@@ -41,12 +40,13 @@ def test_half_of_a_stored_run_is_no_run(book):
     (stored,) = book.root.glob("_build/.jupyter_cache/*/executed/*/base.ipynb")
     for damage in (
         lambda: stored.write_text(stored.read_text()[:-40]),
-        stored.unlink,
         lambda: empty_tables(stored.parents[2] / "global.db"),
     ):
         damage()
         book.page.write_text(book.page.read_text() + "\nMore.\n")  # so that it is read again
-        assert book.shown() == (value, run) or book.shown()[0] == value
+        again = book.shown()
+        assert again[0] == value
+        assert again[1] != run
         assert stored.exists()
 
 
@@ -57,7 +57,8 @@ def empty_tables(path):
     path.touch()
 
 
-def test_a_build_killed_at_any_moment_is_made_good_by_the_next(book):
+def test_killed_at_any_moment_the_same_command_gets_there(book):
+    """``IBTOOLS_KILLS=100`` makes it a hundred times; CI has one."""
     # A second page, so that there is a link that goes wrong where a page is not written again.
     (book.root / "_toc.yml").write_text(
         "format: jb-book\nroot: book/page\nchapters: [{file: book/other}]\n"
@@ -66,8 +67,9 @@ def test_a_build_killed_at_any_moment_is_made_good_by_the_next(book):
     begun = time.monotonic()
     assert book.build().returncode == 0
     whole = time.monotonic() - begun
-    for share in (0.4, 0.6, 0.8, 0.9):
-        book.package.write_text(f"VALUE = {share}\n")
+    moments = random.Random(0)
+    for i in range(int(os.environ.get("IBTOOLS_KILLS", "1"))):
+        book.package.write_text(f"VALUE = {i}\n")
         process = subprocess.Popen(
             [*BUILD, "."],
             cwd=book.root,
@@ -75,8 +77,8 @@ def test_a_build_killed_at_any_moment_is_made_good_by_the_next(book):
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        time.sleep(share * whole)
+        time.sleep(whole * moments.uniform(0.2, 1.0))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        assert book.shown()[0] == str(share)
-        assert f"value {share} " in book.html("other")
+        assert book.shown()[0] == str(i)
+        assert f"value {i} " in book.html("other")

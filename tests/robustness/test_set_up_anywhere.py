@@ -120,12 +120,12 @@ def killed_once(project, seconds, *command):
 
 
 def test_killed_at_any_moment_the_same_command_gets_there(tmp_path):
-    """``IBTOOLS_KILLS=100`` makes it a hundred times; CI has two."""
-    random.seed(0)
+    """``IBTOOLS_KILLS=100`` makes it a hundred times; CI has one."""
+    moments = random.Random(0)
     whole = 6.0
-    for i in range(int(os.environ.get("IBTOOLS_KILLS", "2"))):
+    for i in range(int(os.environ.get("IBTOOLS_KILLS", "1"))):
         project = SmallProject(tmp_path / str(i) / "book")
-        killed_once(project, random.uniform(0, whole), "book")
+        killed_once(project, moments.uniform(0, whole), "book")
         begun = time.monotonic()
         answer = project.make("book")
         whole = time.monotonic() - begun
@@ -168,5 +168,3 @@ def test_a_missing_package_is_told_in_pips_words(tmp_path):
     assert "No matching distribution found for torch==0.0.1" in answer.stderr
     assert "did not answer" not in answer.stdout + answer.stderr
     assert "Traceback" not in answer.stderr
-    (project.root / "requirements.txt").write_text("tiny==1.0\n")
-    assert project.make("setup").returncode == 0

@@ -1,5 +1,6 @@
-"""An experiment that is killed at any moment: the same command gets there, and to the same end."""
+"""Claims and experiments killed at any moment: the same command gets there, and to the same end."""
 
+import json
 import os
 import random
 import signal
@@ -34,8 +35,8 @@ def results(out):
     return found
 
 
-def test_killed_at_any_moment_the_same_command_gets_there(tmp_path):
-    """``IBTOOLS_KILLS=100`` makes it a hundred times; CI has three."""
+def test_experiments_killed_at_any_moment_the_same_command_gets_there(tmp_path):
+    """``IBTOOLS_KILLS=100`` makes it a hundred times; CI has one."""
     begun = time.monotonic()
     _, complaint = (process := run(tmp_path / "whole")).communicate()
     whole = time.monotonic() - begun
@@ -43,7 +44,7 @@ def test_killed_at_any_moment_the_same_command_gets_there(tmp_path):
     expected = results(tmp_path / "whole")
     assert len(expected) == 3
     moments = random.Random(0)
-    for i in range(int(os.environ.get("IBTOOLS_KILLS", "3"))):
+    for i in range(int(os.environ.get("IBTOOLS_KILLS", "1"))):
         out = tmp_path / str(i)
         process = run(out)
         time.sleep(whole * moments.uniform(0.4, 1.0))  # before that it imports
@@ -58,3 +59,22 @@ def test_killed_at_any_moment_the_same_command_gets_there(tmp_path):
             for key, values in arrays.items():
                 np.testing.assert_array_equal(found[name][key], values, err_msg=f"{name} {key}")
         assert not list(out.rglob("*.part"))
+
+
+def test_claims_killed_at_any_moment_leave_whole_records_or_none(tmp_path):
+    out = tmp_path / "claims.json"
+    ids = ("imd.row-space", "imd.hessian-map-fails")
+    command = [sys.executable, "-m", "ibtools.claims", "--out", str(out), *ids]
+    begun = time.monotonic()
+    subprocess.run(command, check=True, capture_output=True)
+    whole = time.monotonic() - begun
+    moments = random.Random(0)
+    for _ in range(int(os.environ.get("IBTOOLS_KILLS", "1"))):
+        out.unlink()
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            time.sleep(whole * moments.uniform(0.6, 1.0))
+            process.kill()
+        if out.exists():
+            assert all(record["holds"] for record in json.loads(out.read_text()))
+        subprocess.run(command, check=True, capture_output=True)
+        assert [record["id"] for record in json.loads(out.read_text())] == list(ids)
