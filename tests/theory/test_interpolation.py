@@ -70,6 +70,21 @@ def test_dependent_rows_report_the_conditioning_of_the_others() -> None:
     found = interpolation_problem(X, X @ np.ones(6))
     assert len(found.target) == 3
     assert 1e3 < found.conditioning < 1e5
+    # The quick way estimates it as well.
+    assert 1e2 < interpolation_problem(_graded(0, 1e3), np.ones(3)).conditioning < 1e4
+
+
+def test_multipliers_of_dependent_rows_are_those_of_the_rows_as_given() -> None:
+    X = np.random.default_rng(0).normal(size=(2, 4))
+    X = np.vstack([X, 3 * X[0] - X[1]]) * [[1e-3], [1e2], [1e5]]
+    found, dual = interpolation_problem(X, X @ np.ones(4)), np.array([0.3, -2.0])
+    np.testing.assert_allclose(X.T @ found.multipliers(dual), dual @ found.rows, rtol=1e-12)
+
+
+def test_the_row_that_contradicts_is_named() -> None:
+    X, y = np.ones((5, 3)), np.array([1.0, 1.0, 1.0, 4.0, 1.0])
+    with pytest.raises(ValueError, match=r"rank 1 with 5 rows.*most at row 3"):
+        minimum_norm_interpolator(X, y)
 
 
 @given(seeds)
