@@ -306,9 +306,10 @@ def sliding_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit
     Notes
     -----
     σ is convex, hence so are the constraints, and every Karush-Kuhn-Tucker point in the sense of
-    Clarke with the own neurons active is the solution. Gradient flow has no other limit directions
-    (Lyu and Li 2020, homogeneity of order 1). The problem over all 2m rows has the same solution:
-    it is strictly convex and does not tell the neurons of one sign apart.
+    Clarke with the own neurons strictly active is the solution. Such points are the limit
+    directions of gradient flow (Lyu and Li 2020); for descent see `own_pattern_limit`. The problem
+    over all 2m rows has the same solution: it is strictly convex and does not tell the neurons of
+    one sign apart.
 
     References
     ----------
