@@ -110,6 +110,11 @@ def test_the_limit_is_the_neuron_s() -> None:
     found = metric_limit(neuron.metric_at(), X, Y, start=neuron.predictor)
     np.testing.assert_allclose(found.w, explicit_limit(neuron, X, Y).w, rtol=1e-9)
     assert found.converged
+    # A sample that comes twice changes nothing; with as many as coordinates there is no choice.
+    twice = metric_limit(neuron.metric_at(), X[[0, 1, 1]], Y[[0, 1, 1]], start=neuron.predictor)
+    np.testing.assert_allclose(twice.w, found.w, rtol=1e-9)
+    only = metric_limit(innocent, np.eye(3), np.ones(3), start=np.full(3, 0.5))
+    np.testing.assert_allclose(only.w, np.ones(3), rtol=1e-12)
     # Already there: the start is an interpolator.
     again = metric_limit(neuron.metric_at(), X, X @ found.w, start=found.w)
     np.testing.assert_allclose(again.w, found.w, rtol=1e-12)
@@ -180,7 +185,7 @@ def test_unusable_arguments_are_refused() -> None:
         log_warp(lambda w: np.diag([1 + 1e8 * w[1] ** 2, 1 + 0 * w[0]]), [[0, -1.0], [0, 1.3]])
     with pytest.raises(TypeError, match="metric must accept complex w"):
         warpability(lambda w: np.eye(2) * float(w[0]), [1.0, 2.0])
-    with pytest.raises(ValueError, match="fewer rows than columns"):
-        metric_limit(innocent, np.eye(3), np.ones(3), start=np.ones(3))
+    with pytest.raises(ValueError, match="y must be in the range of X"):
+        metric_limit(innocent, [[1, 2, 3], [2, 4, 6]], [1, 1], start=np.ones(3))
     with pytest.raises(ValueError, match="X must have 3 columns"):
         metric_limit(innocent, [[1.0, 2.0]], [1.0], start=np.ones(3))

@@ -172,7 +172,7 @@ def metric_limit(metric: Metric, X: ArrayLike, y: ArrayLike, *, start: ArrayLike
         H as an analytic function of w, as in `warpability`; positive definite on a convex set that
         contains the start and the limit.
     X, y
-        The problem: X (n, d) of full row rank with n < d, y (n,).
+        The problem, (n, d) and (n,), with some w for which Xw = y.
     start
         :math:`w_0`, (d,).
 
@@ -205,11 +205,8 @@ def metric_limit(metric: Metric, X: ArrayLike, y: ArrayLike, *, start: ArrayLike
     start = vector("start", start)
     X, y = regression_problem(X, y, columns=start.size)
     constraints = interpolation_problem(X, y, quick=False)
-    anchor, free = (
-        constraints.rows.T @ constraints.target,
-        scipy.linalg.null_space(constraints.rows),
-    )
-    anchor = anchor + free @ (free.T @ start)
+    free = scipy.linalg.null_space(constraints.rows)
+    anchor = constraints.rows.T @ constraints.target + free @ (free.T @ start)
     _require_warp(metric, start)
 
     def reach(step: Float[np.ndarray, " k"]) -> tuple[float, Float[np.ndarray, " d"]]:
@@ -222,7 +219,8 @@ def metric_limit(metric: Metric, X: ArrayLike, y: ArrayLike, *, start: ArrayLike
         w = anchor + free @ step
         curvature = np.exp(gain) * (free.T @ metric(w) @ free)
         move = -np.linalg.solve(curvature, free.T @ mirror)
-        error = float(np.linalg.norm(move) / np.linalg.norm(w))
+        size = max(float(np.linalg.norm(w)), float(np.linalg.norm(start))) or 1.0
+        error = float(np.linalg.norm(move)) / size
         if error <= 1e-13:
             break
         iterations += 1
