@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = ("find_python.sh", "commands.py", "environment.py", "isolation.py")
+SCRIPTS = ("find_python.sh", "commands.py", "environment.py", "isolation.py", "versions.py")
 
 # In place of Jupyter Book: it writes a page and what it saw of the machine.
 BUILDER = """
