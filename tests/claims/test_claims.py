@@ -251,7 +251,7 @@ def test_check_raises_where_a_claim_fails(error: float) -> None:
 def test_a_nan_among_cases_is_the_worst_of_them(errors: tuple[float, ...]) -> None:
     worst = Worst()
     for case, error in enumerate(errors):
-        worst.see([error, 0.0], case, case)
+        worst.see([error, 0.0], float(case), float(case))
     assert np.isnan(worst.error)
     assert np.isnan(errors[int(worst.measured)])
     assert np.isnan(largest(0.0, [1.0, *errors]))
@@ -262,7 +262,7 @@ def test_a_nan_among_cases_is_the_worst_of_them(errors: tuple[float, ...]) -> No
 def test_the_worst_of_several_cases() -> None:
     worst = Worst()
     for case, (error, room) in enumerate([(0.1, 0.5), (0.3, 0.2), (0.2, 0.4)]):
-        worst.see(error, case, case + 1, room=room)
+        worst.see(error, float(case), case + 1.0, room=room)
     found = worst.comparison("x", "y", 0.5)
     assert (found.predicted, found.measured, found.error, found.room) == (1, 2, 0.3, 0.2)
     assert worst.cases == 3
@@ -300,6 +300,7 @@ def test_an_equation_predicts_and_a_bound_has_room() -> None:
         assert not Outcome(theorem, dataclasses.replace(GOOD, **{missing: None}), 0.0).holds
 
 
+@pytest.mark.usefixtures("as_a_user")
 def test_a_relation_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="relation must be one of"):
         claim("a.b", title="", source="", statement="", relation="<")

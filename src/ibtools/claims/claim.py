@@ -89,7 +89,12 @@ class Worst:
         self.room: float | None = None
 
     def see(
-        self, error: ArrayLike, predicted: float, measured: float, *, room: float | None = None
+        self,
+        error: float | ArrayLike,
+        predicted: float,
+        measured: float,
+        *,
+        room: float | None = None,
     ) -> None:
         """Take one case into account; of an array of errors its largest counts.
 
@@ -343,7 +348,7 @@ def is_worse(error: float, worst: float) -> bool:
     return not math.isnan(worst) and not error <= worst
 
 
-def largest(*values: ArrayLike) -> float:
+def largest(*values: float | ArrayLike) -> float:
     """Return the largest number in all `values`, floats or arrays; NaN if one of them is NaN.
 
     Python's ``max(0.0, nan)`` is 0.0: a claim that uses it holds on a run that produced nothing.
@@ -351,12 +356,12 @@ def largest(*values: ArrayLike) -> float:
     return float(np.max([np.max(value) for value in values]))
 
 
-def smallest(*values: ArrayLike) -> float:
+def smallest(*values: float | ArrayLike) -> float:
     """Return the smallest number in all `values`, floats or arrays; NaN if one of them is NaN."""
     return float(np.min([np.min(value) for value in values]))
 
 
-def excess(value: ArrayLike, bound: ArrayLike) -> Float[np.ndarray, "..."]:
+def excess(value: float | ArrayLike, bound: float | ArrayLike) -> Float[np.ndarray, "..."]:
     """Return by which part of a positive `bound` each `value` exceeds it, 0 where it does not."""
     return np.asarray(np.maximum(np.asarray(value) / np.asarray(bound) - 1, 0.0))
 

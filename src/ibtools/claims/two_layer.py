@@ -812,6 +812,7 @@ CLAIMS = (
     inconsistent,
     sliding,
     first_step,
+    gram,
     start,
     start_shares,
     global_margin,
@@ -821,5 +822,4 @@ CLAIMS = (
     relu_gap,
     relu_loss,
     relu_nearly_orthogonal_rank,
-    gram,
 )
