@@ -39,7 +39,9 @@ def test_sums_and_products(left: dict, right: dict, at: dict, number: float) -> 
     p, q = BlockPolynomial(left), BlockPolynomial(right)
     assert (p + q)(at) == pytest.approx(p(at) + q(at), rel=1e-12, abs=1e-300)
     assert (p * q)(at) == pytest.approx(p(at) * q(at), rel=1e-12, abs=1e-300)
-    assert (number * p + number)(at) == pytest.approx(number * p(at) + number, rel=1e-12, abs=1e-300)
+    assert (number * p + number)(at) == pytest.approx(
+        number * p(at) + number, rel=1e-12, abs=1e-300
+    )
 
 
 @given(terms, norms)
