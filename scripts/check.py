@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PYTEST = (str(BIN / "pytest"), "--quiet", "--no-header")
 PARALLEL = ("-n", "2", "--dist", "worksteal")
+SLOWEST = "--durations=12"  # what a run of twenty minutes spends them on is part of its report
 
 # Two workers whose libraries take every core each are up to four times as slow as two that do not.
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
@@ -51,7 +52,10 @@ def steps() -> list[Step]:
         ),
         Step("browser", "there is a browser to test with", (python, "scripts/browser.py"), True),
         Step(
-            "unit", "unit and property tests", (*PYTEST, *unit, *PARALLEL, "-m", "not slow"), True
+            "unit",
+            "unit and property tests",
+            (*PYTEST, *unit, *PARALLEL, SLOWEST, "-m", "not slow"),
+            True,
         ),
         Step(
             "examples",
@@ -59,7 +63,7 @@ def steps() -> list[Step]:
             (*PYTEST, *PARALLEL, "--doctest-modules", "src/ibtools"),
             True,
         ),
-        Step("slow", "tests over five seconds", (*PYTEST, *unit, *PARALLEL, "-m", "slow")),
+        Step("slow", "tests over five seconds", (*PYTEST, *unit, *PARALLEL, SLOWEST, "-m", "slow")),
         Step(
             "notebooks",
             "every notebook runs as a reader would run it",
@@ -73,7 +77,7 @@ def steps() -> list[Step]:
         Step(
             "site",
             "the built site in a browser",
-            (*PYTEST, *PARALLEL, "tests/site"),
+            (*PYTEST, *PARALLEL, SLOWEST, "tests/site"),
         ),
     ]
 
