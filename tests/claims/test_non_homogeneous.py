@@ -11,6 +11,7 @@ from numpy.polynomial import Polynomial
 from ibtools.claims import Claim
 from ibtools.claims import non_homogeneous as claims
 from ibtools.metrics.homogeneity_defect import Scaling
+from ibtools.models import NotHomogeneousError
 from ibtools.theory import DescentGuarantee, homogeneity
 from ibtools.theory.homogeneity import NearHomogeneity
 from ibtools.trainers import descend
@@ -24,8 +25,13 @@ pytestmark = [
 
 
 def fails(*broken: Claim) -> None:
+    """Each claim fails, or its trainer sees that the bound is none and refuses it."""
     for theorem in broken:
-        assert not theorem.run().holds, theorem.id
+        try:
+            outcome = theorem.run()
+        except NotHomogeneousError:
+            continue
+        assert not outcome.holds, theorem.id
 
 
 def test_every_claim_is_listed() -> None:

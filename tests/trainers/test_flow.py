@@ -14,6 +14,7 @@ from ibtools.models import DiagonalNet
 from ibtools.trainers import (
     RegressionRun,
     TrainingWarning,
+    _ode,
     gradient_descent,
     gradient_flow,
     metric_flow,
@@ -408,3 +409,39 @@ def test_says_what_is_wrong(trainer, X: object, y: object, kind: type, message: 
 def test_says_which_option_is_wrong(call, kind: type, message: str) -> None:
     with pytest.raises(kind, match=message):
         call()
+
+
+def _gives_up(times: int) -> type:
+    """LSODA that gives up after thirty steps, in that many of its lives."""
+    lives = []
+
+    class Faulty(_ode.LSODA):
+        def __init__(self, *args: object, **options: object) -> None:
+            super().__init__(*args, **options)
+            lives.append(self)
+            self.left = 30 if len(lives) <= times else 10**9
+
+        def _step_impl(self) -> tuple[bool, str | None]:
+            self.left -= 1
+            return (False, "it gave up") if self.left < 0 else super()._step_impl()
+
+    return Faulty
+
+
+def test_a_solver_that_gives_up_is_started_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = gradient_flow(GENERAL, X, Y)
+    asked = np.geomspace(0.1, 3.0, 20)
+    path = gradient_flow(GENERAL, X, Y, times=asked, method="parameters").w
+    monkeypatch.setattr(_ode, "LSODA", _gives_up(3))
+    run = gradient_flow(GENERAL, X, Y)
+    assert run.converged
+    np.testing.assert_allclose(run.w[-1], whole.w[-1], rtol=1e-8)
+    assert np.all(np.diff(run.times) > 0)
+    monkeypatch.setattr(_ode, "LSODA", _gives_up(3))
+    np.testing.assert_allclose(gradient_flow(GENERAL, X, Y, times=asked).w, path, atol=1e-8)
+
+
+def test_a_solver_that_always_gives_up_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_ode, "LSODA", _gives_up(10**9))
+    with pytest.warns(TrainingWarning, match="it gave up"):
+        assert not gradient_flow(GENERAL, X, Y).converged

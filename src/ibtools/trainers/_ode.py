@@ -28,6 +28,8 @@ _LOOK_EVERY = 4
 _PATIENCE = 50
 # Nothing moves any more, yet the residual has not vanished: a flow with dead weights.
 _NEVER = 1e100
+# LSODA gives up, once in a while, in a corner of its order and step size that a fresh start leaves.
+_FRESH_STARTS = 5
 # An exponent of a weight that moves is below 1000, or the weight would overflow; one that is far
 # beyond belongs to dead weights, and its rounding errors would soon drown the others.
 _LARGEST_EXPONENT = 1e5
@@ -52,11 +54,15 @@ class System:
     largest: float = np.inf
 
     def solver(self, horizon: float) -> OdeSolver:
-        """Return a stepper from the start to `horizon`: implicit where a Jacobian can be had."""
+        """Return a stepper from the start to `horizon`."""
+        return self.smooth_solver(0.0, self.start, horizon)
+
+    def smooth_solver(self, time: float, state: State, horizon: float) -> OdeSolver:
+        """Return a stepper from `state` to `horizon`: implicit where a Jacobian can be had."""
         tolerances = {"rtol": _RELATIVE_ERROR, "atol": _ABSOLUTE_ERROR * self.unit}
         if self.jacobian is None and self.start.size > _SMALL:
-            return DOP853(self.field, 0.0, self.start, horizon, **tolerances)
-        return LSODA(self.field, 0.0, self.start, horizon, jac=self.jacobian, **tolerances)
+            return DOP853(self.field, time, state, horizon, **tolerances)
+        return LSODA(self.field, time, state, horizon, jac=self.jacobian, **tolerances)
 
     def run(
         self,
@@ -185,15 +191,21 @@ def follow(
     steps, failure, message = 0, "", f"within a relative {tolerance:g} of the limit"
     with tqdm(desc="gradient flow", unit=" steps", disable=quiet(), delay=1) as bar:
         try:
-            solver = system.solver(10 * _NEVER if asked is None else asked[-1])
+            horizon = 10 * _NEVER if asked is None else asked[-1]
+            solver, fresh_starts, firm = system.solver(horizon), 0, 0.0
             while not (settled(times[-1], states[-1]) if asked is None else times[-1] >= asked[-1]):
                 if steps == max_steps:
                     failure = f"gave up after max_steps={max_steps} steps"
                     break
-                with np.errstate(over="ignore", invalid="ignore"):
-                    complaint = solver.step()
+                here = solver.t, solver.y.copy()
+                complaint = _step(solver)
                 steps += 1  # and not bar.n, which stands still where the bar is not shown
                 bar.update()
+                gave_up = solver.status == "failed" and isinstance(solver, LSODA)
+                if gave_up and fresh_starts < _FRESH_STARTS and here[0] > firm:
+                    solver, firm = system.smooth_solver(*here, horizon), here[0]
+                    fresh_starts += 1
+                    continue
                 if solver.status == "failed" or not np.isfinite(solver.y).all():
                     failure = f"the solver failed: {complaint or 'the weights overflowed'}"
                     break
@@ -233,6 +245,13 @@ def follow(
             stacklevel=3,
         )
     return run
+
+
+def _step(solver: OdeSolver) -> str | None:
+    """Take one step; return what is wrong, if something is, and let SciPy not say it as well."""
+    with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "lsoda: ", UserWarning)
+        return solver.step()
 
 
 class _Settled:
