@@ -111,20 +111,22 @@ def clipped(page) -> list[str]:
     )
 
 
-def drawing(picture) -> str:
-    """The markup of what is drawn in a picture and can be seen: without its words and alt text."""
+def drawing(picture, *, words: bool = False) -> str:
+    """The markup of what can be seen of a picture, without alt text; words only if asked for."""
     return picture.evaluate(
-        """picture => {
+        """(picture, words) => {
             const shown = picture.cloneNode(true), seen = [...picture.querySelectorAll('*')];
             [...shown.querySelectorAll('*')].forEach((copy, i) => {
                 const style = getComputedStyle(seen[i]);
                 if (style.display === 'none' || style.visibility === 'hidden' ||
                     Number(style.opacity) < 0.02) copy.setAttribute('data-unseen', '');
             });
-            shown.querySelectorAll('text, title, desc, [data-unseen]').forEach(e => e.remove());
+            const left = (words ? '' : 'text, ') + 'title, desc, [data-unseen]';
+            shown.querySelectorAll(left).forEach(e => e.remove());
             shown.querySelectorAll('[aria-label]').forEach(e => e.removeAttribute('aria-label'));
             return shown.innerHTML;
-        }"""
+        }""",
+        words,
     )
 
 
