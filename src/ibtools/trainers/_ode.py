@@ -189,7 +189,10 @@ def follow(
     times, states = [0.0], [system.start]
     settled = _Settled(system, X, tolerance)
     steps, failure, message = 0, "", f"within a relative {tolerance:g} of the limit"
-    with tqdm(desc="gradient flow", unit=" steps", disable=quiet(), delay=1) as bar:
+    bar = tqdm(desc="gradient flow", unit=" steps", disable=quiet(), delay=1)
+    with bar, warnings.catch_warnings():
+        # What LSODA complains of is in `complaint` as well.
+        warnings.filterwarnings("ignore", "lsoda: ", UserWarning)
         try:
             horizon = 10 * _NEVER if asked is None else asked[-1]
             solver, fresh_starts, firm = system.solver(horizon), 0, 0.0
@@ -198,7 +201,8 @@ def follow(
                     failure = f"gave up after max_steps={max_steps} steps"
                     break
                 here = solver.t, solver.y.copy()
-                complaint = _step(solver)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    complaint = solver.step()
                 steps += 1  # and not bar.n, which stands still where the bar is not shown
                 bar.update()
                 gave_up = solver.status == "failed" and isinstance(solver, LSODA)
@@ -245,13 +249,6 @@ def follow(
             stacklevel=3,
         )
     return run
-
-
-def _step(solver: OdeSolver) -> str | None:
-    """Take one step; return what is wrong, if something is, and let SciPy not say it as well."""
-    with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "lsoda: ", UserWarning)
-        return solver.step()
 
 
 class _Settled:
