@@ -165,3 +165,11 @@ def test_no_potential_where_a_half_is_zero_and_the_other_balanced() -> None:
 def test_says_what_is_wrong(call, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_one_vector_has_a_number_and_several_have_an_array() -> None:
+    q = HypentropyPotential(sqrt_k=[0.1, 2.0], start=[0.0, 0.3])
+    one, several = q([0.2, -0.4]), q([[0.2, -0.4], [1.0, 0.0]])
+    assert type(one) is float
+    assert several.shape == (2,)
+    assert several[0] == one
