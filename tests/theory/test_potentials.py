@@ -169,7 +169,7 @@ def test_says_what_is_wrong(call, kind: type[Exception], message: str) -> None:
 
 def test_one_vector_has_a_number_and_several_have_an_array() -> None:
     q = HypentropyPotential(sqrt_k=[0.1, 2.0], start=[0.0, 0.3])
-    one, several = q([0.2, -0.4]), q([[0.2, -0.4], [1.0, 0.0]])
+    one, several = q(np.array([0.2, -0.4])), q(np.array([[0.2, -0.4], [1.0, 0.0]]))
     assert type(one) is float
     assert several.shape == (2,)
     assert several[0] == one
