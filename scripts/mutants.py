@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from check import ONE_THREAD
 from tqdm.auto import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -127,7 +128,7 @@ def run_module(module: str, bin_: Path, deadline: float) -> None:
     if not tests:
         return
     environment = os.environ | {"PYTHONPATH": str(TREE / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment |= {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    environment |= ONE_THREAD
     config = WORK / "config.toml"
     started = time.monotonic()
     healthy = subprocess.run(

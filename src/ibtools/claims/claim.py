@@ -343,11 +343,6 @@ def relative(difference: Float[np.ndarray, "..."], reference: Float[np.ndarray, 
     return float(np.linalg.norm(difference) / np.linalg.norm(reference))
 
 
-def is_worse(error: float, worst: float) -> bool:
-    """Return whether `error` is the worst so far; a NaN is worse than any number, and stays so."""
-    return not math.isnan(worst) and not error <= worst
-
-
 def largest(*values: float | ArrayLike) -> float:
     """Return the largest number in all `values`, floats or arrays; NaN if one of them is NaN.
 
