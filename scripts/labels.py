@@ -45,12 +45,15 @@ class Book:
     titles: dict[str, str]  # page -> title
     labels: dict[str, Label]
     numbers: dict[tuple[str, str, int], str]  # (page, kind, how many before on this page) -> number
+    lectures: dict[str, list[str]]  # a chapter's front page -> its lectures
+    descriptions: dict[str, str]  # page -> what it shows, in a sentence ("" where it does not say)
 
 
 def read_book(root: Path) -> Book:
     """Read every page of ``_toc.yml`` under `root`."""
-    titles, labels, numbers, counts = {}, {}, {}, Counter()
-    for page, chapter in reading_order(yaml.safe_load((root / "_toc.yml").read_text())):
+    titles, labels, numbers, descriptions, counts = {}, {}, {}, {}, Counter()
+    toc = yaml.safe_load((root / "_toc.yml").read_text())
+    for page, chapter in reading_order(toc):
         on_page: Counter = Counter()
         waiting: list[str] = []  # targets "(name)=" whose object comes next
 
@@ -100,12 +103,30 @@ def read_book(root: Path) -> Book:
                     labels.update(dict.fromkeys(waiting, Label("", "", match[2], page)))
                     waiting.clear()
 
-        text = FRONT_MATTER.sub("", (root / f"{page}.md").read_text())
+        text = (root / f"{page}.md").read_text()
+        descriptions[page] = description(text)
         try:
-            visit(text.splitlines())
+            visit(FRONT_MATTER.sub("", text).splitlines())
         except ValueError as error:
             raise ValueError(f"{page}.md: {error}") from None
-    return Book(titles, labels, numbers)
+    return Book(titles, labels, numbers, chapters(toc), descriptions)
+
+
+def description(text: str) -> str:
+    """What a page says of itself in its front matter, as search engines and cards show it."""
+    match = FRONT_MATTER.match(text)
+    matter = yaml.safe_load(match[1]) if match else None
+    return ((matter or {}).get("myst") or {}).get("html_meta", {}).get("description", "")
+
+
+def chapters(toc: dict) -> dict[str, list[str]]:
+    """Every page that has pages under it, with these."""
+    entries = [entry for part in toc.get("parts") or [toc] for entry in part.get("chapters", [])]
+    return {
+        entry["file"]: [section["file"] for section in entry["sections"]]
+        for entry in entries
+        if entry.get("sections")
+    }
 
 
 def numbered_kind(block: Directive) -> str | None:

@@ -1,4 +1,4 @@
-"""Write book/*.ipynb, the notebooks that Binder, Colab and Jupyter open, from book/*.md.
+"""Write book/**/*.ipynb, the notebooks that Binder, Colab and Jupyter open, from book/**/*.md.
 
 ``python scripts/notebooks.py`` writes them; ``--check`` only says which are out of date.
 The notebooks hold no outputs.
@@ -36,7 +36,7 @@ def main() -> int:
         print(f"Cannot write the notebooks: {error}.", file=sys.stderr)
         return 1
     stale = [path for path, text in notebooks.items() if current(path) != text]
-    orphans = sorted(set((ROOT / "book").glob("*.ipynb")) - set(notebooks))
+    orphans = sorted(set((ROOT / "book").rglob("*.ipynb")) - set(notebooks))
     for path in stale + orphans:
         verb = "is out of date" if check else "removed" if path in orphans else "written"
         print(f"{path.relative_to(ROOT)}: {verb}")
@@ -90,7 +90,7 @@ def convert(text: str, translator: Translator, repository: dict) -> nbformat.Not
     if translator.cited:
         works = list_works(translator.bibliography, translator.cited)
         cells.append(new_markdown_cell("\n".join(["## References", "", *works])))
-    stem = translator.page.rsplit("/", 1)[1]
+    stem = translator.page.removeprefix("book/").replace("/", "-")
     for index, cell in enumerate(cells):
         cell.id = f"{stem}-{index}"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}

@@ -5,11 +5,13 @@ carry their number in ``\tag``, references and citations become words. A directi
 a translation is an error that names it: nothing reaches the reader as raw markup.
 """
 
+import posixpath
 import re
 from dataclasses import dataclass, field
 
 from blocks import Code, Directive, MathBlock, Text, parse
 from citations import cite
+from kinds import read_kind
 from labels import PROOF_KINDS, TARGET, Book
 from pybtex.database import BibliographyData
 
@@ -75,6 +77,12 @@ class Translator:
             return display_math(tex, number)
         if name in SILENT:
             return []
+        if name == "lectures":
+            return [
+                f"{number}. [{self.book.titles[page]}]({self.address(page)}): "
+                f"{self.book.descriptions[page]}"
+                for number, page in enumerate(self.book.lectures[self.page], start=1)
+            ]
         if name in TRANSPARENT:
             return self.blocks(block.body)
         if name == "prf:proof":
@@ -170,7 +178,7 @@ class Translator:
             self.cited |= {key.strip() for key in content.split(",")}
             return cite(self.bibliography, content, in_sentence=name.startswith("cite:t"))
         if name == "doc":
-            page = f"{self.page.rsplit('/', 1)[0]}/{target.removesuffix('.md')}"
+            page = self.page_at(target)
             return f"[{text or self.book.titles[page]}]({self.address(page)})"
         if name == "eq":
             return self.pointer(self.label(target), "")
@@ -187,6 +195,8 @@ class Translator:
             return f"<{name}>{content}</{name}>"
         if name in ("term", "abbr"):
             return text or content
+        if name == "kind":
+            return read_kind(content).in_words
         raise NoTranslationError(
             f"{self.page}.md uses the role {{{name}}}, which scripts/plain_markdown.py does not "
             "know how to write in plain Markdown; teach it, or write the page without it"
@@ -197,7 +207,7 @@ class Translator:
             return self.pointer(self.label(target[1:]), text)
         file = target.partition("#")[0]
         if file.endswith(".md") and "://" not in file:
-            page = f"{self.page.rsplit('/', 1)[0]}/{file.removesuffix('.md')}"
+            page = self.page_at(file)
             if page in self.book.titles:
                 return f"[{text or self.book.titles[page]}]({self.address(page)})"
         return f"[{text}]({target})"
@@ -211,9 +221,15 @@ class Translator:
         words = text or label.name
         return words if label.page == self.page else f"[{words}]({self.address(label.page)})"
 
+    def page_at(self, target: str) -> str:
+        """The page that `target` leads to from here; with a slash at its front, from the root."""
+        folder = "/" if target.startswith("/") else posixpath.dirname(f"/{self.page}")
+        path = posixpath.normpath(posixpath.join(folder, target.removesuffix(".md")))
+        return path.lstrip("/")
+
     def address(self, page: str) -> str:
         ending = ".ipynb" if page in self.notebooks else ".md"
-        return page.rsplit("/", 1)[1] + ending
+        return posixpath.relpath(page, posixpath.dirname(self.page)) + ending
 
 
 def display_math(tex: str, number: str | None) -> list[str]:

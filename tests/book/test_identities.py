@@ -10,22 +10,28 @@ from labels import read_book
 
 ROOT = Path(__file__).parents[2]
 LABELS = read_book(ROOT).labels
-PAGES = sorted({label.page for label in LABELS.values() if label.kind == "equation"})
 
 
-def module_of(page: str) -> Path:
-    name = page.removeprefix("book/").replace("-", "_").replace("/", "__")
-    return ROOT / "tests" / "book" / "identities" / f"{name}.py"
+def chapter_of(page: str) -> str:
+    """The chapter of a page: its own name, or that of the folder it lies in."""
+    return page.removeprefix("book/").partition("/")[0]
 
 
-# Pages whose entries fill a second module.
-FURTHER = {"book/homogeneous-margins": ("homogeneous_theorems",)}
+CHAPTERS = sorted({chapter_of(label.page) for label in LABELS.values() if label.kind == "equation"})
 
 
-def entries(page: str) -> dict[str, Entry]:
+def module_of(chapter: str) -> Path:
+    return ROOT / "tests" / "book" / "identities" / f"{chapter.replace('-', '_')}.py"
+
+
+# Chapters whose entries fill a second module.
+FURTHER = {"homogeneous-margins": ("homogeneous_theorems",)}
+
+
+def entries(chapter: str) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
-    first = module_of(page)
-    for path in (first, *(first.with_stem(name) for name in FURTHER.get(page, ()))):
+    first = module_of(chapter)
+    for path in (first, *(first.with_stem(name) for name in FURTHER.get(chapter, ()))):
         if not path.exists():
             continue
         spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -36,16 +42,16 @@ def entries(page: str) -> dict[str, Entry]:
     return found
 
 
-ENTRIES = [(page, name, entry) for page in PAGES for name, entry in entries(page).items()]
+ENTRIES = [(where, name, entry) for where in CHAPTERS for name, entry in entries(where).items()]
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_labelled_equation_has_an_entry(page: str) -> None:
-    on_page = {name for name, label in LABELS.items() if label.page == page}
-    equations = {name for name in on_page if LABELS[name].kind == "equation"}
-    named = {name.split(":")[0] for name in entries(page)}
-    assert equations <= named, f"without an entry in {module_of(page)}"
-    assert named <= on_page, "entries for labels that the page does not have"
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_labelled_equation_has_an_entry(chapter: str) -> None:
+    there = {name for name, label in LABELS.items() if chapter_of(label.page) == chapter}
+    equations = {name for name in there if LABELS[name].kind == "equation"}
+    named = {name.split(":")[0] for name in entries(chapter)}
+    assert equations <= named, f"without an entry in {module_of(chapter)}"
+    assert named <= there, "entries for labels that the chapter does not have"
 
 
 @pytest.mark.parametrize("entry", [pytest.param(e, id=f"{p}: {n}") for p, n, e in ENTRIES])

@@ -40,6 +40,7 @@ def narrow() -> Exploration:
             f"A valley of power {power:.2f} that rises to {size:.1f} at the ends."
         ),
         start={"size": 2.0},
+        presets={"a flat valley": {"power": 2.0}, "<low>": {"power": 1.5, "size": 1.0}},
         power=linspace(1, 2, 5, label="power p"),
         size=linspace(1, 3, 3, label="size <s>", format="{:.1f}"),
     )

@@ -95,11 +95,30 @@ def test_touch_moves_the_picture(show, narrow):
     assert "power 2.00 " in shown(page)
 
 
+def test_presets_set_the_sliders(show, narrow):
+    page = show(narrow.html())
+    names = ["a flat valley", "<low>"]
+    assert page.locator(".ib-presets button").all_inner_texts() == names
+    sliders = page.locator("input")
+    page.get_by_role("button", name="<low>").click()
+    assert [sliders.nth(i).input_value() for i in range(2)] == ["2", "0"]
+    assert page.locator("output").all_inner_texts() == ["1.50", "1.0"]
+    assert shown(page) == "A valley of power 1.50 that rises to 1.0 at the ends."
+    page.get_by_role("button", name="a flat valley").focus()
+    page.keyboard.press("Enter")
+    assert shown(page) == "A valley of power 2.00 that rises to 2.0 at the ends."
+    heights = page.locator(".ib-presets button").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect().height)"
+    )
+    assert min(heights) >= 44
+
+
 def test_without_scripts_the_first_picture_is_there_and_no_dead_control(show, narrow):
     page = show(narrow.html(), java_script_enabled=False)
     assert page.locator(".ib-picture svg").is_visible()
     assert shown(page) == "A valley of power 1.00 that rises to 2.0 at the ends."
     assert not page.locator("input").first.is_visible()
+    assert page.locator("button:visible").count() == 0
     assert page.locator(".ib-note").inner_text() == (
         "The figure below is drawn for power p 1.00, size <s> 2.0. Its sliders need JavaScript."
     )

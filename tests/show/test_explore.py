@@ -245,6 +245,11 @@ def test_start_is_found_within_rounding():
         ({"alt": lambda scale: "x"}, ValueError, "do not fit alt"),
         ({"start": {"scale": 0.5}}, ValueError, r"start\['scale'\] is 0.5, which is not in"),
         ({"start": {"size": 0.5}}, ValueError, r"start names \['size'\]"),
+        ({"presets": {"": {"scale": 0.1}}}, ValueError, "named by what to see there"),
+        ({"presets": {"there": 0.1}}, TypeError, r"presets\['there'\] must say values by name"),
+        ({"presets": {"there": {"scale": 3}}}, ValueError, r"\['scale'\] is 3, which is not in"),
+        ({"presets": {"there": {"size": 3}}}, ValueError, r"presets\['there'\] names \['size'\]"),
+        ({"presets": {"a": {}, "b": {"scale": 0.01}}}, ValueError, "'a' and 'b' are the same"),
         ({"size": [1, 2]}, ValueError, "do not fit draw"),
         ({"scale": []}, ValueError, "'scale' has none"),
         ({"scale": [0.1, np.nan]}, ValueError, "finite values only"),
@@ -309,6 +314,43 @@ def test_with_a_live_kernel_the_sliders_draw_again(live):
     assert alt(0.1, 0.45) in shown.value
     assert shown.value != first
     assert wrong.value == ""
+
+
+def test_presets_complete_the_start():
+    exploration = example(start={"shape": 0.3}, presets={"large": {"scale": 1.0}, "here": {}})
+    assert exploration.presets == {
+        "large": {"scale": 1.0, "shape": 0.3},
+        "here": {"scale": 0.01, "shape": 0.3},
+    }
+    assert store(exploration.html())["presets"] == [[2, 1], [0, 1]]
+    assert "ib-presets" not in example().html().partition("</style>")[2].partition("<script>")[0]
+
+
+def test_with_a_live_kernel_a_preset_sets_the_sliders_and_draws_once(live):
+    drawn = []
+
+    def counting(**parameters):
+        drawn.append(parameters)
+        return draw(**parameters)
+
+    exploration = explore(
+        counting,
+        alt=alt,
+        presets={"large and bent": {"scale": 1.0, "shape": 0.9}},
+        scale=geomspace(1e-2, 1.0, 3, label="scale α"),
+        shape=linspace(0, 0.9, 4, label="shape s"),
+    )
+    scale, shape, buttons, wrong, shown = exploration.widget().children
+    (button,) = buttons.children
+    assert button.description == "large and bent"
+    drawn.clear()
+    button.click()
+    assert (scale.value, shape.value) == (1.0, 0.9)
+    assert drawn == [{"scale": 1.0, "shape": 0.9}]
+    assert alt(1.0, 0.9) in shown.value
+    assert wrong.value == ""
+    shape.value = 0.0
+    assert alt(1.0, 0.0) in shown.value
 
 
 def test_with_a_live_kernel_choices_stay_choices(live):

@@ -68,7 +68,7 @@ def test_text_says_the_number(value):
     text = choices([value], label="x", format="{:.15e}").text(value)
     mantissa, _, power = text.partition("·10")
     if text.startswith("10"):
-        mantissa, power = "1", text[2:]
+        mantissa, power = "1", text[2:] or "1"
     plain = power.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
     assert float(f"{mantissa}e{plain or 0}") == pytest.approx(value, rel=1e-14, abs=0)
 

@@ -21,6 +21,14 @@ _LEAST_PIXELS_PER_POINT = 0.9
 
 
 @dataclass(frozen=True)
+class Preset:
+    """One button: its name, and the place on its grid where it puts each slider."""
+
+    name: str
+    at: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Control:
     """One slider: an id, a label, and how each of its values is written and read aloud."""
 
@@ -44,7 +52,13 @@ def picture_block(svg: str) -> str:
     return _block(prefix, svg, _picture(svg))
 
 
-def explore_block(frames: Sequence[str], controls: Sequence[Control], *, note: str) -> str:
+def explore_block(
+    frames: Sequence[str],
+    controls: Sequence[Control],
+    *,
+    note: str,
+    presets: Sequence[Preset] = (),
+) -> str:
     """Return the block of an interactive figure.
 
     Parameters
@@ -55,6 +69,8 @@ def explore_block(frames: Sequence[str], controls: Sequence[Control], *, note: s
         The sliders.
     note
         What a reader without scripts is told in place of the sliders.
+    presets
+        The buttons that set the sliders.
 
     Returns
     -------
@@ -72,6 +88,7 @@ def explore_block(frames: Sequence[str], controls: Sequence[Control], *, note: s
             "start": start,
             "texts": [control.texts for control in controls],
             "spoken": [control.spoken for control in controls],
+            "presets": [preset.at for preset in presets],
             "frames": indices,
             "chunks": chunks,
         },
@@ -83,12 +100,39 @@ def explore_block(frames: Sequence[str], controls: Sequence[Control], *, note: s
         f'<p class="ib-note">{html.escape(note)}</p>\n'
         f'<div class="ib-controls" role="group" aria-label="Sliders of the figure" hidden>\n'
         f"{rows}</div>\n"
-        f"{_picture(frames[start])}"
+        f"{_presets(presets)}{_picture(frames[start])}"
         '<p class="ib-live" aria-live="polite"></p>\n'
         # Inside a script element only "</" and "<!" could end or change the text.
         f'<script type="application/json">{data.replace("<", chr(92) + "u003c")}</script>\n'
     )
     return _block(prefix, "".join(frames), inside, script=True)
+
+
+def thumbnail(svg: str) -> str:
+    """Return a picture of a block once more, small, as an ornament beside its title.
+
+    Parameters
+    ----------
+    svg
+        The picture as it stands in a block of :func:`picture_block` or :func:`explore_block`.
+
+    Returns
+    -------
+    str
+        HTML that screen readers pass over; its ids are others than the picture's.
+
+    Examples
+    --------
+    >>> 'aria-hidden="true"' in thumbnail('<svg viewBox="0 0 9 9"></svg>')
+    True
+    """
+    name = _prefix(["thumbnail", svg]).rstrip("-")
+    drawn = re.sub(r"\bib[0-9a-f]{8}(?:x\d+)?-", f"{name}-", svg)
+    drawn = re.sub(r' (?:role|aria-label)="[^"]*"', "", drawn, count=2)
+    return (
+        f'<div class="ib-thumbnail" id="{name}" aria-hidden="true">\n'
+        f"<style>{_theme(name, drawn)}</style>\n{drawn}\n</div>"
+    )
 
 
 def deduplicated(frames: Sequence[str]) -> tuple[list[str], list[list[int]]]:
@@ -155,6 +199,18 @@ def _control(prefix: str, control: Control) -> str:
     )
 
 
+def _presets(presets: Sequence[Preset]) -> str:
+    if not presets:
+        return ""
+    buttons = "".join(
+        f'<button type="button">{html.escape(preset.name)}</button>\n' for preset in presets
+    )
+    return (
+        '<div class="ib-presets" role="group" aria-label="Settings of the sliders" hidden>'
+        f"<span>Try this:</span>\n{buttons}</div>\n"
+    )
+
+
 def _picture(svg: str) -> str:
     width = _width(svg)
     scrolls = ""
@@ -183,7 +239,7 @@ def _block(prefix: str, drawn: str, inside: str, *, script: bool = False) -> str
     least = round(width * _LEAST_PIXELS_PER_POINT) if width > WIDE else 0
     sizes = (
         f"#{name} .ib-picture>svg{{max-width:{most}px;min-width:{least}px}}"
-        f"#{name} .ib-controls{{max-width:{most}px}}"
+        f"#{name} .ib-controls,#{name} .ib-presets{{max-width:{most}px}}"
     )
     code = f"<script>{_asset('figure.js')}</script>\n" if script else ""
     # Math renderers of the page must leave the labels alone.

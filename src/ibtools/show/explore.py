@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from .block import Control, explore_block, picture_block
+from .block import Control, Preset, explore_block, picture_block
 from .grids import Grid, choices
 from .picture import checked_alt, static_figures
 from .style import house_style
@@ -60,15 +60,25 @@ class Exploration:
         The grid of each parameter.
     start
         The parameters of the picture that is shown first.
+    presets
+        The parameters that a reader is offered by name.
     """
 
     def __init__(
-        self, draw: Draw, alt: Alt, grids: Mapping[str, Grid], start: Mapping[str, Any]
+        self,
+        draw: Draw,
+        alt: Alt,
+        grids: Mapping[str, Grid],
+        start: Mapping[str, Any],
+        presets: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     ) -> None:
         self._draw = draw
         self._alt = alt
         self.grids: Mapping[str, Grid] = MappingProxyType(dict(grids))
         self.start: Mapping[str, Any] = MappingProxyType(dict(start))
+        self.presets: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+            {name: MappingProxyType(dict(values)) for name, values in presets.items()}
+        )
 
     def __repr__(self) -> str:
         """Show the parameters, not the drawing."""
@@ -182,10 +192,15 @@ class Exploration:
                 )
             )
         values = ", ".join(f"{c.label} {c.texts[c.start]}" for c in controls)
+        presets = [
+            Preset(name, tuple(self.grids[p].values.index(value) for p, value in chosen.items()))
+            for name, chosen in self.presets.items()
+        ]
         return explore_block(
             [frame.svg for frame in self.frames],
             controls,
             note=f"The figure below is drawn for {values}. Its sliders need JavaScript.",
+            presets=presets,
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -235,6 +250,7 @@ def explore(
     *,
     alt: Alt,
     start: Mapping[str, Any] | None = None,
+    presets: Mapping[str, Mapping[str, Any]] | None = None,
     **grids: Grid | Sequence[Any] | np.ndarray,
 ) -> Exploration:
     """Make an interactive figure of a function of its parameters.
@@ -249,6 +265,9 @@ def explore(
         completed by the values of the parameters. Frames that differ need texts that differ.
     start
         Values shown first, by name of parameter; where one is not given, the grid's first.
+    presets
+        Settings offered as buttons: what to see there, in a few words, and values by name of
+        parameter; where one is not given, the value of `start`. Default: no buttons.
     **grids
         For every parameter of `draw` that has no default its values: :func:`linspace`,
         :func:`geomspace`, :func:`choices`, or a plain sequence. The product of their lengths is
@@ -264,8 +283,8 @@ def explore(
         If `draw` is not callable, or `alt` neither a string nor callable.
     ValueError
         If the grids do not fit the parameters of `draw` or of `alt`, one is empty or holds values
-        that are not finite, there are more than 400 frames, a value of `start` is not in its
-        grid, or `alt` is too short.
+        that are not finite, there are more than 400 frames, a value of `start` or of a preset is
+        not in its grid, two presets are the same, or `alt` is too short.
 
     Examples
     --------
@@ -303,7 +322,8 @@ def explore(
             f"the grids make {sizes} = {count} frames, at most {MOST_FRAMES} are allowed: every "
             "frame is part of the page; take fewer values, or make a parameter a default of draw"
         )
-    return Exploration(draw, alt, labelled, _start(labelled, start))
+    first = _start(labelled, start or {}, "start")
+    return Exploration(draw, alt, labelled, first, _presets(labelled, first, presets or {}))
 
 
 def _grid(name: str, values: Grid | Sequence[Any] | np.ndarray) -> Grid:
@@ -331,15 +351,19 @@ def _check_signature(function: Callable[..., Any], role: str, grids: Mapping[str
         ) from error
 
 
-def _start(grids: Mapping[str, Grid], start: Mapping[str, Any] | None) -> dict[str, Any]:
-    given = dict(start or {})
+def _start(
+    grids: Mapping[str, Grid],
+    given: Mapping[str, Any],
+    role: str,
+    otherwise: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     unknown = [name for name in given if name not in grids]
     if unknown:
-        raise ValueError(f"start names {unknown}, but the parameters are {list(grids)}")
+        raise ValueError(f"{role} names {unknown}, but the parameters are {list(grids)}")
     out = {}
     for name, grid in grids.items():
         if name not in given:
-            out[name] = grid.values[0]
+            out[name] = otherwise.get(name, grid.values[0])
             continue
         for value in grid.values:
             same = value == given[name]
@@ -349,6 +373,28 @@ def _start(grids: Mapping[str, Grid], start: Mapping[str, Any] | None) -> dict[s
                 break
         else:
             raise ValueError(
-                f"start[{name!r}] is {given[name]!r}, which is not in its grid {grid.values!r}"
+                f"{role}[{name!r}] is {given[name]!r}, which is not in its grid {grid.values!r}"
             )
     return out
+
+
+def _presets(
+    grids: Mapping[str, Grid],
+    start: Mapping[str, Any],
+    given: Mapping[str, Mapping[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    presets: dict[str, dict[str, Any]] = {}
+    for title, values in given.items():
+        if not isinstance(title, str) or not title.strip():
+            raise ValueError(f"a preset is named by what to see there, in words; got {title!r}")
+        if not isinstance(values, Mapping):
+            raise TypeError(
+                f"presets[{title!r}] must say values by name of parameter, such as "
+                f"{{{next(iter(grids))!r}: ...}}, got {values!r}"
+            )
+        chosen = _start(grids, values, f"presets[{title!r}]", start)
+        for other, before in presets.items():
+            if before == chosen:
+                raise ValueError(f"presets {other!r} and {title!r} are the same: {chosen!r}")
+        presets[title] = chosen
+    return presets

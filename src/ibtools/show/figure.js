@@ -41,6 +41,16 @@
       input.addEventListener("input", show);
       input.addEventListener("change", show);
     });
+    var presets = figure.querySelector(".ib-presets");
+    if (presets) {
+      presets.querySelectorAll("button").forEach(function (button, k) {
+        button.addEventListener("click", function () {
+          inputs.forEach(function (input, i) { input.value = data.presets[k][i]; });
+          show();
+        });
+      });
+      presets.hidden = false;
+    }
     controls.hidden = false;
     var note = figure.querySelector(".ib-note");
     if (note) note.remove();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 import traceback
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .grids import Grid
@@ -48,7 +49,24 @@ def explore_widget(exploration: Exploration) -> Any:
     for slider in sliders.values():
         slider.observe(show, names="value")
     show()
-    return ipywidgets.VBox([*sliders.values(), wrong, picture])
+
+    def show_at(values: Mapping[str, Any]) -> None:
+        for slider in sliders.values():  # draw once, and not after each
+            slider.unobserve(show, names="value")
+        for name, value in values.items():
+            sliders[name].value = value
+        for slider in sliders.values():
+            slider.observe(show, names="value")
+        show()
+
+    rows = [*sliders.values()]
+    if exploration.presets:
+        buttons = []
+        for name, values in exploration.presets.items():
+            buttons.append(ipywidgets.Button(description=name, layout={"width": "auto"}))
+            buttons[-1].on_click(lambda _, values=values: show_at(values))
+        rows.append(ipywidgets.HBox(buttons, layout={"flex_flow": "row wrap"}))
+    return ipywidgets.VBox([*rows, wrong, picture])
 
 
 def _slider(ipywidgets: Any, grid: Grid, start: Any) -> Any:

@@ -1,0 +1,170 @@
+"""What chapters and lectures have that pages of other books have not.
+
+``{lectures}`` on a chapter's front page shows its lectures as cards; ``{kind}`code 2``` at the head
+of an exercise says what it asks for and how hard it is. A chapter was one long page once: who
+follows an old address to a place on it is sent on to the lecture where that place is now.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from ibtools.show.block import thumbnail
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+from kinds import HARDEST, read_kind
+from labels import description
+from lectures import minutes_to_read
+
+logger = logging.getLogger(__name__)
+PICTURE = re.compile(r'<div class="ib-picture"[^>]*>\n(<svg.*?</svg>)\n</div>', re.DOTALL)
+MOVED = Path(__file__).with_name("moved.json")
+
+
+class KindOfExercise(SphinxRole):
+    """Role ``kind``: the kind of an exercise in a word, its difficulty in dots."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        try:
+            kind = read_kind(self.text)
+        except ValueError as error:
+            return [], [self.inliner.reporter.error(str(error), line=self.lineno)]
+        html = (
+            f'<span class="exercise-kind">{kind.title} <span role="img" '
+            f'aria-label="difficulty {kind.difficulty} of {HARDEST}">{kind.dots}</span></span>'
+        )
+        return [nodes.raw("", html, format="html")], []
+
+
+class lecture_cards(nodes.Element):  # noqa: N801 (docutils names nodes so)
+    """Where the cards will be, when all pages have been read."""
+
+
+class Lectures(SphinxDirective):
+    """Directive ``lectures``: the pages under this one, as cards."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        return [lecture_cards()]
+
+
+def lectures_of(env: BuildEnvironment, docname: str) -> list[str]:
+    return env.toctree_includes.get(docname, [])
+
+
+def draw_cards(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    for place in list(doctree.findall(lecture_cards)):
+        names = lectures_of(app.env, docname)
+        if not names:
+            logger.warning("{lectures}, but no page lies under this one", location=docname)
+        cards = nodes.bullet_list(classes=["lecture-cards"])
+        cards.extend(card(app, docname, name) for name in names)
+        place.replace_self(cards)
+
+
+def card(app: Sphinx, front: str, name: str) -> nodes.list_item:
+    source = Path(app.env.doc2path(name)).read_text(encoding="utf-8")
+    link = nodes.reference("", "", internal=True)
+    link["refuri"] = app.builder.get_relative_uri(front, name)
+    title = app.env.titles[name]
+    link.extend(child.deepcopy() for child in title.children)
+    picture = first_picture(app.env.get_doctree(name))
+    parts: list[nodes.Node] = [] if picture is None else [nodes.raw("", picture, format="html")]
+    minutes = f"{minutes_to_read(source)} minutes to read"
+    if seconds := seconds_of_run(app.env, name):
+        minutes += f", {max(1, round(seconds))} seconds to run"
+    parts += [
+        nodes.paragraph("", "", link, classes=["card-title"]),
+        nodes.paragraph("", description(source)),
+        nodes.paragraph("", minutes, classes=["card-minutes"]),
+    ]
+    return nodes.list_item("", *parts)
+
+
+def first_picture(doctree: nodes.document) -> str | None:
+    for raw in doctree.findall(nodes.raw):
+        if raw.get("format") == "html" and (found := PICTURE.search(raw.astext())):
+            return thumbnail(found[1])
+    return None
+
+
+def seconds_of_run(env: BuildEnvironment, name: str) -> float | None:
+    """How long the page took when it was run last."""
+    run = NbMetadataCollector.get_exec_data(env, name)
+    return run["runtime"] if run else None
+
+
+def fronts_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Write the front pages again whenever a page was read: its card may have changed."""
+    return [name for name in env.toctree_includes if name != env.config.root_doc]
+
+
+def anchors(doctree: nodes.document) -> Iterator[str]:
+    for element in doctree.findall(nodes.Element):
+        yield from element.get("ids", ())
+
+
+def moved_from(app: Sphinx, docname: str) -> dict[str, str]:
+    """Where the places are now that were on this page once: relative addresses by anchor."""
+    record = json.loads(MOVED.read_text(encoding="utf-8")).get(docname)
+    if record is None:
+        return {}
+    here = set(anchors(app.env.get_doctree(docname)))
+    now: dict[str, str] = {}
+    for name in lectures_of(app.env, docname):
+        uri = app.builder.get_relative_uri(docname, name)
+        for anchor in anchors(app.env.get_doctree(name)):
+            now.setdefault(anchor, f"{uri}#{anchor}")
+    places = {}
+    for anchor in record["anchors"]:
+        if anchor in here:
+            continue
+        name, _, other = record["renamed"].get(anchor, "").partition("#")
+        if other:
+            places[anchor] = f"{app.builder.get_relative_uri(docname, name)}#{other}"
+        elif anchor in now:
+            places[anchor] = now[anchor]
+        else:
+            logger.warning(
+                "the place #%s was on this page and is on none of its lectures; say in %s where "
+                "it is now",
+                anchor,
+                MOVED.name,
+                location=docname,
+            )
+    return places
+
+
+def send_on(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
+    """Send who comes to an old address of a chapter on to the lecture."""
+    if doctree is None or not (places := moved_from(app, pagename)):
+        return
+    table = json.dumps(places, separators=(",", ":"))
+    script = (
+        f"(function(){{var moved={table};function go(){{"
+        "var place=moved[decodeURIComponent(location.hash.slice(1))];"
+        "if(place)location.replace(place)}"
+        "go();addEventListener('hashchange',go)})()"
+    )
+    app.add_js_file(None, body=script, priority=100)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_role("kind", KindOfExercise())
+    app.add_node(lecture_cards)
+    app.add_directive("lectures", Lectures)
+    app.connect("env-updated", fronts_again)
+    app.connect("doctree-resolved", draw_cards)
+    app.connect("html-page-context", send_on)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
