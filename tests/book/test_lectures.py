@@ -1,0 +1,134 @@
+"""Chapters and lectures have the shape that a reader, and a lecturer, counts on."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from blocks import Directive, parse
+from kinds import KINDS, read_kind
+from labels import FRONT_MATTER, PROOF_KINDS, chapters, description, read_book
+from lectures import prose
+
+ROOT = Path(__file__).parents[2]
+BOOK = read_book(ROOT)
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+CHAPTERS = chapters(TOC)
+LECTURES = [page for pages in CHAPTERS.values() for page in pages]
+PRIMERS = [page for page in BOOK.titles if page.startswith("book/before/")]
+SITTINGS = [*PRIMERS, *LECTURES]
+MOST_WORDS = 3500
+LEAST_WORDS = 1200
+MAPPED = {"theorem", "proposition", "corollary", "lemma"}
+CELL = re.compile(r"^```\{code-cell\}.*?^```", re.DOTALL | re.MULTILINE)
+STATEMENT = re.compile(
+    r"^:::\{exercise\}[^\n]*\n:label: (?P<label>\S+)\n(?P<body>.*?)^:::$(?P<after>.{,40})",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def source(page: str) -> str:
+    return (ROOT / f"{page}.md").read_text(encoding="utf-8")
+
+
+def section(text: str, title: str) -> str:
+    """What stands under a heading of the second level, up to the next."""
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.S | re.M)
+    return found[1] if found else ""
+
+
+def directives(lines: list[str]) -> list[Directive]:
+    found = [block for block in parse(lines) if isinstance(block, Directive)]
+    return found + [inner for block in found for inner in directives(block.body)]
+
+
+def on_page(page: str) -> list[Directive]:
+    return directives(FRONT_MATTER.sub("", source(page)).splitlines())
+
+
+@pytest.mark.parametrize("page", SITTINGS)
+def test_a_lecture_is_one_sitting(page: str) -> None:
+    words, _ = prose(source(page))
+    assert LEAST_WORDS <= words <= MOST_WORDS
+
+
+@pytest.mark.parametrize("page", [*SITTINGS, *CHAPTERS])
+def test_a_page_says_in_a_sentence_what_it_shows(page: str) -> None:
+    text = description(source(page))
+    assert 50 <= len(text) <= 170
+    assert text.endswith(".")
+    assert not re.search(r"[$`{}\\*]", text), "plain text: it stands in the page's head"
+
+
+@pytest.mark.parametrize("page", SITTINGS)
+def test_a_lecture_ends_with_what_to_remember_and_exercises(page: str) -> None:
+    text = source(page)
+    points = re.findall(r"^[-*] ", section(text, "What to remember"), re.MULTILINE)
+    assert 3 <= len(points) <= 5
+    assert 2 <= len(STATEMENT.findall(section(text, "Exercises"))) <= 5
+    assert re.search(rf"^\(lec-{page.removeprefix('book/').replace('/', '-')}\)=$", text, re.M)
+
+
+@pytest.mark.parametrize("page", SITTINGS)
+def test_an_exercise_says_its_kind_and_gives_a_hint(page: str) -> None:
+    for exercise in STATEMENT.finditer(source(page)):
+        label, first = exercise["label"], exercise["body"].lstrip().splitlines()[0]
+        kind = re.match(r"\{kind\}`([^`]*)`", first)
+        assert kind, f"{label} does not begin with its kind: {first!r}"
+        read_kind(kind[1])
+        assert exercise["after"].strip().startswith(":::{hint}"), f"{label} has no hint after it"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_has_exercises_of_all_kinds_and_one_project(chapter: str) -> None:
+    asked = re.findall(r"\{kind\}`(\S+) \d`", "".join(map(source, CHAPTERS[chapter])))
+    assert set(asked) == set(KINDS)
+    assert asked.count("project") == 1
+
+
+@pytest.mark.parametrize("page", SITTINGS)
+def test_a_figure_that_moves_is_asked_about_first_and_has_presets(page: str) -> None:
+    cells = "\n".join(CELL.findall(source(page)))
+    if not re.search(r"^explore\(", cells, re.MULTILINE):
+        return
+    boxes = [
+        block
+        for block in on_page(page)
+        if block.name == "admonition" and "predict" in block.options.get("class", "")
+    ]
+    assert boxes
+    assert all(block.argument in ("Before you move it", "Before you look") for block in boxes)
+    assert re.search(r"^    presets=", cells, re.MULTILINE)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_map_of_a_chapter_has_all_its_theorems(chapter: str) -> None:
+    mapped = re.findall(
+        r"\{prf:ref\}`(?:[^`<]*<)?([\w-]+)>?`", section(source(chapter), "The theorems")
+    )
+    there = [
+        name
+        for name, label in BOOK.labels.items()
+        if label.page in CHAPTERS[chapter] and label.kind in MAPPED
+    ]
+    assert sorted(set(mapped)) == sorted(there)
+    for row in re.findall(r"^\|.*\|$", section(source(chapter), "The theorems"), re.MULTILINE)[2:]:
+        assert re.search(r"proven here|cited|measured only", row), row
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_front_page_proves_nothing_and_shows_the_way(chapter: str) -> None:
+    kinds = [block.name for block in on_page(chapter)]
+    assert kinds.count("lectures") == 1
+    assert not [kind for kind in kinds if kind.removeprefix("prf:") in PROOF_KINDS | {"proof"}]
+    for title in ("The lectures", "The theorems", "Afterwards you can", "What you should know"):
+        assert section(source(chapter), title).strip(), f"no section {title!r}"
+
+
+def test_words_are_counted_and_code_and_folded_text_are_not() -> None:
+    text = (
+        "---\na: b\n---\n# One two\n\nthree $x + y$ four.\n\n$$\na\n$$\n\n"
+        "```{code-cell}\nnot this\n```\n\n"
+        ":::{solution} x\n:class: dropdown\nnor this\n:::\n\n:::{note}\nfive six\n:::\n"
+    )
+    assert prose(text) == (8, 1)
