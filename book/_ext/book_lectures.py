@@ -1,8 +1,9 @@
 """What chapters and lectures have that pages of other books have not.
 
 ``{lectures}`` on a chapter's front page shows its lectures as cards; ``{kind}`code 2``` at the head
-of an exercise says what it asks for and how hard it is. A chapter was one long page once: who
-follows an old address to a place on it is sent on to the lecture where that place is now.
+of an exercise says what it asks for and how hard it is; ``{theorem-list}`` lists what is proven,
+lecture by lecture. A chapter was one long page once: who follows an old address to a place on it is
+sent on to the lecture where that place is now.
 """
 
 import json
@@ -12,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docutils import nodes
+from docutils.statemachine import StringList
 from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
@@ -23,7 +26,7 @@ from ibtools.show.block import thumbnail
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from kinds import HARDEST, read_kind
-from labels import description
+from labels import PROOF_KINDS, description, read_book
 from lectures import minutes_to_read
 
 logger = logging.getLogger(__name__)
@@ -57,6 +60,29 @@ class Lectures(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         return [lecture_cards()]
+
+
+class TheoremList(SphinxDirective):
+    """Directive ``theorem-list``: every theorem with its title, by chapter and lecture."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        book = read_book(Path(self.env.srcdir))
+        lines: list[str] = []
+        for page, title in book.titles.items():
+            self.env.note_dependency(self.env.doc2path(page))
+            labels = [
+                (name, label)
+                for name, label in book.labels.items()
+                if label.page == page and label.kind in PROOF_KINDS
+            ]
+            if labels:
+                lines += ["", f"[{title}](/{page}.md)", ""]
+                lines += [f"- {{prf:ref}}`{name}`: {label.title}" for name, label in labels]
+        container = nodes.container(classes=["theorem-list"])
+        self.state.nested_parse(StringList(lines, "theorem-list"), 0, container)
+        return [container]
 
 
 def lectures_of(env: BuildEnvironment, docname: str) -> list[str]:
@@ -108,6 +134,14 @@ def seconds_of_run(env: BuildEnvironment, name: str) -> float | None:
 def fronts_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Write the front pages again whenever a page was read: its card may have changed."""
     return [name for name in env.toctree_includes if name != env.config.root_doc]
+
+
+def link_the_index(app: Sphinx, doctree: nodes.document) -> None:
+    """Put Sphinx's index, which is no page that a table of contents can name, at its end."""
+    if app.env.docname == app.config.root_doc:
+        toctrees = list(doctree.findall(addnodes.toctree))
+        if toctrees:
+            toctrees[-1]["entries"].append(("Index of terms", "genindex"))
 
 
 def anchors(doctree: nodes.document) -> Iterator[str]:
@@ -164,6 +198,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_role("kind", KindOfExercise())
     app.add_node(lecture_cards)
     app.add_directive("lectures", Lectures)
+    app.add_directive("theorem-list", TheoremList)
+    app.connect("doctree-read", link_the_index, priority=900)
     app.connect("env-updated", fronts_again)
     app.connect("doctree-resolved", draw_cards)
     app.connect("html-page-context", send_on)
