@@ -37,7 +37,7 @@ class Step(NamedTuple):
 
 def steps() -> list[Step]:
     """All checks in the order they run."""
-    notebooks = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "book").glob("*.ipynb"))
+    notebooks = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "book").rglob("*.ipynb"))
     nbval = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", "--durations=10")
     python = sys.executable
     unit = ("tests", "--ignore=tests/site")
