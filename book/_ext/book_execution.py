@@ -6,7 +6,8 @@ that a run depends on. The folder's name is a setting of the build environment: 
 Sphinx reads every page again.
 
 What is stored is looked at before it is used: a run that printed to stderr, or that was stored by
-halves when a build was killed, is forgotten. So a fault lasts no longer than its cause.
+halves when a build was killed, is forgotten. So a fault lasts no longer than its cause. Nor is a
+page run whose notebook the tests have run: see `book_runs`.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib import metadata
 from pathlib import Path
 
+from book_runs import FOLDER, complaints, kept
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
 from jupyter_cache.cache.db import NbCacheRecord
@@ -33,7 +35,13 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-SOURCES = ("src/ibtools", "requirements.txt", "book/_ext/book_execution.py")
+SOURCES = (
+    "src/ibtools",
+    "requirements.txt",
+    "book/_ext/book_execution.py",
+    "book/_ext/book_runs.py",
+    "book/conftest.py",
+)
 KEPT_CACHES = 3  # so that going back and forth between two branches does not run the book each time
 
 ENVIRONMENT = {
@@ -116,7 +124,9 @@ def prepare_kernels(build: Path) -> None:
     profile = Path(os.environ["IPYTHONDIR"]) / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     # The kernel warns at every start that it talks TCP without encryption, on this machine alone.
-    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
+    settings, quiet = profile / "ipython_kernel_config.py", "c.IPKernelApp.log_level = 40\n"
+    if not settings.exists() or settings.read_text() != quiet:  # another's kernel may read it now
+        settings.write_text(quiet)
 
 
 def unfinished(app: Sphinx) -> Path:
@@ -164,12 +174,6 @@ def run_page(path: Path, notebook: NotebookNode, timeout: int) -> tuple[Notebook
     return None if done.err else (done.nb, done.time)
 
 
-def complaints(notebook: NotebookNode) -> str:
-    """Return what the cells printed to stderr."""
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    return "".join(output.text for output in outputs if output.get("name") == "stderr")
-
-
 def stored(cache: JupyterCacheAbstract, notebook: NotebookNode) -> NotebookNode | None:
     """Return the run of a page, if there is a whole one."""
     try:
@@ -207,6 +211,13 @@ def run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
     it, and says what is wrong.
     """
     cache = get_cache(env.mystnb_config.execution_cache_path)
+
+    def store(path: Path, notebook: NotebookNode, seconds: float) -> None:
+        bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": seconds})
+        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+    root, runs = Path(app.confdir), Path(app.outdir).parent / FOLDER
+    depends = digest(root)
     env.book_pages_read = list(docnames)
     waiting: dict[Path, NotebookNode] = {}
     for name in docnames:
@@ -216,7 +227,12 @@ def run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
         run = stored(cache, notebook)
         if run is None or complaints(run):
             forget(cache, notebook)
-            waiting[path] = notebook
+            of_tests = runs / path.relative_to(root).with_suffix(".ipynb")
+            if taken := kept(of_tests, notebook, digest=depends):
+                store(path, *taken)
+                logger.info("%s: run by the tests in %.0f s", name, taken[1])
+            else:
+                waiting[path] = notebook
     cores = min(os.cpu_count() or 1, len(waiting))
     if cores < 2:
         return
@@ -224,21 +240,17 @@ def run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(cores, mp_context=spawn) as pool:
         timeout = env.mystnb_config.execution_timeout
-        runs = {pool.submit(run_page, path, waiting[path], timeout): path for path in waiting}
-        for run in as_completed(runs):
-            name = env.path2doc(str(runs[run]))
+        pages = {pool.submit(run_page, path, waiting[path], timeout): path for path in waiting}
+        for run in as_completed(pages):
+            name = env.path2doc(str(pages[run]))
             try:
                 outcome = run.result()
             except Exception as error:  # a kernel that died, say
                 logger.info("%s: %s; running it once more", name, error or type(error).__name__)
                 continue
             if outcome:
-                notebook, seconds = outcome
-                bundle = CacheBundleIn(
-                    notebook, str(runs[run]), data={"execution_seconds": seconds}
-                )
-                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-                logger.info("%s: run in %.0f s", name, seconds)
+                store(pages[run], *outcome)
+                logger.info("%s: run in %.0f s", name, outcome[1])
 
 
 def show_complaints(app: Sphinx, env: BuildEnvironment) -> None:

@@ -3,8 +3,12 @@
 import os
 import shutil
 import subprocess
+import sys
 
+import jupytext
+import nbformat
 from book_site import BUILD, ROOT
+from nbformat.v4 import new_code_cell
 
 PAGE = """\
 ---
@@ -25,6 +29,7 @@ print("run at", time.time_ns())
 CONFIG = """\
 title: Small
 only_build_toc_files: true
+exclude_patterns: ["**.ipynb"]
 execute: {execute_notebooks: cache, raise_on_error: true, stderr_output: warn}
 sphinx:
   local_extensions: {book_execution: book/_ext}
@@ -39,7 +44,8 @@ class SmallBook:
         self.page, self.package = root / "book/page.md", root / "src/ibtools/__init__.py"
         for folder in ("book/_ext", "src/ibtools"):
             (root / folder).mkdir(parents=True)
-        shutil.copy(ROOT / "book/_ext/book_execution.py", root / "book/_ext")
+        for name in ("_ext/book_execution.py", "_ext/book_runs.py", "conftest.py"):
+            shutil.copy(ROOT / "book" / name, root / "book" / name)
         (root / "requirements.txt").write_text("numpy==1\n")
         (root / "_config.yml").write_text(CONFIG)
         (root / "_toc.yml").write_text("format: jb-book\nroot: book/page\n")
@@ -55,6 +61,28 @@ class SmallBook:
             text=True,
             env=os.environ | environment,
         )
+
+    def run_notebooks(self, *names, **environment):
+        """Run the notebooks of pages as `make test` does; the first cell of each is not the page's.
+
+        Return what pytest answers, and the names of the pages of which it kept the run.
+        """
+        notebooks = [self.root / f"book/{name}.ipynb" for name in names]
+        for path in notebooks:
+            notebook = jupytext.read(path.with_suffix(".md"))
+            notebook.cells.insert(0, new_code_cell("pass"))
+            nbformat.write(notebook, path)
+        (self.root / "pytest.ini").write_text("[pytest]\npythonpath = book/_ext\n")
+        nbval = ("--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider")
+        answer = subprocess.run(
+            [sys.executable, "-m", "pytest", *nbval, *map(str, notebooks)],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            env=os.environ | environment,
+        )
+        kept = self.root / "_build/.runs/book"
+        return answer, {str(p.relative_to(kept).with_suffix("")) for p in kept.rglob("*.*")}
 
     def html(self, name="page"):
         return (self.root / f"_build/html/book/{name}.html").read_text()

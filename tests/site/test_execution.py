@@ -5,6 +5,8 @@ import re
 import time
 
 import pytest
+from book_runs import keep, kept
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from small_book import PAGE, SmallBook
 
 pytestmark = pytest.mark.slow
@@ -85,6 +87,97 @@ def test_a_cell_that_fails_or_complains_fails_the_build(book):
     assert book.build().returncode != 0
     book.page.write_text(PAGE.replace('print("run', 'print("oh", file=sys.stderr); print("run'))
     assert book.build().returncode != 0
+
+
+def test_what_the_tests_have_run_is_shown_and_not_run_again(book):
+    """A page in a folder of its own, as lectures are."""
+    (book.root / "_toc.yml").write_text("format: jb-book\nroot: book/part/page\n")
+    page = book.root / "book/part/page.md"
+    page.parent.mkdir()
+    cell = "\n```{code-cell}\nfrom IPython.display import HTML\nHTML(f'in {os.getcwd()}')\n```\n"
+    page.write_text(PAGE.replace('"../src"', '"../../src"') + cell)
+    answer, kept = book.run_notebooks("part/page")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert kept == {"part/page"}
+    run = (book.root / "_build/.runs/book/part/page.ipynb").read_text()
+    ran_at = "run at " + re.search(r"run at (\d+)", run)[1]
+    assert book.build().returncode == 0
+    html = book.html("part/page")
+    assert ran_at in html
+    assert "value 1 static 1" in html, "the kernel of the tests is not the book's"
+    assert f"in {page.parent}" in html
+    book.package.write_text("VALUE = 2\n")
+    assert book.build().returncode == 0
+    assert "value 2" in book.html("part/page")
+
+
+FIGURE = """\
+class HTML:
+    def __init__(self, value):
+        self.value = value
+class Exploration:
+    def __init__(self, live):
+        self.live = live
+    def _repr_mimebundle_(self):
+        return {"text/html": "<b>static</b>"}
+    def widget(self):
+        class Box:
+            children = (HTML("a slider"), HTML(self.live))
+        return Box()
+"""
+CELLS = {
+    "fails": "1 / 0",
+    "alert": """Exploration('<pre role="alert">no</pre><svg>')""",
+    "raises": "Exploration(None)",
+    "undrawn": "Exploration('nothing')",
+    "changed": "h = display(1, display_id=True); h.update(2)",
+    "drawn": "Exploration('<svg>')",
+}
+
+
+def test_runs_are_kept_of_notebooks_that_pass_and_whose_figures_draw_with_a_live_kernel(book):
+    (book.root / "src/ibtools/show").mkdir()
+    (book.root / "src/ibtools/show/explore.py").write_text(FIGURE)
+    for name, cell in CELLS.items():
+        cells = (
+            f"from ibtools.show.explore import Exploration\n{cell}\n```\n\n```{{code-cell}}\n2\n"
+        )
+        (book.root / f"book/{name}.md").write_text(PAGE.replace("```\n", cells + "```\n"))
+    answer, kept = book.run_notebooks(*CELLS)
+    failed = set(re.findall(r"^FAILED book/(\w+)\.ipynb", answer.stdout, re.M))
+    assert failed == {"fails", "alert", "raises", "undrawn"}, answer.stdout
+    assert kept == {"drawn"}
+    assert "<b>static</b>" in (book.root / "_build/.runs/book/drawn.ipynb").read_text()
+
+
+def test_a_run_is_taken_by_the_page_that_has_its_cells_and_nothing_else(tmp_path):
+    def notebook(*sources):
+        cells = [new_code_cell(source) for source in sources]
+        return new_notebook(cells=cells, metadata={"language_info": {"name": "python"}})
+
+    path = tmp_path / "page.ipynb"
+    assert kept(path, notebook("1"), digest="a") is None
+    said = {"output_type": "stream", "name": "stdout", "text": "said"}
+    value = {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {}}
+    keep(path, notebook("pass", "print('said')", "3"), [[], [said], [value]], digest="a", seconds=2)
+    page = notebook("print('said')", "3\n")
+    page.cells.insert(1, new_markdown_cell("Text."))
+    page.cells[2].metadata["tags"] = ["hide-input"]
+    shown, seconds = kept(path, page, digest="a")
+    assert seconds == 2
+    assert [cell.get("outputs") for cell in shown.cells] == [
+        [said],
+        None,
+        [value | {"execution_count": 2}],
+    ]
+    assert shown.cells[2].metadata["tags"] == ["hide-input"]
+    assert kept(path, page, digest="b") is None
+    for other in ("3",), ("print('said')", "4"), ("0", "0", "print('said')", "3"):
+        assert kept(path, notebook(*other), digest="a") is None
+    path.write_text(path.read_text()[:-40])
+    assert kept(path, page, digest="a") is None
+    keep(path, notebook("3"), [[said | {"name": "stderr"}]], digest="a", seconds=2)
+    assert kept(path, notebook("3"), digest="a") is None
 
 
 def test_a_warning_does_not_fade_with_the_second_build(book):
