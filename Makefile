@@ -5,12 +5,13 @@ PORT   ?= 8000
 PYTHON ?=
 PART   ?=
 MINUTES ?=
-export VENV PORT PYTHON PART MINUTES
+NAME   ?=
+export VENV PORT PYTHON PART MINUTES NAME
 
 # Any Python can run this; it makes the virtual environment, and keeps the machine's settings out.
 RUN := @python=$$(sh scripts/find_python.sh) && "$$python" -I scripts/commands.py
 
-.PHONY: help setup book test test-oldest test-newest serve notebooks bench mutants lint format clean
+.PHONY: help setup book test test-oldest test-newest lecture serve notebooks bench mutants lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +30,9 @@ test-oldest: ## test the package with the lowest versions it allows (PART=short:
 
 test-newest: ## test the package with the newest versions there are, any warning an error
 	$(RUN) test-newest
+
+lecture: ## build one page while you write it, and open it (NAME=imd/scale-and-shape)
+	$(RUN) lecture
 
 serve: ## build the book and serve it on localhost (PORT=8000)
 	$(RUN) serve

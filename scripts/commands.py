@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import webbrowser
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -100,6 +101,28 @@ class Commands:
                 f"make serve PORT={free_port()}"
             )
 
+    def lecture(self) -> int:
+        """Build one page, run nothing else, and open it."""
+        name = (os.environ.get("NAME") or "").removeprefix("book/").removesuffix(".md")
+        page = ROOT / "book" / f"{name}.md"
+        if not name or not page.is_file():
+            known = sorted(path.relative_to(ROOT / "book") for path in page_files())
+            names = "".join(f"\n    {path.with_suffix('').as_posix()}" for path in known)
+            sys.exit(f"NAME={name}: no such page; one of these, as in NAME=intro:{names}")
+        self.environment.prepare()
+        self.environment.variables |= {"IBTOOLS_ONLY_PAGE": f"book/{name}"}
+        folder = ROOT / "_build" / "lecture"
+        with self.alone():
+            build = ("build", "-n", "--path-output", str(folder), ".")
+            code = self.python("-P", "-c", JUPYTER_BOOK, *build)
+        if code:
+            return code
+        address = (folder / "_build" / "html" / "book" / f"{name}.html").as_uri()
+        print(f"\nThe page is built; of the others only the text:\n    {address}")
+        if sys.stdout.isatty():
+            webbrowser.open(address)
+        return 0
+
     def notebooks(self) -> int:
         self.environment.prepare()
         return self.python("scripts/notebooks.py")
@@ -152,6 +175,10 @@ def exit_status(command: Sequence[str], variables: dict[str, str]) -> int:
                 continue
 
 
+def page_files() -> list[Path]:
+    return [path for path in (ROOT / "book").rglob("*.md") if not path.name.startswith("_")]
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -160,7 +187,7 @@ def free_port() -> int:
 
 COMMANDS = (
     *("setup", "book", "test", "test-oldest", "test-newest"),
-    *("serve", "notebooks", "bench", "mutants", "lint", "format"),
+    *("lecture", "serve", "notebooks", "bench", "mutants", "lint", "format"),
 )
 
 

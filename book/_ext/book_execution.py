@@ -42,6 +42,7 @@ SOURCES = (
     "book/_ext/book_runs.py",
     "book/conftest.py",
 )
+ONLY = "IBTOOLS_ONLY_PAGE"  # the page that alone is run, while one writes it
 KEPT_CACHES = 3  # so that going back and forth between two branches does not run the book each time
 
 ENVIRONMENT = {
@@ -216,6 +217,10 @@ def run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
         bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": seconds})
         cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
+    if page := os.environ.get(ONLY):
+        others = [f"{name}.md" for name in env.found_docs if name != page]
+        env.mystnb_config = env.mystnb_config.copy(execution_excludepatterns=others)
+        docnames = [page]
     root, runs = Path(app.confdir), Path(app.outdir).parent / FOLDER
     depends = digest(root)
     env.book_pages_read = list(docnames)
@@ -253,6 +258,13 @@ def run_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
                 logger.info("%s: run in %.0f s", name, outcome[1])
 
 
+def read_the_only_page(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> set[str]:
+    """Read the page that alone is run, even where it is as before: it may not have been run."""
+    return {os.environ.get(ONLY)} & env.found_docs
+
+
 def show_complaints(app: Sphinx, env: BuildEnvironment) -> None:
     """Say what pages printed to stderr, and keep no such run."""
     cache = get_cache(env.mystnb_config.execution_cache_path)
@@ -272,6 +284,7 @@ def forget_faulty_build(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool | str]:
     app.connect("config-inited", choose_cache)
+    app.connect("env-get-outdated", read_the_only_page)
     app.connect("env-before-read-docs", run_pages)
     app.connect("env-updated", show_complaints)
     app.connect("build-finished", forget_faulty_build)

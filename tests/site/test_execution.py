@@ -74,6 +74,21 @@ print("ran from", begin, "to", time.time())
     assert [book.html(), book.html("other")] == pages, "what is stored ran again"
 
 
+def test_one_page_can_be_run_alone(book):
+    (book.root / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/page\nchapters: [{file: book/folder/other}]\n"
+    )
+    other = book.root / "book/folder/other.md"
+    other.parent.mkdir()
+    other.write_text(PAGE.replace("../src", "../../src"))
+    for only, left in (("folder/other", "page"), ("page", "folder/other")):
+        answer = book.build(IBTOOLS_ONLY_PAGE=f"book/{only}")
+        assert answer.returncode == 0, answer.stderr[-3000:]
+        assert "run at 1" in book.html(only)
+        if only == "folder/other":  # afterwards the other's run is stored
+            assert "run at 1" not in book.html(left)
+
+
 def test_a_change_of_prose_alone_runs_nothing(book):
     first = book.shown()
     book.page.write_text(PAGE + "\nMore prose.\n")
