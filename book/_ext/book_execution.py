@@ -155,6 +155,8 @@ def choose_cache(app: Sphinx, config: Config) -> None:
         shutil.rmtree(cache)
         cache.mkdir()
     config.nb_execution_cache_path = str(cache)
+    if os.environ.get(ONLY):  # of a page that is not run the language is not known
+        config.suppress_warnings = [*config.suppress_warnings, "myst-nb.lexer"]
 
 
 def is_readable(folder: Path) -> bool:
