@@ -8,6 +8,46 @@ from sphinx.application import Sphinx
 MENDED_HTML = {'role="doc-biblioentry"': 'role="listitem"'}
 
 
+# A formula in a line does not break. The theme cuts what does not fit on a phone, and takes every
+# formula for a block of its own, so that the comma after it may start a line. Here a formula is part
+# of its line (book.css), and one that is wider than its paragraph is marked, and scrolls.
+WIDE_FORMULAS = """
+(function () {
+  function mark() {
+    var formulas = document.querySelectorAll("main span.math");
+    formulas.forEach(function (e) { e.classList.remove("wide"); e.removeAttribute("tabindex"); });
+    var wide = Array.prototype.filter.call(formulas, function (e) {
+      var block = e.closest("p, li, dd, dt, h1, h2, h3, h4, figcaption, summary, div");
+      var set = e.firstElementChild;
+      return set && block && !e.closest("table") && set.offsetWidth > block.clientWidth;
+    });
+    wide.forEach(function (e) { e.classList.add("wide"); e.tabIndex = 0; });
+  }
+  var timer;
+  addEventListener("resize", function () { clearTimeout(timer); timer = setTimeout(mark, 200); });
+  addEventListener("load", function () {
+    if (window.MathJax && MathJax.startup) MathJax.startup.promise.then(mark);
+  });
+})();
+"""
+
+# Paper is white, whatever the screen is.
+LIGHT_ON_PAPER = """
+(function () {
+  var root = document.documentElement, theme = null;
+  function paper() {
+    if (theme === null) { theme = root.dataset.theme; root.dataset.theme = "light"; }
+  }
+  function screen() {
+    if (theme !== null) { root.dataset.theme = theme; theme = null; }
+  }
+  matchMedia("print").addEventListener("change", function (e) { e.matches ? paper() : screen(); });
+  addEventListener("beforeprint", paper);
+  addEventListener("afterprint", screen);
+})();
+"""
+
+
 def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
     """Leave out thebe's scripts: it is off, and they name a third-party server and fail on load."""
     context["script_files"] = [
@@ -32,6 +72,8 @@ def number_repeated_ids(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    for script in (WIDE_FORMULAS, LIGHT_ON_PAPER):
+        app.add_js_file(None, body=script)
     app.connect("doctree-read", number_repeated_ids)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("html-page-context", mend_html, priority=900)
