@@ -9,8 +9,8 @@ MENDED_HTML = {'role="doc-biblioentry"': 'role="listitem"'}
 
 
 # A formula in a line does not break. The theme cuts what does not fit on a phone, and takes every
-# formula for a block of its own, so that the comma after it may start a line. Here a formula is part
-# of its line (book.css), and one that is wider than its paragraph is marked, and scrolls.
+# formula for a block of its own, so that the comma after it may start a line. Here a formula is
+# part of its line (book.css), and one that is wider than its paragraph is marked, and scrolls.
 WIDE_FORMULAS = """
 (function () {
   function mark() {
