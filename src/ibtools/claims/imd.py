@@ -10,6 +10,7 @@ from scipy.optimize import linprog, minimize
 
 from ibtools.claims.claim import Comparison, Worst, claim, excess, largest, relative, smallest
 from ibtools.data import sparse_regression
+from ibtools.metrics import population_error
 from ibtools.models import DiagonalNet, TiedDiagonalNet
 from ibtools.theory import (
     HypentropyPotential,
@@ -534,6 +535,33 @@ def kernel_rate() -> Comparison:
 
 
 @claim(
+    "imd.least-norm-error",
+    title="Least ℓ₂ norm misses the share 1 − n/d of the truth",
+    source="folklore; this book",
+    statement="Over truths β* from an orthonormal basis, the mean of ‖w(∞) − β*‖² is 1 − n/d from "
+    "a huge start, whatever the data.",
+)
+def least_norm_error() -> Comparison:
+    """Train on each unit vector as the truth, and average the errors."""
+    n, d = 4, 10
+    X = sparse_regression(n=n, d=d, sparsity=1, noise_std=0.0, seed=13).X
+    net = DiagonalNet.from_scale_shape(scale=1e6, shape=0.0, d=d)
+    truths = np.eye(d)
+    limits = np.stack([gradient_flow(net, X, X @ truth).w[-1] for truth in truths])
+    least = np.stack([minimum_norm_interpolator(X, X @ truth) for truth in truths])
+    errors = [population_error(w, truth) for w, truth in zip(limits, truths, strict=True)]
+    predicted, measured = 1 - n / d, float(np.mean(errors))
+    return Comparison(
+        "mean of ‖w(∞) − β*‖²",
+        predicted,
+        measured,
+        largest(abs(measured / predicted - 1), relative(limits - least, least)),
+        "relative, worse of the mean error and of the distance of the limits to least ℓ₂ norm",
+        1e-8,
+    )
+
+
+@claim(
     "imd.joint-limit",
     title="Small scale, yet not rich: the joint limit",
     source=_AZULAY,
@@ -715,6 +743,7 @@ CLAIMS = (
     rich_rate,
     kernel_limit,
     kernel_rate,
+    least_norm_error,
     joint_limit,
     incremental,
     descent_order,

@@ -25,6 +25,19 @@ def divergence(a, b, root):
     return closed(a, root) - closed(b, root) - slope(b, root) * (a - b)
 
 
+def one_coordinate(random: Random):
+    """Return dw/dt and d/dt ½ arcsinh(2w/|δ|) along u' = v r, v' = u r, by differences."""
+    u, v, y = random.uniform(0.5, 2), random.uniform(-2, 2), random.uniform(-2, 2)
+    r, kept = y - u * v, u * u - v * v
+
+    def w(t):
+        return (u + t * v * r) * (v + t * u * r)
+
+    speed = mp.diff(w, 0)
+    mirror = mp.diff(lambda t: mp.asinh(2 * w(t) / abs(kept)) / 2, 0)
+    return [speed, mirror], [mp.sqrt(kept**2 + 4 * w(0) ** 2) * r, r]
+
+
 def start(random: Random) -> list:
     """Draw u₊, v₊, u₋, v₋ of one coordinate."""
     return [random.sign() * random.log_uniform(0.2, 2) for _ in range(4)]
@@ -439,6 +452,8 @@ def scaling_law(random: Random):
 
 ENTRIES: dict[str, Entry] = {
     "eq-loss": Definition("the loss and the residual"),
+    "eq-one-speed": Identity(one_coordinate),
+    "eq-one-mirror": Identity(one_coordinate),
     "eq-metric-flow": Identity(metric_flow, draws=3, digits=20),
     "eq-mirror-flow": Identity(mirror_flow),
     "eq-row-space": Identity(row_space, draws=2, digits=12),
