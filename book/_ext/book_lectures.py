@@ -131,9 +131,35 @@ def seconds_of_run(env: BuildEnvironment, name: str) -> float | None:
     return run["runtime"] if run else None
 
 
+def lectures_come_first(app: Sphinx, env: BuildEnvironment) -> None:
+    """Number the lectures of Chapter 1 as 1.1, 1.2, ..., not after its front page's sections."""
+    for name in lectures_by_front(env):
+        for inner in env.tocs[name].findall(nodes.bullet_list):
+            if any(isinstance(child, addnodes.toctree) for child in inner):
+                inner.children.sort(key=lambda child: not isinstance(child, addnodes.toctree))
+
+
+def sections_bear_no_number(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Take their numbers, which go on after those of the lectures, from a front page's sections."""
+    for name in lectures_by_front(env):
+        numbers = env.toc_secnumbers.get(name, {})
+        numbers.update((anchor, None) for anchor in numbers if anchor)
+        for link in env.tocs[name].findall(nodes.reference):
+            if link.get("anchorname"):
+                link.attributes.pop("secnumber", None)
+    return []
+
+
+def lectures_by_front(env: BuildEnvironment) -> dict[str, list[str]]:
+    return {
+        name: below for name, below in env.toctree_includes.items() if name != env.config.root_doc
+    }
+
+
 def fronts_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Write the front pages again whenever a page was read: its card may have changed."""
-    return [name for name in env.toctree_includes if name != env.config.root_doc]
+    lectures_come_first(app, env)
+    return list(lectures_by_front(env))
 
 
 def link_the_index(app: Sphinx, doctree: nodes.document) -> None:
@@ -201,6 +227,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("theorem-list", TheoremList)
     app.connect("doctree-read", link_the_index, priority=900)
     app.connect("env-updated", fronts_again)
+    app.connect("env-get-updated", sections_bear_no_number, priority=900)
     app.connect("doctree-resolved", draw_cards)
     app.connect("html-page-context", send_on)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

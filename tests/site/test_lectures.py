@@ -46,7 +46,7 @@ format: jb-book
 root: book/intro
 parts:
   - caption: Lectures
-    numbered: true
+    numbered: 2
     chapters:
       - file: book/chapter
         sections:
@@ -116,6 +116,19 @@ def test_lectures_are_cards(root):
     assert "seconds to run" in one.get_text()
     ids = [element["id"] for element in page(root, "book/chapter").select("[id]")]
     assert len(ids) == len(set(ids))
+
+
+def test_lectures_are_numbered_within_their_chapter_and_sections_are_not(root):
+    def title(name, tag):
+        return page(root, name).select_one(f".bd-article {tag}").get_text().rstrip("#")
+
+    assert title("book/chapter", "h1") == "1. Chapter"
+    assert title("book/chapter", "h2") == "Stays"
+    assert title("book/chapter/one", "h1").startswith("1.1. One")
+    assert title("book/chapter/one", "h2") == "Moved away"
+    assert title("book/chapter/two", "h1") == "1.2. Two"
+    beside = page(root, "book/chapter").select_one(".bd-sidebar-secondary")
+    assert [link.get_text().strip() for link in beside.select("a")] == ["Stays"]
 
 
 def test_a_page_says_in_its_head_what_it_shows(root):
