@@ -41,7 +41,8 @@ HOLLOW = """() => {
             text-align-last: justify; width: ${sizes[i].width}px; height: ${sizes[i].height}px`;
         e.replaceChildren(box);
     });
-    document.querySelectorAll('main .ib-picture > svg').forEach(e => e.replaceChildren());
+    const drawings = 'main :is(.ib-picture, .ib-thumbnail) > svg';
+    document.querySelectorAll(drawings).forEach(e => e.replaceChildren());
 }"""
 
 ALIKE = """() => {
