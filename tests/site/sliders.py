@@ -40,10 +40,33 @@ LOOK = """(slider, drawing) => {
         Boolean(picture.querySelector('svg')?.getAttribute('aria-label'))];
 }"""
 
+PRESET = """(figure, [drawing, k]) => [
+    JSON.parse(figure.querySelector('script[type="application/json"]').textContent).presets[k],
+    [...figure.querySelectorAll('input[type=range]')].map(e => Number(e.value)),
+    eval(drawing)(figure.querySelector('.ib-picture')).all,
+]"""
+
 
 def useless_steps(page: Page) -> list[str]:
     """Steps without alt text or value, or that leave the drawing as it was."""
     return page.evaluate(STEPS, DRAWING)
+
+
+def idle_presets(page: Page) -> list[str]:
+    """Buttons that do not set the sliders to their values, or show what another shows."""
+    faults = []
+    for figure in page.locator(".ib-figure:has(.ib-presets)").all():
+        shown: dict[str, str] = {}
+        for k, button in enumerate(figure.locator(".ib-presets button").all()):
+            name = button.inner_text()
+            button.click(timeout=5000)
+            wanted, values, picture = figure.evaluate(PRESET, [DRAWING, k])
+            if values != wanted:
+                faults.append(f"preset {name}: the sliders stand at {values}, not at {wanted}")
+            if other := shown.get(picture):
+                faults.append(f"presets {other} and {name} show the same")
+            shown[picture] = name
+    return faults
 
 
 def stuck(

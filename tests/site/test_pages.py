@@ -9,7 +9,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 import pytest
 from axe import HOLLOW, beyond_the_theme, go
 from book_site import GENERATED, PAGES, ROOT, in_turns, read
-from sliders import by_keyboard, by_mouse, by_touch, stuck, useless_steps
+from sliders import by_keyboard, by_mouse, by_touch, idle_presets, stuck, useless_steps
 from visible import (
     clipped,
     faults_of_figures,
@@ -45,6 +45,7 @@ def test_what_a_visit_shows(name, site, address, visit, theme_faults):
     faults["keyboard"] = stuck(page, by_keyboard, pixels=True)
     faults["mouse"] = stuck(page, by_mouse)
     faults["steps"] = useless_steps(page)
+    faults["presets"] = idle_presets(page)
     go(page, "phone")
     faults["too wide for a phone"] = sticking_out(page)
     faults["cut off on a phone"] = clipped(page)

@@ -3,7 +3,7 @@
 import pytest
 from axe import HOLLOW, go, serious_faults
 from book_site import PAGES, read
-from sliders import by_keyboard, by_mouse, by_touch, stuck, useless_steps
+from sliders import by_keyboard, by_mouse, by_touch, idle_presets, stuck, useless_steps
 from visible import (
     clipped,
     faults_of_figures,
@@ -13,6 +13,8 @@ from visible import (
     sticking_out,
 )
 from visits import open_page
+
+from ibtools.show import explore, figure
 
 STYLE = "document.head.insertAdjacentHTML('beforeend', `<style>{}</style>`)"
 
@@ -155,6 +157,37 @@ def test_a_slider_that_does_not_do_what_it_should_is_missed(page, fault, check, 
     assert check(page) == []
     page.evaluate(fault)
     assert any(said in found for found in check(page))
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("document.querySelectorAll('button').forEach(b => b.replaceWith(b.cloneNode(true)))",
+         "the sliders stand at"),
+        ("new MutationObserver(() => document.querySelectorAll('.ib-picture path, .ib-picture use')"
+         ".forEach(e => e.remove())).observe(document.body, {subtree: true, childList: true})",
+         "show the same"),
+    ],
+)  # fmt: skip
+def test_a_preset_that_does_nothing_is_missed(browser, fault, said):
+    def line(slope):
+        fig, ax = figure()
+        ax.plot([-1, 1], [-slope, slope])
+        ax.set(xlim=(-1, 1), ylim=(-1, 1))
+        return fig
+
+    shown = explore(
+        line,
+        alt=lambda slope: f"A line through zero, its slope is {slope:.1f}",
+        presets={"flat": {"slope": 0.0}, "steep": {"slope": 1.0}},
+        slope=[0.0, 0.5, 1.0],
+    )
+    page = browser.new_page()
+    page.set_content(f"<main>{shown.html()}</main>")
+    assert idle_presets(page) == []
+    page.evaluate(fault)
+    assert any(said in found for found in idle_presets(page))
+    page.close()
 
 
 PALE = '<p>first</p><p style="color:#999;background:#fff">pale</p>'
