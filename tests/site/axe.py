@@ -1,32 +1,100 @@
-"""axe-core: what it finds on a page."""
+"""axe-core: what it finds on a page.
+
+What it takes long for is to ask of every word what lies behind it, and to look at the inside of
+formulas and drawings, three quarters of all elements. So words that look alike are asked about
+once, and formulas and drawings are the boxes that they are to it. `tests/site/test_template.py`
+asks everything of everything, on pages that stand for the others.
+"""
+
+from contextlib import suppress
 
 from axe_playwright_python.base import AXE_SCRIPT
+from book_site import DESKTOP, PHONE
 from playwright.sync_api import Page
+from playwright.sync_api import TimeoutError as TooLong
 
-# On a page this long each rule takes its time: everything is asked once, and once more only what a
-# narrow screen or a dark theme can change.
 COLOURS = ["color-contrast", "link-in-text-block"]
-RULES = {
-    "light": {},
-    "dark": {"runOnly": {"type": "rule", "values": COLOURS}},
-    "phone": {"rules": {rule: {"enabled": False} for rule in COLOURS}},
+# What a narrow screen can change, beside what the theme shows on one.
+LAYOUT = ["scrollable-region-focusable", "target-size", "aria-hidden-focus", "nested-interactive"]
+
+# What is asked, and whether of one word among all that look alike.
+ASKED = {
+    "elements": ({"rules": {rule: {"enabled": False} for rule in COLOURS}}, False),
+    "colours": ({"runOnly": {"type": "rule", "values": COLOURS}}, True),
+    "layout": ({"runOnly": {"type": "rule", "values": LAYOUT}}, False),
+    "everything": ({}, False),
 }
 
+PLACES = ("light", "dark", "phone")
+# The theme makes what scrolls focusable, a moment after the width or the page has changed.
+SETTLED = """() => [...document.querySelectorAll('pre, .cell_output > .output')].every(e =>
+    (e.tabIndex === 0) === (e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight))"""
 
-def serious_faults(page: Page, mode: str) -> dict[tuple[str, str], str]:
+# A box of its size in place of a formula; a drawing keeps its own, as an SVG without content.
+HOLLOW = """() => {
+    const formulas = [...document.querySelectorAll('main mjx-container')];
+    const sizes = formulas.map(e => (e.querySelector('mjx-math') || e).getBoundingClientRect());
+    formulas.forEach((e, i) => {
+        const box = document.createElement('span');
+        box.textContent = 'a formula';  // from one end of the box to the other
+        box.style.cssText = `display: inline-block; vertical-align: middle; overflow: hidden;
+            text-align-last: justify; width: ${sizes[i].width}px; height: ${sizes[i].height}px`;
+        e.replaceChildren(box);
+    });
+    const drawings = 'main :is(.ib-picture, .ib-thumbnail) > svg';
+    document.querySelectorAll(drawings).forEach(e => e.replaceChildren());
+}"""
+
+ALIKE = """() => {
+    const style = e => {
+        const s = getComputedStyle(e);
+        return [s.color, s.fontSize, s.fontWeight, s.textDecorationLine, s.borderBottom, s.opacity,
+            s.backgroundImage, s.textShadow].join();
+    };
+    const behind = e => {
+        const all = [];
+        for (; e; e = e.parentElement) {
+            const s = getComputedStyle(e);
+            if (s.backgroundColor !== 'rgba(0, 0, 0, 0)') all.push(s.backgroundColor);
+            if (s.opacity !== '1') all.push(s.opacity);
+        }
+        return all.join();
+    };
+    const first = new Map();
+    for (const e of document.body.querySelectorAll('*')) {
+        if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue;
+        if (!e.checkVisibility()) continue;
+        const key = [e.tagName, Boolean(e.closest('article')), style(e), style(e.parentElement),
+            behind(e)].join('|');
+        if (!first.has(key)) first.set(key, e);
+    }
+    return [...first.values()];
+}"""
+
+
+def serious_faults(page: Page, what: str) -> dict[tuple[str, str], str]:
     """What axe-core finds, as pairs of a rule and the element that breaks it, and why."""
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    page.evaluate("Promise.all(document.getAnimations().map(a => a.finished))")
+    page.evaluate("Promise.all(document.getAnimations().map(a => a.finished)).then(() => 0)")
     if not page.evaluate("Boolean(window.axe)"):
         page.evaluate(AXE_SCRIPT)
+    rules, alike = ASKED[what]
     # With preload it would fetch style sheets again, which looks like the page's own doing.
-    options = {"resultTypes": ["violations"], "preload": False, **RULES[mode]}
-    found = page.evaluate("options => axe.run(document, options)", options)
-    asked = {rule["id"] for kind in ("passes", "violations", "incomplete") for rule in found[kind]}
-    if mode == "dark":
-        assert "color-contrast" in asked, "axe-core did not look at the colours"
-    else:
-        assert len(asked) > 5, "axe-core did not look at the page"
+    options = {"resultTypes": ["violations"], "preload": False, **rules}
+    found = page.evaluate(
+        """async ([options, alike]) => {
+            const of = alike ? {include: eval(alike)()} : document;
+            const found = await axe.run(of, options), asked = new Set();
+            for (const kind of ['passes', 'violations', 'incomplete'])
+                for (const rule of found[kind]) asked.add(rule.id);
+            return {asked: [...asked], violations: found.violations};
+        }""",
+        [options, ALIKE if alike else ""],
+    )
+    if alike:
+        assert "color-contrast" in found["asked"], "axe-core did not look at the colours"
+    elif what != "layout":  # there may be nothing that scrolls
+        assert len(found["asked"]) > 5, "axe-core did not look at the page"
     return {
         (rule["id"], " ".join(map(str, node["target"]))): node["failureSummary"]
         for rule in found["violations"]
@@ -35,10 +103,20 @@ def serious_faults(page: Page, mode: str) -> dict[tuple[str, str], str]:
     }
 
 
-def beyond_the_theme(page: Page, mode: str, theme: dict[str, set]) -> list[str]:
+def beyond_the_theme(page: Page, what: str, theme: set[tuple[str, str]]) -> list[str]:
     """What axe-core finds that the bare theme does not have."""
     return [
         f"{rule} at {target}: {why}"
-        for (rule, target), why in serious_faults(page, mode).items()
-        if (rule, target) not in theme[mode]
+        for (rule, target), why in serious_faults(page, what).items()
+        if (rule, target) not in theme
     ]
+
+
+def go(page: Page, where: str) -> None:
+    """Make a page one in the light or in the dark on a desktop, or one on a phone."""
+    page.set_viewport_size((PHONE if where == "phone" else DESKTOP)["viewport"])
+    theme = "dark" if where == "dark" else "light"
+    page.emulate_media(color_scheme=theme)
+    page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
+    with suppress(TooLong):  # where it never comes to it, axe-core has something to say
+        page.wait_for_function(SETTLED, timeout=2000)

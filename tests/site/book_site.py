@@ -11,9 +11,16 @@ from labels import reading_order
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [page for page, _ in reading_order(yaml.safe_load((ROOT / "_toc.yml").read_text()))]
 GENERATED = ["genindex", "search"]
+DESKTOP = {"viewport": {"width": 1280, "height": 720}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 JUPYTER_BOOK = str(Path(sys.executable).parent / "jupyter-book")
 BUILD = [JUPYTER_BOOK, "build", "-W", "-n", "--keep-going"]  # as `make book` does
+
+
+def in_turns(pages: list[str]) -> list[str]:
+    """Sort pages so that each of two workers has the long ones first."""
+    by_length = sorted(pages, key=lambda page: -(ROOT / f"{page}.md").stat().st_size)
+    return [*by_length[::2], *by_length[1::2]]
 
 
 @cache

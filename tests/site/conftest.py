@@ -1,5 +1,6 @@
 """The built site, a server for it, and a browser."""
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -10,8 +11,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from axe import RULES, serious_faults
-from book_site import BUILD, GENERATED, PAGES, PHONE, ROOT
+from axe import PLACES, go, serious_faults
+from book_site import BUILD, GENERATED, PAGES, ROOT
 from browser import FLAGS, find_chromium
 from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
@@ -25,10 +26,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Return a folder that all workers see."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+@pytest.fixture(scope="session")
+def site(shared: Path) -> Path:
     """Build the book, warnings as errors, once in a session whatever the number of workers."""
-    shared = tmp_path_factory.getbasetemp()
-    shared = shared if worker_id == "master" else shared.parent
     outcome = shared / "book-build"
     with FileLock(shared / "book.lock"):
         if not outcome.exists():
@@ -39,10 +45,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     return ROOT / "_build" / "html"
 
 
-@pytest.fixture(scope="session")
-def bare_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bare_site(source: Path) -> Path:
     """Build one page of plain prose, code and mathematics in the theme as it comes."""
-    source = tmp_path_factory.mktemp("bare")
+    source.mkdir()
     (source / "conf.py").write_text(
         textwrap.dedent("""\
         project = "Bare"
@@ -62,21 +67,26 @@ def bare_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def theme_faults(
-    browser: Browser, serve: Callable[[Path], str], bare_site: Path
+    browser: Browser, serve: Callable[[Path], str], shared: Path
 ) -> dict[str, set[tuple[str, str]]]:
-    """What axe-core finds in the theme as it comes, in each mode."""
-    faults: dict[str, set[tuple[str, str]]] = {}
-    for mode in RULES:
-        options = {"color_scheme": "dark" if mode == "dark" else "light"}
-        context = browser.new_context(
-            reduced_motion="reduce", **options, **(PHONE if mode == "phone" else {})
-        )
-        page = context.new_page()
-        faults[mode] = set()
-        for name in ("index", "second", *GENERATED):
-            page.goto(f"{serve(bare_site)}/{name}.html", wait_until="load")
-            faults[mode] |= set(serious_faults(page, mode))
-        context.close()
+    """What axe-core finds in the theme as it comes: in the light, in the dark, on a phone."""
+    outcome = shared / "theme-faults.json"
+    with FileLock(shared / "theme.lock"):
+        if not outcome.exists():
+            faults = _theme_faults(browser, serve(bare_site(shared / "bare")))
+            outcome.write_text(json.dumps({place: list(found) for place, found in faults.items()}))
+    return {place: {*map(tuple, found)} for place, found in json.loads(outcome.read_text()).items()}
+
+
+def _theme_faults(browser: Browser, address: str) -> dict[str, set[tuple[str, str]]]:
+    faults: dict[str, set[tuple[str, str]]] = {place: set() for place in PLACES}
+    page = browser.new_page(reduced_motion="reduce")
+    for name in ("index", "second", *GENERATED):
+        page.goto(f"{address}/{name}.html", wait_until="load")
+        for place in PLACES:
+            go(page, place)
+            faults[place] |= set(serious_faults(page, "everything"))
+    page.close()
     return faults
 
 

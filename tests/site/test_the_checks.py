@@ -1,9 +1,20 @@
 """The checks of the site see the faults they are there for: each is put into a page, and found."""
 
 import pytest
+from axe import HOLLOW, go, serious_faults
 from book_site import PAGES, read
-from visible import clipped, drawing, faults_of_figures, faults_of_formulas, pale_text
+from sliders import by_keyboard, by_mouse, by_touch, idle_presets, stuck, useless_steps
+from visible import (
+    clipped,
+    faults_of_figures,
+    faults_of_formulas,
+    light_panels,
+    pale_text,
+    sticking_out,
+)
 from visits import open_page
+
+from ibtools.show import explore, figure
 
 STYLE = "document.head.insertAdjacentHTML('beforeend', `<style>{}</style>`)"
 
@@ -21,6 +32,12 @@ def _inline(site, page):
 
 @pytest.fixture
 def page(subject, address, visit):
+    """That page, its formulas not set, which is quicker."""
+    return visit(f"{address}/{subject}.html", formulas=False).page
+
+
+@pytest.fixture
+def page_with_formulas(subject, address, visit):
     """That page, without a fault."""
     page = visit(f"{address}/{subject}.html").page
     assert faults_of_formulas(page, subject) == []
@@ -42,12 +59,13 @@ UNKNOWN = r"""{
         STYLE.format("main p { display: none }"),
         "document.querySelectorAll('main p .math').forEach(e => e.remove())",
         UNKNOWN,
+        STYLE.format("mjx-container { color: #eee }"),
     ],
-    ids=["hidden", "transparent", "not displayed", "deleted", "unknown macro"],
+    ids=["hidden", "transparent", "not displayed", "deleted", "unknown macro", "pale"],
 )
-def test_a_formula_that_is_not_there_is_missed(page, subject, fault):
-    page.evaluate(fault)
-    assert faults_of_formulas(page, subject) != []
+def test_a_formula_that_is_not_there_is_missed(page_with_formulas, subject, fault):
+    page_with_formulas.evaluate(fault)
+    assert faults_of_formulas(page_with_formulas, subject) != []
 
 
 @pytest.mark.parametrize(
@@ -58,6 +76,8 @@ def test_a_formula_that_is_not_there_is_missed(page, subject, fault):
         STYLE.format(".ib-picture { display: none }"),
         STYLE.format(".ib-picture svg path, .ib-picture svg use { visibility: hidden }"),
         STYLE.format(".ib-picture svg * { stroke: none !important; fill: none !important }"),
+        STYLE.format(".ib-picture svg { width: 100px !important }"),
+        "document.querySelectorAll('.ib-controls').forEach(e => e.remove())",
     ],
 )
 def test_a_picture_that_is_not_there_is_missed(page, subject, fault):
@@ -65,13 +85,22 @@ def test_a_picture_that_is_not_there_is_missed(page, subject, fault):
     assert faults_of_figures(page, subject) != []
 
 
+ADD = """document.querySelector('main article').insertAdjacentHTML('beforeend', `{}`)"""
+
+
 def test_text_that_is_cut_off_is_missed(page):
     before = clipped(page)
     page.evaluate(
-        """document.querySelector('main section').insertAdjacentHTML('beforeend',
-            '<div style="overflow:hidden"><div style="width:4000px">wide</div></div>')"""
+        ADD.format('<div style="overflow:hidden"><div style="width:4000px">wide</div></div>')
     )
     assert len(clipped(page)) > len(before)
+
+
+def test_a_page_wider_than_a_phone_is_seen(page):
+    go(page, "phone")
+    assert sticking_out(page) == []
+    page.evaluate(ADD.format('<div style="width:500px">wide</div>'))
+    assert sticking_out(page) != []
 
 
 def test_pale_text_is_seen(page):
@@ -79,15 +108,115 @@ def test_pale_text_is_seen(page):
     assert pale_text(page) != []
 
 
-def test_a_drawing_of_which_only_the_words_change_is_the_same(page):
-    picture = page.locator(".ib-picture").first
-    before = drawing(picture)
+def test_what_stays_light_in_the_dark_is_seen(page):
+    go(page, "dark")
+    assert light_panels(page) == []
+    page.evaluate(STYLE.format(".cell_output .text_html { background: #fff !important }"))
+    assert light_panels(page) != []
+
+
+UNHEARD = """for (const kind of ['input', 'change'])
+    addEventListener(kind, e => e.stopImmediatePropagation(), true)"""
+UNPRESSED = STYLE.format(".ib-controls { pointer-events: none }")
+WORDS_ONLY = STYLE.format(".ib-picture svg :not(text, g) { visibility: hidden }")
+UNSEEN = STYLE.format(".ib-picture svg { clip-path: inset(50%) }")
+ALT_LOST = """new MutationObserver(() => document.querySelectorAll('.ib-picture > svg')
+    .forEach(e => e.removeAttribute('aria-label'))).observe(document.body,
+    {subtree: true, childList: true})"""
+UNTABBED = "document.querySelectorAll('.ib-figure input').forEach(e => { e.tabIndex = -1 })"
+ONE_VALUE = "Element.prototype.setAttribute = () => {}"
+
+
+def by_keyboard_in_pixels(page):
+    return stuck(page, by_keyboard, pixels=True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "check", "said"),
+    [
+        (UNHEARD, by_keyboard_in_pixels, "the drawing did not change"),
+        (UNTABBED, by_keyboard_in_pixels, "the Tab key passes it by"),
+        (UNSEEN, by_keyboard_in_pixels, "nothing of it can be seen"),
+        (WORDS_ONLY, by_keyboard_in_pixels, "the drawing did not change"),
+        (ALT_LOST, by_keyboard_in_pixels, "lost its alt text"),
+        (UNPRESSED, lambda page: stuck(page, by_mouse), "the shown value did not change"),
+        (UNHEARD, lambda page: stuck(page, by_mouse), "the shown value did not change"),
+        (UNPRESSED, lambda page: stuck(page, by_touch(page)), "the shown value did not change"),
+        (UNHEARD, useless_steps, "no change on reaching"),
+        (WORDS_ONLY, useless_steps, "it changes words only"),
+        (ALT_LOST, useless_steps, "alt text"),
+        (ONE_VALUE, useless_steps, "two steps say the same value"),
+    ],
+)
+def test_a_slider_that_does_not_do_what_it_should_is_missed(page, fault, check, said):
+    # One is enough, and the first may be the one that moves the most.
     page.evaluate(
-        """document.querySelectorAll('.ib-picture svg text').forEach(e => e.textContent += '!')"""
+        """[...document.querySelectorAll('.ib-figure:has(input)')].slice(1)
+            .forEach(e => e.remove())"""
     )
-    assert drawing(picture) == before
-    page.evaluate(STYLE.format(".ib-picture svg path { visibility: hidden }"))
-    assert drawing(picture) != before
+    assert check(page) == []
+    page.evaluate(fault)
+    assert any(said in found for found in check(page))
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("document.querySelectorAll('button').forEach(b => b.replaceWith(b.cloneNode(true)))",
+         "the sliders stand at"),
+        ("new MutationObserver(() => document.querySelectorAll('.ib-picture path, .ib-picture use')"
+         ".forEach(e => e.remove())).observe(document.body, {subtree: true, childList: true})",
+         "show the same"),
+    ],
+)  # fmt: skip
+def test_a_preset_that_does_nothing_is_missed(browser, fault, said):
+    def line(slope):
+        fig, ax = figure()
+        ax.plot([-1, 1], [-slope, slope])
+        ax.set(xlim=(-1, 1), ylim=(-1, 1))
+        return fig
+
+    shown = explore(
+        line,
+        alt=lambda slope: f"A line through zero, its slope is {slope:.1f}",
+        presets={"flat": {"slope": 0.0}, "steep": {"slope": 1.0}},
+        slope=[0.0, 0.5, 1.0],
+    )
+    page = browser.new_page()
+    page.set_content(f"<main>{shown.html()}</main>")
+    assert idle_presets(page) == []
+    page.evaluate(fault)
+    assert any(said in found for found in idle_presets(page))
+    page.close()
+
+
+PALE = '<p>first</p><p style="color:#999;background:#fff">pale</p>'
+SCROLLS = f'<div style="overflow:auto;height:40px">{"<p>long</p>" * 9}</div>'
+WIDE_FORMULA = """<div style="overflow:auto"><mjx-container style="display:block">
+    <mjx-math style="display:block;width:2000px">x</mjx-math></mjx-container></div>"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "where", "what", "rule"),
+    [
+        (ADD.format(PALE), "light", "colours", "color-contrast"),
+        (ADD.format(PALE.replace("#999;background:#fff", "#444")), "dark", "colours", "color-con"),
+        (ADD.format('<img src="data:,">'), "light", "elements", "image-alt"),
+        (ADD.format("<div role=listitem>alone</div>"), "light", "elements", "aria-required"),
+        ("document.querySelector('.ib-picture > svg').removeAttribute('aria-label')",
+         "light", "elements", "svg-img-alt"),
+        (ADD.format(SCROLLS), "phone", "layout", "scrollable-region-focusable"),
+        (ADD.format(WIDE_FORMULA), "phone", "layout", "scrollable-region-focusable"),
+    ],
+)  # fmt: skip
+def test_axe_core_sees_faults_on_a_page_of_boxes(page, fault, where, what, rule):
+    page.evaluate(HOLLOW)
+    go(page, where)
+    before = serious_faults(page, what)
+    page.evaluate(fault)
+    page.evaluate(HOLLOW)
+    new = serious_faults(page, what).keys() - before.keys()
+    assert any(found.startswith(rule) for found, _ in new)
 
 
 @pytest.mark.parametrize(

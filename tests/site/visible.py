@@ -35,11 +35,14 @@ def _formulas(block: Text | Code | MathBlock | Directive) -> int:
     return title + sum(map(_formulas, parse(block.body)))
 
 
-def figures_in_source(name: str) -> int:
-    """How many cells of a page end in a figure."""
+def figures_in_source(name: str) -> tuple[int, int]:
+    """How many cells of a page end in a figure, and in one with sliders."""
     source = (ROOT / f"{name}.md").read_text(encoding="utf-8")
     cells = re.findall(r"^```\{code-cell\}.*?^```", source, re.DOTALL | re.MULTILINE)
-    return sum(bool(re.search(r"^(?:explore|picture)\(", cell, re.MULTILINE)) for cell in cells)
+    return tuple(
+        sum(bool(re.search(rf"^(?:{call})\(", cell, re.MULTILINE)) for cell in cells)
+        for call in ("explore|picture", "explore")
+    )
 
 
 IN_SIGHT = """e => {
@@ -61,11 +64,14 @@ def faults_of_formulas(page, name: str) -> list[str]:
             return {
                 set: all.filter(ok).length,
                 errors: [...document.querySelectorAll(red)].map(e => e.textContent.slice(0, 60)),
+                coloured: all.filter(e => getComputedStyle(e).color !==
+                    getComputedStyle(e.parentElement).color).map(e => e.outerHTML.slice(0, 60)),
             };
         }""",
         IN_SIGHT,
     )
     faults = [f"a formula is not understood: {error}" for error in found["errors"]]
+    faults += [f"a formula has not the colour of its text: {f}" for f in found["coloured"]]
     if found["set"] < (expected := formulas_in_source(name)):
         faults.append(f"{found['set']} formulas can be seen, the source has {expected}")
     return faults
@@ -79,6 +85,9 @@ def faults_of_figures(page, name: str) -> list[str]:
             return [...document.querySelectorAll('main .ib-picture')].map(picture => {
                 const svg = picture.querySelector('svg');
                 if (!svg || !ok(svg)) return 'no picture';
+                const size = svg.getBoundingClientRect();
+                if (picture.checkVisibility() && (size.width <= 150 || size.height <= 80))
+                    return `${size.width} by ${size.height} pixels only`;
                 const drawn = [...svg.querySelectorAll('path, use, line, circle, rect, image')];
                 const axes = svg.querySelector('[id*="axes"]') || svg;
                 const curves = drawn.filter(e => {
@@ -95,9 +104,23 @@ def faults_of_figures(page, name: str) -> list[str]:
         IN_SIGHT,
     )
     faults = [f"figure {index}: {fault}" for index, fault in enumerate(found) if fault]
-    if len(found) < (expected := figures_in_source(name)):
-        faults.append(f"{len(found)} figures, the source has {expected}")
+    move = page.locator(".ib-figure:has(input[type=range])").count()
+    figures, to_move = figures_in_source(name)
+    if len(found) < figures or move < to_move:
+        faults.append(f"{len(found)} figures, {move} to move; the source has {figures}, {to_move}")
     return faults
+
+
+def sticking_out(page) -> list[str]:
+    """Where a page is wider than its window, what makes it so."""
+    width = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+    if width <= 0:
+        return []
+    return page.evaluate(
+        """() => [...document.querySelectorAll('main *')]
+            .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+            .slice(0, 5).map(e => e.outerHTML.slice(0, 120))"""
+    ) or [f"{width} px too wide"]
 
 
 def clipped(page) -> list[str]:
@@ -111,23 +134,20 @@ def clipped(page) -> list[str]:
     )
 
 
-def drawing(picture, *, words: bool = False) -> str:
-    """The markup of what can be seen of a picture, without alt text; words only if asked for."""
-    return picture.evaluate(
-        """(picture, words) => {
-            const shown = picture.cloneNode(true), seen = [...picture.querySelectorAll('*')];
-            [...shown.querySelectorAll('*')].forEach((copy, i) => {
-                const style = getComputedStyle(seen[i]);
-                if (style.display === 'none' || style.visibility === 'hidden' ||
-                    Number(style.opacity) < 0.02) copy.setAttribute('data-unseen', '');
-            });
-            const left = (words ? '' : 'text, ') + 'title, desc, [data-unseen]';
-            shown.querySelectorAll(left).forEach(e => e.remove());
-            shown.querySelectorAll('[aria-label]').forEach(e => e.removeAttribute('aria-label'));
-            return shown.innerHTML;
-        }""",
-        words,
-    )
+# The markup of what can be seen of a picture, without alt text: all of it, and without its words.
+DRAWING = """picture => {
+    const shown = picture.cloneNode(true), copies = [...shown.querySelectorAll('*')];
+    [...picture.querySelectorAll('*')].forEach((seen, i) => {
+        const style = getComputedStyle(seen);
+        if (style.display === 'none' || style.visibility === 'hidden' ||
+            Number(style.opacity) < 0.02) copies[i].setAttribute('data-unseen', '');
+    });
+    shown.querySelectorAll('title, desc, [data-unseen]').forEach(e => e.remove());
+    shown.querySelectorAll('[aria-label]').forEach(e => e.removeAttribute('aria-label'));
+    const all = shown.innerHTML;
+    shown.querySelectorAll('text').forEach(e => e.remove());
+    return {all, lines: shown.innerHTML};
+}"""
 
 
 PALE = """() => {
@@ -158,6 +178,21 @@ PALE = """() => {
   }
   return pale;
 }"""
+
+
+def light_panels(page) -> list[str]:
+    """What stays light in the dark: the theme puts a light panel under HTML outputs."""
+    return page.evaluate(
+        """() => {
+            const light = colour => Math.max(...colour.match(/[\\d.]+/g).slice(0, 3)) >= 80;
+            const of = e => getComputedStyle(e).backgroundColor;
+            return [
+                ...(light(of(document.body)) ? ['the page'] : []),
+                ...[...document.querySelectorAll('.cell_output .text_html')]
+                    .filter(e => of(e) !== 'rgba(0, 0, 0, 0)').map(e => e.outerHTML.slice(0, 80)),
+            ];
+        }"""
+    )
 
 
 def pale_text(page) -> list[str]:

@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 from playwright.sync_api import Browser, Page
 
 FORMULAS = "/vendor/mathjax/"
+STANDS = """async () => {
+    await window.MathJax?.startup?.promise;
+    await document.fonts.ready;
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
 
 
 @dataclass
@@ -32,10 +37,10 @@ class Visit:
 def open_page(
     browser: Browser, url: str, *, formulas: bool = True, goes_on: bool = False, **options: object
 ) -> Visit:
-    """Open an address in a fresh browser context and wait until its formulas are set.
+    """Open an address in a fresh browser context and wait until it stands: formulas and fonts.
 
     With ``formulas=False`` they stay unset, which is quicker, for tests of something else. A page
-    that ``goes_on`` is not waited for until it is quiet, and may ask for more later.
+    that ``goes_on`` is not waited for until it stands, and may ask for more later.
     """
     context = browser.new_context(reduced_motion="reduce", **options)
     if not formulas:
@@ -58,9 +63,9 @@ def open_page(
         lambda message: complain(message.text) if message.type == "error" else None,
     )
     visit.page.goto(url, wait_until="load")
-    if formulas:
-        visit.page.evaluate("window.MathJax?.startup?.promise")
-    if not goes_on:
-        visit.page.wait_for_load_state("networkidle")
-        visit.loaded = len(visit.requests)
+    if goes_on:
+        return visit
+    if options.get("java_script_enabled", True):
+        visit.page.evaluate(STANDS)
+    visit.loaded = len(visit.requests)
     return visit

@@ -1,0 +1,80 @@
+"""What is the same on every page: asked of pages that stand for the others, and of all there is."""
+
+import re
+
+import pytest
+from axe import PLACES, beyond_the_theme, go
+from book_site import PAGES, PHONE, read
+from sliders import SLIDERS, stuck
+from visible import faults_of_formulas
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["a page", "a page in a folder"])
+def sample(request, site):
+    """The lightest page at this depth that has figures to move and formulas."""
+    found = [
+        page
+        for page in PAGES
+        if page.count("/") == request.param
+        and (soup := read(site, page)).select("p span.math")
+        and soup.select(".ib-controls")
+    ]
+    if not found and request.param > 1 and all(page.count("/") < 2 for page in PAGES):
+        pytest.skip("no page of the book lies in a folder of its own")
+    return min(found, key=lambda page: (site / f"{page}.html").stat().st_size)
+
+
+def test_axe_core_finds_nothing_in_formulas_and_drawings_either(
+    sample, address, visit, theme_faults
+):
+    page = visit(f"{address}/{sample}.html").page
+    for place in PLACES:
+        go(page, place)
+        assert beyond_the_theme(page, "everything", theme_faults[place]) == []
+
+
+def test_sliders_move_by_touch_on_a_phone(sample, address, visit):
+    """In a browser that is a phone's altogether, not one whose window became narrow."""
+    page = visit(f"{address}/{sample}.html", **PHONE, has_touch=True, is_mobile=True).page
+
+    def tap(page, slider):
+        box, at = slider.bounding_box(), int(slider.input_value())
+        right = 2 * at < int(slider.get_attribute("max"))
+        x = box["x"] + (box["width"] - 8 if right else 8)
+        page.touchscreen.tap(x, box["y"] + box["height"] / 2)
+
+    assert stuck(page, tap, pixels=True) == []
+
+
+def test_first_frame_is_there_without_scripts(sample, address, visit):
+    page = visit(f"{address}/{sample}.html", java_script_enabled=False).page
+    figures = page.locator(".ib-figure")
+    assert figures.count() > 0
+    for figure in figures.all():
+        box = figure.locator(".ib-picture > svg").bounding_box()
+        assert box["width"] > 150
+        assert box["height"] > 80
+        assert figure.locator(".ib-picture > svg").locator("path, text, use").count() > 5
+        assert figure.locator("input:visible").count() == 0, "a dead slider is shown"
+
+
+def test_page_stands_and_moves_when_opened_from_the_disk(sample, site, visit):
+    page = visit((site / f"{sample}.html").as_uri()).page
+    assert faults_of_formulas(page, sample) == []
+    slider = page.locator(SLIDERS).first
+    before = slider.get_attribute("aria-valuetext")
+    slider.press("ArrowRight" if slider.input_value() == "0" else "ArrowLeft")
+    assert slider.get_attribute("aria-valuetext") != before
+
+
+def test_printed_path_leads_to_the_book(site, visit):
+    # index.html sends the reader on at once: whatever is asked of it while it does is lost
+    page = visit((site / "index.html").as_uri(), formulas=False, goes_on=True).page
+    page.wait_for_url(re.compile(r"book/intro\.html"))
+    assert page.locator("h1:visible").count() == 1
+
+
+def test_search_finds_a_page_offline(address, visit):
+    page = visit(f"{address}/search.html?q=notation", goes_on=True).page
+    page.wait_for_selector("#search-results li a")
+    assert page.locator("#search-results li a[href*='notation']").count() >= 1
