@@ -23,8 +23,7 @@ WIDE_FORMULAS = """
     });
     wide.forEach(function (e) { e.classList.add("wide"); e.tabIndex = 0; });
   }
-  var timer;
-  addEventListener("resize", function () { clearTimeout(timer); timer = setTimeout(mark, 200); });
+  addEventListener("resize", mark);
   addEventListener("load", function () {
     if (window.MathJax && MathJax.startup) MathJax.startup.promise.then(mark);
   });

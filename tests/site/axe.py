@@ -118,5 +118,6 @@ def go(page: Page, where: str) -> None:
     theme = "dark" if where == "dark" else "light"
     page.emulate_media(color_scheme=theme)
     page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)))")
     with suppress(TooLong):  # where it never comes to it, axe-core has something to say
         page.wait_for_function(SETTLED, timeout=2000)

@@ -33,6 +33,51 @@ def test_axe_core_finds_nothing_in_formulas_and_drawings_either(
         assert beyond_the_theme(page, "everything", theme_faults[place]) == []
 
 
+def test_formulas_are_read_aloud_and_are_no_tab_stops(sample, address, visit):
+    page = visit(f"{address}/{sample}.html").page
+    formulas = page.locator("main mjx-container")
+    assert formulas.count() == page.locator("main mjx-assistive-mml").count() > 0
+    assert page.locator("main mjx-container[tabindex='0']").count() == 0
+
+
+def test_a_formula_is_part_of_its_line_and_scrolls_where_it_is_too_wide(sample, address, visit):
+    page = visit(f"{address}/{sample}.html").page
+    page.evaluate(
+        r"""{
+        const long = 'x'.repeat(120).split('').join('+');
+        document.querySelector('main article section').insertAdjacentHTML('afterbegin',
+            String.raw`<p id="long">A <span class="math">\\(${long}\\)</span>, and
+            <span class="math">\\(y\\)</span>.</p>`);
+        window.typeset = MathJax.typesetPromise([document.querySelector('#long')]);
+        }"""
+    )
+    page.evaluate("window.typeset")
+    go(page, "phone")
+    wide, short = page.locator("#long .math").all()
+    assert wide.evaluate("e => e.scrollWidth > e.clientWidth && e.tabIndex === 0")
+    assert wide.evaluate("e => getComputedStyle(e).overflowX") == "auto"
+    assert wide.bounding_box()["width"] < PHONE["viewport"]["width"]
+    assert short.evaluate("e => getComputedStyle(e).display") == "inline"
+    assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+
+
+def test_paper_is_white_in_the_dark_too(sample, address, visit):
+    page = visit(f"{address}/{sample}.html", formulas=False, color_scheme="dark").page
+
+    def brightness(element):
+        colour = page.evaluate(f"getComputedStyle({element}).color.match(/[\\d.]+/g)")
+        return max(map(float, colour[:3]))
+
+    text, label = "document.querySelector('main p')", "document.querySelector('.ib-picture text')"
+    assert brightness(text) > 150
+    assert brightness(label) > 150
+    page.emulate_media(media="print")
+    assert brightness(text) < 90
+    assert brightness(label) < 90
+    page.emulate_media(media="screen")
+    assert brightness(text) > 150
+
+
 def test_sliders_move_by_touch_on_a_phone(sample, address, visit):
     """In a browser that is a phone's altogether, not one whose window became narrow."""
     page = visit(f"{address}/{sample}.html", **PHONE, has_touch=True, is_mobile=True).page

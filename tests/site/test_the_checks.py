@@ -96,6 +96,14 @@ def test_text_that_is_cut_off_is_missed(page):
     assert len(clipped(page)) > len(before)
 
 
+def test_a_formula_that_is_cut_off_is_missed(page_with_formulas):
+    page = page_with_formulas
+    before = clipped(page)
+    page.evaluate(STYLE.format("main span.math { display: inline-flex; overflow: hidden }"))
+    page.evaluate(STYLE.format("main span.math { max-width: 5px !important }"))
+    assert len(clipped(page)) > len(before)
+
+
 def test_a_page_wider_than_a_phone_is_seen(page):
     go(page, "phone")
     assert sticking_out(page) == []

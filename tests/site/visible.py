@@ -129,7 +129,7 @@ def clipped(page) -> list[str]:
         """() => [...document.querySelectorAll('main *')].filter(e => {
             const style = getComputedStyle(e);
             return ['hidden', 'clip'].includes(style.overflowX) && e.clientWidth > 1 &&
-                e.scrollWidth > e.clientWidth + 1 && !e.closest('svg, mjx-container, .math');
+                e.scrollWidth > e.clientWidth + 1 && !e.closest('svg, mjx-container');
         }).map(e => `${e.outerHTML.slice(0, 80)}: ${e.scrollWidth - e.clientWidth} px are cut`)"""
     )
 
