@@ -46,8 +46,8 @@ def test_a_formula_is_part_of_its_line_and_scrolls_where_it_is_too_wide(sample, 
         r"""{
         const long = 'x'.repeat(120).split('').join('+');
         document.querySelector('main article section').insertAdjacentHTML('afterbegin',
-            String.raw`<p id="long">A <span class="math">\\(${long}\\)</span>, and
-            <span class="math">\\(y\\)</span>.</p>`);
+            String.raw`<p id="long">A <span class="math">\(${long}\)</span>, and
+            <span class="math">\(y\)</span>.</p>`);
         window.typeset = MathJax.typesetPromise([document.querySelector('#long')]);
         }"""
     )
