@@ -573,6 +573,83 @@ def own_clock(random: Random):
     return left, [abs(a[i]) * pull[j] for i in range(2) for j in range(3)]
 
 
+def two_forms_of_c(random: Random):
+    net = Neuron(random)
+    rest = net.w - seen(net.X, net.w)
+    return net.c, net.delta + dot(rest, rest)
+
+
+def plane(random: Random):
+    """The velocity of a and p where rows are orthonormal, and what closes in a, p and c."""
+    net = Neuron(random)
+    net.X = mpmath.qr(net.X.T, mode="skinny")[0].T
+    least, v = pinv(net.X) * net.y, net.velocity
+    size = norm(least)
+    a, p, c = net.a, dot(seen(net.X, net.w), least) / size, net.c
+    moves = [v[0], dot(seen(net.X, v[1:, 0]), least) / size]
+    return moves, [size * p - a * (a**2 - c), a * (size - a * p)]
+
+
+def mean_squares(random: Random):
+    """Expected squares of the weights of one neuron, summed entry by entry."""
+    d, m, k = (random.integer(1, 9) for _ in range(3))
+
+    def second_moment(variance: mpmath.mpf) -> mpmath.mpf:
+        width = mpmath.sqrt(variance)
+        return 2 * mpmath.quad(lambda x: x**2 * mpmath.npdf(x, 0, width), [0, 14 * width])
+
+    leaving = mpmath.fsum([second_moment(mpmath.mpf(2) / (m + k))] * k)
+    entering = mpmath.fsum([second_moment(mpmath.mpf(2) / (d + m))] * d)
+    m, d, k = map(mpmath.mpf, (m, d, k))
+    closed = [2 * k / (m + k), 2 * d / (d + m), 2 * m * (k - d) / ((m + k) * (d + m))]
+    return [leaving, entering, leaving - entering], closed
+
+
+class Waiting:
+    """A leaky neuron with one sample behind its kink, as it was after the way P."""
+
+    def __init__(self, random: Random) -> None:
+        self.x, self.y = random.vector(3), random.uniform(0.3, 2)
+        self.slope, self.a0 = random.uniform(0.1, 1), random.uniform(1, 2)
+        self.p0 = -self.a0 * random.uniform(0.2, 0.9)
+        self.end = mpmath.log((self.a0 - self.p0) / (self.a0 + self.p0)) / 2
+
+    def at(self, way: mpmath.mpf) -> tuple[mpmath.mpf, mpmath.mpf]:
+        plus = (self.a0 + self.p0) * mpmath.exp(way)
+        minus = (self.a0 - self.p0) * mpmath.exp(-way)
+        return (plus + minus) / 2, (plus - minus) / 2
+
+    def pace(self, way: mpmath.mpf, slope: mpmath.mpf) -> mpmath.mpf:
+        """Return the integrand dt/dP."""
+        a, p = self.at(way)
+        size = norm(self.x)
+        return 1 / (slope * size * (self.y - slope * size * a * p))
+
+
+def waits(random: Random):
+    """Velocity of (a, p) by the loss times dt/dP, against the derivative of (a, p) in P."""
+    case = Waiting(random)
+    way, size = case.end * random.uniform(0.1, 0.9), norm(case.x)
+
+    def loss(state: Vector) -> mpmath.mpf:
+        return (case.y - case.slope * size * state[0] * state[1]) ** 2 / 2
+
+    velocity = -gradient(loss, mpmath.matrix(case.at(way)))
+    pace = case.pace(way, case.slope)
+    slopes = [mpmath.diff(lambda z, i=i: case.at(z)[i], way) for i in (0, 1)]
+    end = case.at(case.end)
+    return (
+        [*(pace * velocity), end[0] ** 2, end[1] + 1],
+        [*slopes, case.a0**2 - case.p0**2, 1],
+    )
+
+
+def long_wait(slope: mpmath.mpf) -> mpmath.mpf:
+    case = Waiting(Random(0))
+    time = mpmath.quad(lambda way: case.pace(way, slope), [0, case.end])
+    return slope * time * norm(case.x) * case.y / case.end
+
+
 def boost(pull: Vector) -> mpmath.matrix:
     """Q, with Xᵀr beside and below the corner."""
     d = len(pull)
@@ -643,6 +720,7 @@ ENTRIES: dict[str, Entry] = {
     ),
     "eq-warp-c": Definition("what is conserved of the visible part"),
     "eq-warp-c: conserved": Identity(conserved_visible, draws=5),
+    "eq-warp-c: by the balancedness": Identity(two_forms_of_c),
     "eq-warp-problem": Identity(stationary, draws=8),
     "eq-warp-mirror": Identity(mirror_variable, draws=8),
     "eq-warp-explicit": Identity(end_of_the_flow),
@@ -654,9 +732,11 @@ ENTRIES: dict[str, Entry] = {
     "eq-warp-stays": Asymptotic(gap_that_stays, ("1e-4", "1e-6", "1e-8"), 1e-5),
     "eq-warp-stays: where it is 0": Identity(golden, draws=1),
     "eq-warp-mahalanobis": Identity(curvature, draws=8, digits=25),
+    "eq-warp-xavier": Identity(mean_squares, draws=3),
     "eq-warp-flipped": Identity(stationary_after_a_flip, draws=8),
     "eq-warp-orthogonal": Identity(invariant_at_the_end, draws=8),
     "eq-warp-invariant": Identity(invariant_moves, draws=5),
+    "eq-warp-plane": Identity(plane, draws=5),
     "eq-warp-certificate": Identity(certificate, draws=5),
     "eq-warp-balanced": Identity(balanced, draws=8),
     "eq-warp-bound": Inequality(bound, nearness=1e-12),
@@ -666,4 +746,6 @@ ENTRIES: dict[str, Entry] = {
     "eq-warp-lorentz": Identity(lorentz, draws=8, digits=25),
     "eq-warp-isotropic": Identity(isotropic, draws=5),
     "eq-warp-targets": Identity(leaky_targets),
+    "eq-warp-wait": Identity(waits, draws=8),
+    "eq-warp-wait: for small slopes": Asymptotic(long_wait, ("1e-2", "1e-4", "1e-6"), 1e-5),
 }
