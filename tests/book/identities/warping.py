@@ -650,6 +650,32 @@ def long_wait(slope: mpmath.mpf) -> mpmath.mpf:
     return slope * time * norm(case.x) * case.y / case.end
 
 
+def sliding(random: Random):
+    """Speeds of wᵀx₁ on both sides of its kink, by the loss, against the bounds on C."""
+    X, slope_below = random.matrix(3, 4), random.uniform(0.1, 0.9)
+    x, a = X[0, :].T, random.sign() * random.uniform(0.5, 2)
+    y = random.vector(3)
+    y[0] = -mpmath.sign(a) * random.uniform(0.2, 2)
+    w = random.vector(4)
+    w -= x * dot(x, w) / dot(x, x)
+    slopes = [1 if dot(X[k, :].T, w) > 0 else slope_below for k in range(3)]
+
+    def speed(own: mpmath.mpf) -> mpmath.mpf:
+        h = [own, *slopes[1:]]
+
+        def loss(at: Vector) -> mpmath.mpf:
+            return mpmath.fsum((y[k] - a * h[k] * dot(X[k, :].T, at)) ** 2 / 2 for k in range(3))
+
+        return dot(-gradient(loss, w), x)
+
+    C = mpmath.fsum(
+        slopes[k] * (y[k] - a * slopes[k] * dot(X[k, :].T, w)) * dot(x, X[k, :].T) for k in (1, 2)
+    )
+    force, bound = mpmath.sign(a) * C, abs(y[0]) * dot(x, x)
+    sides = [abs(a) * (force - bound), abs(a) * (force - slope_below * bound)]
+    return [speed(mpmath.mpf(1)), speed(slope_below)], sides
+
+
 def boost(pull: Vector) -> mpmath.matrix:
     """Q, with Xᵀr beside and below the corner."""
     d = len(pull)
@@ -746,6 +772,7 @@ ENTRIES: dict[str, Entry] = {
     "eq-warp-lorentz": Identity(lorentz, draws=8, digits=25),
     "eq-warp-isotropic": Identity(isotropic, draws=5),
     "eq-warp-targets": Identity(leaky_targets),
+    "eq-warp-slide": Identity(sliding, draws=5),
     "eq-warp-wait": Identity(waits, draws=8),
     "eq-warp-wait: for small slopes": Asymptotic(long_wait, ("1e-2", "1e-4", "1e-6"), 1e-5),
 }
