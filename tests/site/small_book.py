@@ -67,7 +67,7 @@ class SmallBook:
         notebooks = [self.root / f"book/{name}.ipynb" for name in names]
         for path in notebooks:
             notebook = jupytext.read(path.with_suffix(".md"))
-            notebook.cells.insert(0, new_code_cell("pass"))
+            notebook.cells.insert(0, new_code_cell("import textwrap  # as on google.colab"))
             nbformat.write(notebook, path)
         (self.root / "pytest.ini").write_text("[pytest]\npythonpath = book/_ext\n")
         nbval = ("--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider")
