@@ -66,7 +66,7 @@ def steps() -> list[Step]:
         Step("slow", "tests over five seconds", (*PYTEST, *unit, *PARALLEL, SLOWEST, "-m", "slow")),
         Step(
             "notebooks",
-            "every notebook runs as a reader would run it",
+            "every notebook runs as a reader would run it; the book shows these runs",
             (*PYTEST, *nbval, "-n", "2", "--dist", "loadscope", *notebooks),
         ),
         Step(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from broken_sides import SIDES, run_and_break
+from once import call_once
 
 from ibtools import claims
 from ibtools.claims import (
@@ -121,6 +122,7 @@ def test_claims_on_regression_need_no_torch() -> None:
 @pytest.mark.usefixtures("as_a_user")
 @pytest.mark.parametrize("factor", [1.001, 0.999])
 def test_a_wrong_potential_fails(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
+    call_once(monkeypatch, imd)
     right = imd.implicit_potential
 
     def wrong(net: DiagonalNet) -> object:
@@ -159,6 +161,7 @@ def test_a_wrong_trainer_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("as_a_user")
 @pytest.mark.parametrize("factor", [1.001, 0.999])
 def test_a_wrong_warp_fails(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
+    call_once(monkeypatch, warping)
     right = warping.implicit_potential
 
     def wrong(net: LinearNeuron) -> WarpedPotential:

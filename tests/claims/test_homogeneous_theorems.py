@@ -51,6 +51,6 @@ def test_the_derivative_that_programs_take_at_a_kink_is_not_the_flow_s(monkeypat
 
 
 def test_the_limit_at_sixty_degrees() -> None:
-    outcome = claims.kink.run()
+    outcome = claims.kink.outcome()
     assert outcome.holds, outcome
     assert outcome.comparison.predicted == pytest.approx(0.5, rel=1e-12, abs=0)

@@ -89,7 +89,7 @@ def test_a_wrong_homogenization_fails(monkeypatch: pytest.MonkeyPatch) -> None:
             inner[0] = torch.nn.ReLU()
         return h
 
-    assert claims.certificate.run().holds
+    assert claims.certificate.outcome().holds
     patched_bounds(monkeypatch, change)
     fails(claims.certificate)
 

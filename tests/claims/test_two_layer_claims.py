@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from once import call_once
 
 from ibtools.claims import two_layer
 from ibtools.claims.claim import Claim
@@ -30,6 +31,8 @@ def fails(theorem: Claim) -> bool:
 
 
 def test_theory_of_another_slope_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    call_once(monkeypatch, two_layer)
+
     def steeper(net: TwoLayerNet) -> TwoLayerNet:
         return TwoLayerNet(net.W, slope=1.02 * net.slope)
 
@@ -47,6 +50,7 @@ def test_theory_of_another_slope_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_theory_with_wrong_multipliers_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    call_once(monkeypatch, two_layer)
     right = two_layer.two_layer_limit
 
     def wrong(net: TwoLayerNet, X: np.ndarray, y: np.ndarray, **options: bool) -> object:
@@ -74,6 +78,7 @@ def test_wrong_constants_fail(monkeypatch: pytest.MonkeyPatch) -> None:
         ("signed_rank_constants", 1.01),
         ("first_step_slack", 1.0),
     ):
+        call_once(monkeypatch, two_layer)
         right = getattr(two_layer, name)
         theorem = {
             "relu_rank_bound": two_layer.relu_rank_bound_holds,

@@ -7,7 +7,8 @@ import sys
 
 import jupytext
 import nbformat
-from book_site import BUILD, ROOT
+from book_site import ROOT
+from builder import build
 from nbformat.v4 import new_code_cell
 
 PAGE = """\
@@ -46,6 +47,9 @@ class SmallBook:
             (root / folder).mkdir(parents=True)
         for name in ("_ext/book_execution.py", "_ext/book_runs.py", "conftest.py"):
             shutil.copy(ROOT / "book" / name, root / "book" / name)
+        fonts = "_build/.matplotlib"  # their index takes a second to make
+        if (ROOT / fonts).is_dir():
+            shutil.copytree(ROOT / fonts, root / fonts)
         (root / "requirements.txt").write_text("numpy==1\n")
         (root / "_config.yml").write_text(CONFIG)
         (root / "_toc.yml").write_text("format: jb-book\nroot: book/page\n")
@@ -53,14 +57,7 @@ class SmallBook:
         self.package.write_text("VALUE = 1\n")
 
     def build(self, **environment):
-        """Build as `make book` does, or as a bare ``jupyter-book build .`` does."""
-        return subprocess.run(
-            [*BUILD, "."],
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            env=os.environ | environment,
-        )
+        return build(self.root, **environment)
 
     def run_notebooks(self, *names, **environment):
         """Run the notebooks of pages as `make test` does; the first cell of each is not the page's.
@@ -70,7 +67,7 @@ class SmallBook:
         notebooks = [self.root / f"book/{name}.ipynb" for name in names]
         for path in notebooks:
             notebook = jupytext.read(path.with_suffix(".md"))
-            notebook.cells.insert(0, new_code_cell("pass"))
+            notebook.cells.insert(0, new_code_cell("import textwrap  # as on google.colab"))
             nbformat.write(notebook, path)
         (self.root / "pytest.ini").write_text("[pytest]\npythonpath = book/_ext\n")
         nbval = ("--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider")

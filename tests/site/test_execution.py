@@ -142,6 +142,7 @@ class Exploration:
 """
 CELLS = {
     "fails": "1 / 0",
+    "leans": "textwrap.dedent('what the first cell imported')",
     "alert": """Exploration('<pre role="alert">no</pre><svg>')""",
     "raises": "Exploration(None)",
     "undrawn": "Exploration('nothing')",
@@ -160,7 +161,7 @@ def test_runs_are_kept_of_notebooks_that_pass_and_whose_figures_draw_with_a_live
         (book.root / f"book/{name}.md").write_text(PAGE.replace("```\n", cells + "```\n"))
     answer, kept = book.run_notebooks(*CELLS)
     failed = set(re.findall(r"^FAILED book/(\w+)\.ipynb", answer.stdout, re.M))
-    assert failed == {"fails", "alert", "raises", "undrawn"}, answer.stdout
+    assert failed == {"fails", "leans", "alert", "raises", "undrawn"}, answer.stdout
     assert kept == {"drawn"}
     assert "<b>static</b>" in (book.root / "_build/.runs/book/drawn.ipynb").read_text()
 

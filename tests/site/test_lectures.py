@@ -2,11 +2,11 @@
 
 import json
 import shutil
-import subprocess
 
 import pytest
-from book_site import BUILD, ROOT
+from book_site import ROOT
 from bs4 import BeautifulSoup
+from builder import build
 
 pytestmark = pytest.mark.slow
 
@@ -73,11 +73,6 @@ MOVED = {
         "renamed": {"old-name": "book/chapter/two#new-name"},
     }
 }
-
-
-def build(root):
-    command = [*BUILD, "."]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
