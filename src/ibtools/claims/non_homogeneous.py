@@ -268,16 +268,16 @@ def _two_flows() -> list[tuple[Net, np.ndarray, np.ndarray]]:
     relation="≥",
 )
 def alignment() -> Comparison:
-    """Compare both sides on every step of two flows, from strong separability to ψ = 500."""
+    """Compare both sides on every step of two flows, from strong separability to ψ = 200."""
     pair = _at(Net(_linear(1, 1), _linear(1, 1)), 0.5, 2.0)
     worst = Worst()
     for net, X, y in ((_residual_net(), *opposed_fans(4)), (pair, np.ones((1, 1)), np.ones(1))):
         h = near_homogeneity(net, radius=1.0)
-        run = psi_flow(net, X, y, rise=0.5, method="rk4", until_psi=500.0, offset=h)
+        run = psi_flow(net, X, y, rise=0.5, method="rk4", until_psi=200.0, offset=h)
         start = separability_start(run.log_loss, h.gap_bound(run.norm))
         if start is None or not run.converged:
             return Comparison(
-                "ψ", 500.0, _psi(run)[-1], np.inf, "strong separability never held", 0.0
+                "ψ", 200.0, _psi(run)[-1], np.inf, "strong separability never held", 0.0
             )
         margin = (_psi(run) - h.gap_bound(run.norm)) / run.norm**h.order
         growth = np.diff(np.log(margin[start:])) / h.order

@@ -195,6 +195,25 @@ def hyperbola(random: Random):
     )
 
 
+def budget(random: Random):
+    # The flow of vw + cv with one sample, by the clock s; for c = 0 both sides are equal.
+    c, scale = mpf(random.integer(0, 1)), random.log_uniform(2, 20)
+    start = random.uniform(0.2, 1)
+
+    def at(s: mpf) -> tuple[mpf, mpf, mpf]:
+        """Return log γᵐ, β^−2 − 1 and d log ρ/ds."""
+        v, up = scale * mp.sinh(s), scale * mp.cosh(s)  # up = w + c
+        theta, along = [up - c, v], [v, up]
+        rho = norm(theta)
+        beta = dot(theta, along) / rho / norm(along)
+        margin = (v * up - c * rho) / rho**2
+        return mp.log(margin), 1 / beta**2 - 1, dot(theta, along) / rho**2
+
+    ends = [start, start + random.uniform(0.1, 0.5)]
+    spent = mp.quad(lambda s: at(s)[1] * at(s)[2], ends, maxdegree=6)
+    return spent, (at(ends[1])[0] - at(ends[0])[0]) / 2
+
+
 def multiplier(random: Random):
     net = separated(random)
     psi, margin = net.psi(), (net.psi() - net.rho) / net.rho**2
@@ -424,6 +443,7 @@ ENTRIES: dict[str, Entry] = {
     "eq-nh-positive": Identity(positive),
     "eq-nh-hyperbola": Identity(hyperbola),
     "eq-nh-problem": Definition("the margin problem of the homogenization"),
+    "eq-nh-budget": Inequality(budget, nearness=1e-25, draws=2),
     "eq-nh-multiplier": Inequality(multiplier, nearness=1e-2),
     "eq-nh-rate": Asymptotic(rate, ("1e10", "1e50", "1e400"), 2e-3),
     "eq-nh-bias": Symbolic(bias),
