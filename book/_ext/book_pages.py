@@ -22,6 +22,9 @@ WIDE_FORMULAS = """
       return set && block && !e.closest("table") && set.offsetWidth > block.clientWidth;
     });
     wide.forEach(function (e) { e.classList.add("wide"); e.tabIndex = 0; });
+    document.querySelectorAll("main mjx-container[display=true]").forEach(function (e) {
+      if (e.scrollWidth > e.clientWidth) e.tabIndex = 0; else e.removeAttribute("tabindex");
+    });
   }
   addEventListener("resize", mark);
   addEventListener("load", function () {
@@ -62,6 +65,21 @@ def mend_html(app: Sphinx, pagename: str, templatename: str, context: dict, doct
         context["body"] = context.get("body", "").replace(wrong, right)
 
 
+def name_buttons(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
+    """Say what the sidebar's arrow beside a chapter does; the theme draws it without a word."""
+    draw = context.get("generate_toctree_html")
+
+    def drawn(*arguments, **options):
+        sidebar = draw(*arguments, **options)
+        for button in sidebar.find_all("summary") if hasattr(sidebar, "find_all") else ():
+            if not button.get_text(strip=True):
+                button["aria-label"] = "Its lectures"
+        return sidebar
+
+    if draw:
+        context["generate_toctree_html"] = drawn
+
+
 def number_repeated_ids(app: Sphinx, doctree: nodes.document) -> None:
     """Every proof bears the id "proof", and so on; an id may stand once on a page."""
     for name in ("proof", "proof-content", "exercise-content", "solution-content"):
@@ -76,4 +94,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-read", number_repeated_ids)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("html-page-context", mend_html, priority=900)
+    app.connect("html-page-context", name_buttons, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
