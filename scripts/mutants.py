@@ -561,15 +561,15 @@ def run_module(module: str, deadline: float, what: str) -> None:
         print(f"the tests of {module} fail without any change:\n{log.read_text()[-3000:]}")
 
 
-def argued_away() -> dict[str, list[dict[str, str]]]:
+def argued_away() -> dict[str, list[dict[str, Any]]]:
     return yaml.safe_load(ARGUED.read_text()) or {}
 
 
-def argued(change: Change, reasons: dict[str, list[dict[str, str]]]) -> bool:
+def argued(change: Change, reasons: dict[str, list[dict[str, Any]]]) -> bool:
     """Whether the list says of this change, or of its whole line, why no test can tell."""
     before, after = change.lines
     return any(
-        entry["line"] == before and entry.get("becomes") in (None, after)
+        entry["line"] == before and after in entry.get("becomes", [after])
         for entry in reasons.get(change.module, [])
     )
 
