@@ -180,10 +180,10 @@ def test_the_span_of_dependent_support_vectors_is_no_larger_than_it_is() -> None
     # leaves a third singular value of 1e-10 beside one of 1e6.
     turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
     Z = np.array([[1.0, 1e6, 0.0], [1.0, -1e6, 0.0], [1.0, -1e6, 0.0]]) @ turn
-    found = separation_constants(Z, np.ones(3))
+    found = separation_constants(Z, np.ones(3), start=0.5 * turn[2])
     assert found.reason == ""
     # By hand: margin 1, multipliers ½, ¼, ¼; the offset meets e^{−z·w̃} = α in their plane.
     np.testing.assert_allclose(found.multipliers, [1 / 2, 1 / 4, 1 / 4], rtol=1e-6)
     along = (np.log(2) + np.log(4)) / 2
     across = (np.log(2) - np.log(4)) / 2e6
-    np.testing.assert_allclose(found.offset @ turn.T, [along, across, 0.0], atol=1e-9)
+    np.testing.assert_allclose(found.offset @ turn.T, [along, across, 0.5], atol=1e-9)
