@@ -111,3 +111,17 @@ def test_the_spread_of_known_margins() -> None:
 def test_bad_margins_are_refused(margins: np.ndarray) -> None:
     with pytest.raises(ValueError, match="margins must"):
         margin_spread(margins)
+
+
+@pytest.mark.parametrize("size", [3, 200])
+def test_stacks_hold_zero_and_large_matrices(size: int) -> None:
+    # From 200 rows on the largest eigenvalue is Lanczos's; NumPy warns where nothing is divided.
+    one = np.diag(np.linspace(1.0, 0.5, size))
+    found = stable_rank_gram(np.stack([[one, np.zeros_like(one), 4 * one]]))
+    assert found.shape == (1, 3)
+    expected = 0.75 * size
+    np.testing.assert_allclose(found, [[expected, np.nan, expected]], rtol=1e-9)
+
+
+def test_margins_that_are_all_zero_have_no_spread() -> None:
+    np.testing.assert_array_equal(margin_spread(np.array([[0.0, 0.0], [1.0, 0.0]])), [0.0, 1.0])

@@ -127,3 +127,30 @@ def test_the_error_estimate_knows_of_the_conditioning() -> None:
     good = optima.bregman_projection(q, _graded(1, 1e5), _graded(1, 1e5) @ np.ones(6))
     assert good.converged
     assert 1e5 / 4 < good.error_estimate / np.finfo(float).eps < 4e5
+
+
+@pytest.mark.parametrize("samples", [1, 2, 5])
+def test_either_way_finds_the_same_interpolators(samples: int) -> None:
+    # One row, two of three columns, and more rows than columns: the three ways through it.
+    random = np.random.default_rng(samples)
+    X, w = random.normal(size=(samples, 3)) + 1.0, random.normal(size=3)
+    for quick in (True, False):
+        found = interpolation_problem(X, X @ w, quick=quick)
+        rank = min(samples, 3)
+        np.testing.assert_allclose(found.rows @ found.rows.T, np.eye(rank), atol=1e-12)
+        np.testing.assert_allclose(found.rows @ w, found.target, atol=1e-12)
+        # The same projection onto the row space.
+        own = found.rows.T @ found.rows
+        np.testing.assert_allclose(own, np.linalg.pinv(X) @ X, atol=1e-12)
+
+
+def test_the_quick_way_tells_the_condition_number_of_a_diagonal() -> None:
+    for X, conditioning in (([[2.0, 0.0]], 1.0), ([[3.0, 0.0], [0.0, 12.0]], 4.0)):
+        found = interpolation_problem(np.array(X), np.ones(len(X)))
+        assert found.conditioning == pytest.approx(conditioning, rel=1e-14, abs=0)
+
+
+def test_rows_of_zeros_ask_for_nothing() -> None:
+    found = interpolation_problem(np.zeros((2, 3)), np.zeros(2))
+    assert found.target.size == 0
+    assert found.conditioning == 1.0

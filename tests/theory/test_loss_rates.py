@@ -91,3 +91,12 @@ def test_the_first_time_that_has_a_prediction() -> None:
 def test_bad_input(call: object, error: type, words: str) -> None:
     with pytest.raises(error, match=words):
         call()  # type: ignore[operator]
+
+
+def test_the_prediction_begins_where_its_branch_does() -> None:
+    # γ = L = 1: e^v = t, from t = 1 on. L = 2: v − log v = τ, whose least is 1, at v = 1.
+    np.testing.assert_allclose(predicted_log_loss([0.0], margin=1.0, order=1), [0.0], atol=1e-15)
+    with pytest.raises(ValueError, match="log_time must be at least 0 "):
+        predicted_log_loss([-0.5], margin=1.0, order=1)
+    edge = 1 + np.log(loss_rate_constant(1.0, 2))
+    np.testing.assert_allclose(predicted_log_loss([edge], margin=1.0, order=2), [-1.0], atol=1e-7)

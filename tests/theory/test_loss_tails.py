@@ -1,5 +1,7 @@
 """What the theorems on margins need of each loss, against the definitions by other means."""
 
+from collections.abc import Callable
+
 import mpmath
 import numpy as np
 import pytest
@@ -74,8 +76,29 @@ def test_no_unequal_scores_beat_the_cap() -> None:
 
 
 def test_the_norm_bound_by_hand() -> None:
-    bound = norm_bound([2.0], order=3, samples=5, initial_norm=2.0, loss="cubic")
-    np.testing.assert_allclose(bound, [np.sqrt(4 + 2 * 3 * 5 * 3 / np.e * 2)], rtol=1e-14)
+    bound = norm_bound([2.0], order=3, samples=5, initial_norm=3.0, loss="cubic")
+    np.testing.assert_allclose(bound, [np.sqrt(9 + 2 * 3 * 5 * 3 / np.e * 2)], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("loss", "classes", "one"),
+    [
+        ("exponential", 7, lambda q, _: np.exp(-q)),
+        ("cubic", 7, lambda q, _: np.exp(-(q**3))),
+        ("logistic", 7, lambda q, _: np.log1p(np.exp(-q))),
+        ("cross_entropy", 2, lambda q, others: np.log1p(others * np.exp(-q))),
+        ("cross_entropy", 7, lambda q, others: np.log1p(others * np.exp(-q))),
+    ],
+)
+def test_both_ends_of_the_margin_bracket_are_reached(
+    loss: str, classes: int, one: Callable[[float, int], float]
+) -> None:
+    q, samples = 2.2, 4
+    # One sample that bears all of the loss, its other classes but one far below; and equal ones.
+    alone, equal = np.log(one(q, 1)), np.log(samples * one(q, classes - 1))
+    low = margin_bracket([alone], samples=samples, loss=loss, classes=classes)[0]
+    high = margin_bracket([equal], samples=samples, loss=loss, classes=classes)[1]
+    np.testing.assert_allclose([*low, *high], [q, q], rtol=1e-13)
 
 
 @pytest.mark.parametrize("loss", TAILS[:3])
@@ -138,7 +161,36 @@ def test_what_must_be_visited_and_when_are_inverses() -> None:
     )
 
 
+def test_complementarity_by_hand() -> None:
+    margin, least, log_loss, order = 0.5, 1.2, -3.0, 3
+    exact = 4 / (np.e * order * margin ** (2 / order) * 3.0)
+    bound = complementarity_bound([log_loss], [margin], [least], order=order, pairs=5)
+    np.testing.assert_allclose(bound, [exact], rtol=1e-14)
+    # The logistic loss: κ(q) in place of 1, and h(u) in place of u.
+    kappa = np.exp(-least) / np.log1p(np.exp(-least))
+    (growth,) = tail_growth([-log_loss], "logistic")
+    bound = complementarity_bound(
+        [log_loss], [margin], [least], order=order, pairs=5, loss="logistic"
+    )
+    np.testing.assert_allclose(bound, [exact * kappa * 3.0 / growth], rtol=1e-14)
+    # Where e^-q is no float, κ is 1.
+    bound = complementarity_bound(
+        [-900.0], [margin], [900.0], order=order, pairs=5, loss="logistic"
+    )
+    np.testing.assert_allclose(bound, [exact * 3.0 / 900], rtol=1e-14)
+
+
+def test_the_time_bracket_begins_where_the_loss_proves_the_labels() -> None:
+    _bracket(initial_log_loss=-0.01)
+    for loss in TAILS[1:3]:
+        _bracket(loss=loss, initial_log_loss=-0.367)
+        with pytest.raises(ValueError, match=r"must be below -0\.366513, got -0\.366"):
+            _bracket(loss=loss, initial_log_loss=-0.366)
+
+
 def test_a_residual_that_every_point_has_needs_no_wait() -> None:
+    # ‖(1, cos)‖: at ε²γ̃₁^(2/L) = 3 the cosine that is asked for is −1/2.
+    assert kkt_log_loss(np.sqrt(3), order=1, log_loss=-2.0, first=1.0, last=3.0) == -6.0
     assert kkt_log_loss(9.0, order=1, log_loss=-2.0, first=0.5, last=1.0) == -4.0
 
 
@@ -175,6 +227,14 @@ def test_complementarity_holds_and_bites(loss: str) -> None:
             "time must be at least 0",
         ),
         (lambda: margin_bracket([-1.0], samples=0), "samples"),
+        (
+            lambda: margin_bracket([-1.0], samples=1, loss="cross_entropy", classes=1),
+            "classes",
+        ),
+        (
+            lambda: complementarity_bound([-2.0], [1.0], [1.0], order=1, pairs=2, loss="cubic"),
+            "loss must be one of",
+        ),
         (lambda: _bracket(log_loss=[-1.0]), "log_loss must be below initial_log_loss"),
         (lambda: _bracket(initial_log_loss=0.1), "initial_log_loss must be below"),
         (lambda: _bracket(order=0.5), "order must be at least 1"),

@@ -118,3 +118,22 @@ def test_says_what_is_wrong_with_the_point() -> None:
         hessian_map_defect(lambda w: np.eye(1), [np.nan])
     with pytest.raises(ValueError, match="w must have 1 axis"):
         hessian_map_defect(lambda w: np.eye(1), [[1.0]])
+
+
+@pytest.mark.parametrize("at", [[0.0, 0.3], [1e6, 1.0], [1e-6, -2.0]])
+def test_a_dropped_imaginary_part_shows_at_every_size_of_an_entry(at: list[float]) -> None:
+    def dropped(w: np.ndarray) -> np.ndarray:
+        return np.eye(2) * (2 + np.sin(0.5 + w[0].real / max(1.0, abs(at[0]))))
+
+    with pytest.raises(TypeError, match="along entry 0 of w it moves"):
+        hessian_map_defect(dropped, at)
+
+
+def test_the_neighbours_that_are_tried_are_near() -> None:
+    # Where the metric is the ball's, a step of its size would leave it.
+    def of_the_ball(w: np.ndarray) -> np.ndarray:
+        return np.eye(2) / np.sqrt(1 - w @ w)
+
+    defect = hessian_map_defect(of_the_ball, [0.8, 0.5])
+    slope = np.array([0.8, 0.5]) * (1 - 0.89) ** -1.5
+    np.testing.assert_allclose(defect[0, 0], [0.0, slope[1]], rtol=1e-13)

@@ -286,8 +286,10 @@ def test_without_data_nothing_moves() -> None:
     q = implicit_potential(GENERAL)
     answer = bregman_projection(q, np.zeros((2, 3)), np.zeros(2))
     np.testing.assert_array_equal(answer.w, GENERAL.predictor)
-    np.testing.assert_array_equal(minimum_l1_interpolator(np.zeros((2, 3)), [0.0, 0.0]), 0.0)
-    np.testing.assert_array_equal(minimum_norm_interpolator(np.zeros((2, 3)), [0.0, 0.0]), 0.0)
+    assert (answer.error_estimate, answer.iterations, answer.converged) == (0.0, 0, True)
+    np.testing.assert_array_equal(answer.multipliers, np.zeros(2))
+    for least in (minimum_l1_interpolator, minimum_norm_interpolator):
+        np.testing.assert_array_equal(least(np.zeros((2, 3)), [0.0, 0.0]), np.zeros(3))
 
 
 NET = DiagonalNet.from_scale_shape(scale=0.01, shape=0.0, d=3)

@@ -156,7 +156,11 @@ def test_no_potential_where_a_half_is_zero_and_the_other_balanced() -> None:
             "net must be a DiagonalNet or LinearNeuron or LinearNet, got str",
         ),
         (lambda: HypentropyPotential([1.0], [1.0, 2.0]), ValueError, "start must have 1 entries"),
-        (lambda: HypentropyPotential([-1.0], [1.0]), ValueError, "sqrt_k must be greater than 0"),
+        (
+            lambda: HypentropyPotential([1.0, -2.0, -3.0], [1.0, 1.0, 1.0]),
+            ValueError,
+            "sqrt_k must be greater than 0, got -2 at index 1;",
+        ),
         (lambda: HypentropyPotential([np.inf], [1.0]), ValueError, "sqrt_k must be finite"),
         (lambda: HypentropyPotential([], []), ValueError, "sqrt_k is empty"),
     ],
@@ -173,3 +177,13 @@ def test_one_vector_has_a_number_and_several_have_an_array() -> None:
     assert type(one) is float
     assert several.shape == (2,)
     assert several[0] == one
+
+
+def test_a_potential_stays_what_it_was() -> None:
+    sqrt_k, start = np.array([1.0]), np.array([0.5])
+    q = HypentropyPotential(sqrt_k, start)
+    sqrt_k[0] = start[0] = 7.0
+    assert (q.sqrt_k[0], q.start[0]) == (1.0, 0.5)
+    for entries in (q.sqrt_k, q.start):
+        with pytest.raises(ValueError, match="read-only"):
+            entries[0] = 7.0

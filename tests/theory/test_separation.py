@@ -158,3 +158,32 @@ def test_the_multipliers_are_the_ones_of_largest_entropy() -> None:
 def test_bad_input(X: list, y: list, start: list | None, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         separation_constants(X, y, start=start)
+
+
+def test_a_multiplier_of_zero_leaves_the_rate_of_the_loss() -> None:
+    # Margin 2: the loss falls like 1/(γ²t) all the same.
+    found = separation_constants([[2.0, 0.0], [2.0, 2.0]], [1, 1])
+    assert "multiplier 0" in found.reason
+    assert found.loss_rate == pytest.approx(1 / 4, rel=1e-12, abs=0)
+
+
+def test_a_long_sample_in_the_span_is_in_the_span() -> None:
+    # Rounding leaves it 1e-10 beside a line that it is a million times as long on.
+    u = np.array([0.6, 0.8, 0.1]) / np.sqrt(1.01)
+    found = separation_constants([u, 1e6 * u * (1 + 1e-15)], [1, 1], start=[0.3, 0.0, 0.0])
+    assert found.reason == ""
+    np.testing.assert_allclose(found.offset, 0.3 * (np.eye(3)[0] - u[0] * u), atol=1e-9)
+
+
+def test_the_span_of_dependent_support_vectors_is_no_larger_than_it_is() -> None:
+    # Two nearly opposite vectors, one of them twice, turned into space: rank 2, where rounding
+    # leaves a third singular value of 1e-10 beside one of 1e6.
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    Z = np.array([[1.0, 1e6, 0.0], [1.0, -1e6, 0.0], [1.0, -1e6, 0.0]]) @ turn
+    found = separation_constants(Z, np.ones(3), start=0.5 * turn[2])
+    assert found.reason == ""
+    # By hand: margin 1, multipliers ½, ¼, ¼; the offset meets e^{−z·w̃} = α in their plane.
+    np.testing.assert_allclose(found.multipliers, [1 / 2, 1 / 4, 1 / 4], rtol=1e-6)
+    along = (np.log(2) + np.log(4)) / 2
+    across = (np.log(2) - np.log(4)) / 2e6
+    np.testing.assert_allclose(found.offset @ turn.T, [along, across, 0.5], atol=1e-9)

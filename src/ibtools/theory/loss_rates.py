@@ -84,13 +84,15 @@ def predicted_log_loss(
             f"for this margin and order, got {times.min():g}; the prediction is asymptotic and "
             "says nothing about earlier times"
         )
+    if power == 0:
+        return -target
     # Convex and increasing on the branch: Newton from the right falls monotonically to the root.
     v = 2 * (target + 2 * power + 1)
     for _ in range(_MAX_ITERATIONS):
         excess = v - power * np.log(v) - target
         slope = 1 - power / v
         step = np.divide(excess, slope, out=np.zeros_like(v), where=slope > 0)
-        v = np.maximum(v - step, power) if power > 0 else v - step
+        v = np.maximum(v - step, power)
         if np.all(np.abs(step) <= 1e-15 * v):
             break
     return -v
