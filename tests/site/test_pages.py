@@ -1,6 +1,7 @@
 """Every page of the site: what it loads, what it weighs, what it says to machines."""
 
 import gzip
+import json
 import re
 from collections import Counter
 from functools import cache
@@ -19,6 +20,7 @@ from visible import (
     sticking_out,
 )
 
+MOVED = json.loads((ROOT / "book/_ext/moved.json").read_text(encoding="utf-8"))
 BUDGET = 1_000_000  # bytes of gzipped HTML on one page
 
 
@@ -127,3 +129,16 @@ def test_launch_buttons_open_the_notebook(page_name, site):
 def test_no_page_names_a_content_network(page_name, site):
     html = (site / f"{page_name}.html").read_text(encoding="utf-8")
     assert re.findall(r"unpkg\.com|jsdelivr|cdnjs|googleapis|require\.js|gstatic", html) == []
+
+
+@pytest.mark.parametrize("chapter", MOVED)
+def test_every_old_address_leads_to_its_place(chapter, site):
+    """A chapter was one page; what it had then is on it, or is where its script sends the reader."""
+    html = (site / f"{chapter}.html").read_text(encoding="utf-8")
+    (table,) = re.findall(r"var moved=(\{.*?\});", html)
+    moved, here = json.loads(table), f"http://book/{chapter}.html"
+    assert len(moved) > 20
+    for anchor in MOVED[chapter]["anchors"]:
+        target, there = urldefrag(urljoin(here, moved.get(anchor, f"#{anchor}")))
+        page = target.removeprefix("http://book/").removesuffix(".html")
+        assert there in ids(site, page), f"#{anchor} was on {chapter}.html once"
