@@ -133,7 +133,7 @@ def test_no_page_names_a_content_network(page_name, site):
 
 @pytest.mark.parametrize("chapter", MOVED)
 def test_every_old_address_leads_to_its_place(chapter, site):
-    """A chapter was one page; what it had then is on it, or is where its script sends the reader."""
+    """A chapter was one page: what it had then is on it, or where its script sends the reader."""
     html = (site / f"{chapter}.html").read_text(encoding="utf-8")
     (table,) = re.findall(r"var moved=(\{.*?\});", html)
     moved, here = json.loads(table), f"http://book/{chapter}.html"
