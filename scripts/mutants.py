@@ -542,6 +542,7 @@ def run_module(module: str, deadline: float, what: str) -> None:
     store = kept(module, "results.jsonl")
     start = len(store.read_text().splitlines()) if store.exists() else 0
     if not (child := os.fork()):
+        os.setpgid(0, 0)  # so that it can be ended with all its children
         with log.open("a") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
@@ -555,7 +556,7 @@ def run_module(module: str, deadline: float, what: str) -> None:
                 bar.n = len(store.read_text().splitlines()) - start if store.exists() else 0
                 bar.refresh()
     except BaseException:
-        os.kill(child, signal.SIGTERM)
+        os.killpg(child, signal.SIGKILL)
         raise
     if os.waitstatus_to_exitcode(ended[1]):
         print(f"the tests of {module} fail without any change:\n{log.read_text()[-3000:]}")
@@ -597,6 +598,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     deadline = time.time() + 60 * asked.minutes
     WORK.mkdir(parents=True, exist_ok=True)
     chosen = asked.modules or modules()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if asked.minutes:
             copy_tree()

@@ -171,7 +171,6 @@ def test_a_run_finds_what_is_guarded_and_what_is_not(tmp_path: Path) -> None:
     first = source[:start].count("\n") + 1
     made = {
         "values[0] / np.sqrt": "values[0] * np.sqrt",  # a body, noticed
-        "if i and W.shape[1]": "while True: pass\n        if i and W.shape[1]",  # ... by its time
         "weights: Sequence[ArrayLike]": "weights: Sequence[ArrayLike] = 1 / 0",  # ... importing it
         '"has no direction"': '"has not"',  # a body, not noticed
     }
@@ -196,19 +195,15 @@ raise SystemExit(mutants.main(["--minutes", "5", "metrics/alignment"]))
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True
     )
-    assert "4 of    4 tried,   1 survived,   1 unargued" in done.stdout, done.stdout + done.stderr
+    assert "3 of    3 tried,   1 survived,   1 unargued" in done.stdout, done.stdout + done.stderr
     assert done.stdout.endswith('  - "has no direction"\n  + "has not"\n')
     lines = (tmp_path / "metrics.alignment.results.jsonl").read_text().splitlines()
     found = [json.loads(line) for line in lines]
     # Tried with a changed body, then imported and against all tests.
-    assert [entry["outcome"] for entry in found] == [
-        "killed",
-        "stopped",
-        "survived",
-        "killed",
-        "survived",
-    ]
-    assert [entry["sure"] for entry in found] == [False, False, False, True, True]
+    outcomes = [(entry["outcome"], entry["sure"]) for entry in found]
+    assert outcomes == [
+        ("killed", False), ("survived", False), ("killed", True), ("survived", True)
+    ]  # fmt: skip
     assert "test_layers_by_hand" in found[0]["by"]
-    assert found[3]["by"] == "import"
+    assert found[2]["by"] == "import"
     assert mutants.source_of("metrics/alignment").read_text() == source

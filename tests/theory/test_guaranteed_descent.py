@@ -167,3 +167,28 @@ def test_no_promise_outside_of_the_theorem() -> None:
             guarantee.margin_price(-30.0, share=share)
     with pytest.raises(ValueError, match="psi must be at least 0"):
         guarantee.scaled_curvature(-1.0)
+
+
+@pytest.mark.parametrize("order", CASES)
+def test_the_least_gain_of_a_step_by_its_formula(order: int) -> None:
+    guarantee, (_, _, psi, norm) = found(order), CASES[order]
+    # A little later, twice: a gradient as it is on the way, and one that leaves the alignment.
+    at = {
+        "defect": np.array([0.3, 1.7]),
+        "log_loss": np.array([-psi - 0.2, -psi - 1.5]),
+        "norm": np.array([1.1 * norm, 1.3 * norm]),
+        "gradient_norm": np.array([1.2 * order * psi / norm, 2.5 * order * psi / norm]),
+        "alignment": np.array([0.95, 0.4]),
+    }
+    exact = []
+    with mp.workdps(40):
+        for defect, log_loss, rho, slope, beta in zip(*map(list, at.values()), strict=True):
+            later, M = -mp.mpf(log_loss), mp.mpf(order)
+            eta = mp.exp(guarantee.log_step - later)  # times the loss, as u is over the loss
+            mu, sigma = M * later - defect, eta * slope / rho
+            u, e = eta * mp.mpf(slope) ** 2, beta * sigma + sigma**2 / 2
+            curvature = mp.mpf(guarantee.scaled_curvature(float(later)))
+            lack = u * (eta * curvature / 2 + eta * mu / (2 * mp.mpf(rho) ** 2))
+            lack += mu * ((mp.exp(M * e) - 1) / M - e)
+            exact.append(float((1 - mp.mpf(beta) ** 2) * u - lack))
+    np.testing.assert_allclose(guarantee.least_gain(**at), exact, rtol=1e-10)

@@ -266,3 +266,10 @@ def _bracket(**change: object) -> object:
     }  # fmt: skip
     good |= change
     return log_time_bracket(good.pop("log_loss"), **good)
+
+
+def test_two_classes_are_the_logistic_loss_and_what_is_meant_by_default() -> None:
+    assert growth_cap() == pytest.approx(1 / np.e, rel=1e-14, abs=0)
+    assert (
+        growth_cap("cross_entropy") == growth_cap("logistic") == growth_cap("logistic", classes=9)
+    )

@@ -176,14 +176,12 @@ def test_a_long_sample_in_the_span_is_in_the_span() -> None:
 
 
 def test_the_span_of_dependent_support_vectors_is_no_larger_than_it_is() -> None:
-    # Two nearly opposite vectors, one of them twice, turned into space: rank 2, where rounding
-    # leaves a third singular value of 1e-10 beside one of 1e6.
-    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
-    Z = np.array([[1.0, 1e6, 0.0], [1.0, -1e6, 0.0], [1.0, -1e6, 0.0]]) @ turn
-    found = separation_constants(Z, np.ones(3), start=0.5 * turn[2])
+    # Four vectors of a plane, turned into space: rank 2, where rounding leaves a third singular
+    # value of 1e-11 beside one of 1e6.
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    Z = np.array([[1.0, far, 0.0] for far in (1e6, -1e6, 0.5e6, -0.5e6)]) @ turn
+    found = separation_constants(Z, np.ones(4), start=0.5 * turn[2])
     assert found.reason == ""
-    # By hand: margin 1, multipliers ½, ¼, ¼; the offset meets e^{−z·w̃} = α in their plane.
-    np.testing.assert_allclose(found.multipliers, [1 / 2, 1 / 4, 1 / 4], rtol=1e-6)
-    along = (np.log(2) + np.log(4)) / 2
-    across = (np.log(2) - np.log(4)) / 2e6
-    np.testing.assert_allclose(found.offset @ turn.T, [along, across, 0.5], atol=1e-9)
+    # By hand: margin 1, and equal multipliers by symmetry; e^{−z·w̃} = ¼ in their plane.
+    np.testing.assert_allclose(found.multipliers, np.full(4, 1 / 4), rtol=1e-6)
+    np.testing.assert_allclose(found.offset @ turn.T, [np.log(4), 0.0, 0.5], atol=1e-8)

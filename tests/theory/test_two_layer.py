@@ -14,6 +14,7 @@ from ibtools.models.two_layer import TwoLayerNet
 from ibtools.theory.two_layer import (
     InconsistentPatternError,
     TwoLayerLimit,
+    _limit,
     balanced_stable_rank,
     consistency_statistic,
     first_step_slack,
@@ -685,3 +686,32 @@ def test_inseparable_samples_are_refused_whatever_the_pattern() -> None:
     net = TwoLayerNet(np.ones((4, 1)), slope=0.5)
     with pytest.raises(ValueError, match="no weights separate the samples"):
         own_pattern_limit(net, [[1.0], [2.0], [3.0]], [1, -1, 1])
+
+
+def _two_neurons(slope: float) -> TwoLayerNet:
+    return TwoLayerNet(np.eye(2), slope=slope)
+
+
+def test_consistency_counts_the_pairs_that_have_a_side() -> None:
+    # Orthogonal samples, multipliers of 1: each neuron's input at a sample is ± its slope there.
+    net, X, y, ones = _two_neurons(0.5), np.eye(2), np.array([1.0, -1.0]), np.ones(2)
+    own, wrong = np.eye(2, dtype=bool), np.array([[True, True], [False, True]])
+
+    def consistency(slopes: list, active: np.ndarray, **options: bool) -> float:
+        return _limit(X, y, np.array(slopes), net, active, ones, **options).consistency
+
+    assert consistency([[1.0, 0.5], [0.5, 1.0]], own) == 0.5
+    assert consistency([[1.0, 0.5], [0.5, 1.0]], wrong) == -0.5
+    # Strictly between the slopes a neuron is on its kink, where no side is wrong.
+    assert consistency([[1.0, 0.7], [0.7, 1.0]], wrong) == 1.0
+    # Free to choose its side, an opposite pair is never on the wrong one; an own pair may be.
+    assert consistency([[1.0, 0.5], [0.5, 1.0]], wrong, sides_free=True) == 0.5
+    assert consistency([[1.0, 0.5], [0.5, 1.0]], ~own, sides_free=True) == -1.0
+
+
+@pytest.mark.parametrize(("tilt", "counts"), [(2.9e-15, False), (3.2e-15, True)])
+def test_what_rounding_may_have_moved_does_not_count(tilt: float, counts: bool) -> None:
+    # 4(n + √d) units in the last place of 1, n = d = 2: 3.03e-15.
+    X, y = np.array([[1.0, 0.0], [tilt, 1.0]]), np.array([1.0, -1.0])
+    found = _limit(X, y, np.eye(2), _two_neurons(0.0), np.eye(2, dtype=bool), np.ones(2))
+    assert found.consistency == (-tilt if counts else 1.0)
