@@ -22,7 +22,8 @@ WIDE_FORMULAS = """
       return set && block && !e.closest("table") && set.offsetWidth > block.clientWidth;
     });
     wide.forEach(function (e) { e.classList.add("wide"); e.tabIndex = 0; });
-    document.querySelectorAll("main mjx-container[display=true]").forEach(function (e) {
+    var others = "main mjx-container[display=true], main .pst-scrollable-table-container";
+    document.querySelectorAll(others).forEach(function (e) {
       if (e.scrollWidth > e.clientWidth) e.tabIndex = 0; else e.removeAttribute("tabindex");
     });
   }

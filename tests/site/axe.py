@@ -74,6 +74,7 @@ ALIKE = """() => {
 
 def serious_faults(page: Page, what: str) -> dict[tuple[str, str], str]:
     """What axe-core finds, as pairs of a rule and the element that breaks it, and why."""
+    page.mouse.move(0, 0)  # what lies under it would be asked about as it is then
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     page.evaluate("Promise.all(document.getAnimations().map(a => a.finished)).then(() => 0)")
     if not page.evaluate("Boolean(window.axe)"):

@@ -7,7 +7,14 @@ from visible import DRAWING
 
 SLIDERS = ".ib-figure input[type=range]"
 
-# Every value of every slider in turn; the others stand where they were left.
+# All sliders where they stood at first: at the end of one another may change little.
+AT_FIRST = """document.querySelectorAll(SLIDERS).forEach(slider => {
+    if (slider.value === slider.defaultValue) return;
+    slider.value = slider.defaultValue;
+    slider.dispatchEvent(new Event('input', {bubbles: true}));
+})""".replace("SLIDERS", repr(SLIDERS))
+
+# Every value of every slider in turn; those before it are at their ends, those after it at first.
 STEPS = """async drawing => {
     const faults = [], draw = eval(drawing);
     for (const [index, slider] of [...document.querySelectorAll(SLIDERS)].entries()) {
@@ -49,6 +56,7 @@ PRESET = """(figure, [drawing, k]) => [
 
 def useless_steps(page: Page) -> list[str]:
     """Steps without alt text or value, or that leave the drawing as it was."""
+    page.evaluate(AT_FIRST)
     return page.evaluate(STEPS, DRAWING)
 
 
@@ -81,6 +89,7 @@ def stuck(
 
 
 def _stuck(page: Page, slider: Locator, move: Callable, pixels: bool) -> Iterator[str]:
+    page.evaluate(AT_FIRST)
     # A look at a tall picture has scrolled its slider away, or under the page's header.
     slider.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
     if not slider.is_visible():
