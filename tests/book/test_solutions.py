@@ -99,7 +99,7 @@ def test_cells_needed_are_found() -> None:
 @pytest.mark.usefixtures("as_a_user")
 @pytest.mark.parametrize("page", WITH_CODE, ids=_name)
 def test_code_of_solutions_runs(page: Path) -> None:
-    cells = [cell.source for cell in jupytext.read(page).cells if cell.cell_type == "code"]
+    cells = [cell.source for cell in jupytext.read(page, fmt="md:myst").cells if cell.cell_type == "code"]
     solutions = {
         name: CODE.findall(body)
         for name, body in SOLUTION.findall(page.read_text())
