@@ -1,8 +1,9 @@
 """nbval runs every notebook as a reader would; the book shows what came out, and runs none again.
 
-So the kernels are those of the book, and draw every frame of every figure. A last item of each
-notebook then moves on to the other way in which a figure is shown, as widgets with a live kernel,
-and keeps the run.
+So the kernels are those of the book, and draw every frame of every figure. After the cells comes
+the code in the page's solutions, each block with the names that the last cell leaves. Last,
+an item of each notebook moves on to the other way in which a figure is shown, as widgets with a
+live kernel, and keeps the run.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from book_execution import digest, prepare_kernels
 from book_runs import FOLDER, code_cells, keep
+from book_solutions import code_of_solutions
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 # What changes an output that is there; nbval passes over it, so that it would be shown wrongly.
@@ -44,6 +46,21 @@ del show_live
 """
 
 
+SOLVE = """
+def solve(shell):
+    import traceback, warnings
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            exec(compile({code!r}, {name!r}, "exec"), dict(shell.user_ns))
+    except Exception:
+        raise AssertionError(traceback.format_exc()) from None
+solve(get_ipython())
+del solve
+"""
+LONGEST = 600  # seconds for a block of a solution
+
+
 class Notebook(IPyNbFile):
     """A notebook whose run is kept when all its cells have passed."""
 
@@ -51,6 +68,9 @@ class Notebook(IPyNbFile):
         self.passed: list[IPyNbCell] = []
         self.seconds, self.changed = 0.0, False
         yield from super().collect()
+        page = self.path.with_suffix(".md").read_text(encoding="utf-8")
+        for name, blocks in code_of_solutions(page).items():
+            yield Solution.from_parent(self, name=f"solution of {name}", blocks=blocks)
         yield Whole.from_parent(self, name="figures live, and the run kept")
 
     def setup(self) -> None:
@@ -68,10 +88,28 @@ class Notebook(IPyNbFile):
     def ask(self, code: str) -> None:
         """Run code of our own, which leaves no output."""
         reply = self.kernel.kc.execute_interactive(
-            code, silent=True, allow_stdin=False, output_hook=lambda message: None
+            code,
+            silent=True,
+            allow_stdin=False,
+            output_hook=lambda message: None,
+            timeout=LONGEST,
         )["content"]
         if reply["status"] != "ok":
             pytest.fail(unescape(reply["evalue"]), pytrace=False)
+
+
+class Solution(pytest.Item):
+    """The code in the solution of one exercise."""
+
+    parent: Notebook
+
+    def __init__(self, *, blocks: list[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.blocks = blocks
+
+    def runtest(self) -> None:
+        for code in self.blocks:
+            self.parent.ask(SOLVE.format(code=code, name=self.name))
 
 
 class Whole(pytest.Item):
@@ -114,7 +152,7 @@ def pytest_runtest_call(item: pytest.Item) -> Any:
 
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> None:
-    if isinstance(item.parent, Notebook):
+    if isinstance(item, IPyNbCell) and isinstance(item.parent, Notebook):
         item.parent.seconds += call.duration
 
 

@@ -197,7 +197,9 @@ def without_backing(page: Path) -> list[Number]:
     """Numbers in the prose of a page that nothing in its code produces or asserts."""
     text = page.read_text()
     lines = FRONT_MATTER.sub("", text).splitlines()
-    cells = [cell.source for cell in jupytext.read(page, fmt="md:myst").cells if cell.cell_type == "code"]
+    cells = [
+        cell.source for cell in jupytext.read(page, fmt="md:myst").cells if cell.cell_type == "code"
+    ]
     solutions = re.findall(r"^ *```python\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
     known = backing([*cells, *map(textwrap.dedent, solutions), *claims_on(cells)])
     return [

@@ -149,6 +149,11 @@ CELLS = {
     "changed": "h = display(1, display_id=True); h.update(2)",
     "drawn": "Exploration('<svg>')",
 }
+SOLUTIONS = {
+    "wrong": "assert VALUE == 2",
+    "warns": "import warnings; warnings.warn('oh')",
+    "right": "def value():\n    return VALUE + x\n\n\nx = 1\nassert value() == 2",
+}
 
 
 def test_runs_are_kept_of_notebooks_that_pass_and_whose_figures_draw_with_a_live_kernel(book):
@@ -164,6 +169,17 @@ def test_runs_are_kept_of_notebooks_that_pass_and_whose_figures_draw_with_a_live
     assert failed == {"fails", "leans", "alert", "raises", "undrawn"}, answer.stdout
     assert kept == {"drawn"}
     assert "<b>static</b>" in (book.root / "_build/.runs/book/drawn.ipynb").read_text()
+
+
+def test_solutions_run_after_the_last_cell_of_their_page(book):
+    for name, code in SOLUTIONS.items():
+        solution = f"\n:::{{solution}} ex-{name}\n```python\n{code}\n```\n:::\n"
+        (book.root / f"book/{name}.md").write_text(PAGE + solution)
+    answer, kept = book.run_notebooks(*SOLUTIONS)
+    failed = set(re.findall(r"^FAILED book/\w+\.ipynb::(.*?)(?: - .*)?$", answer.stdout, re.M))
+    assert failed == {"solution of ex-wrong", "solution of ex-warns"}, answer.stdout
+    assert "assert VALUE == 2" in answer.stdout or "line 1" in answer.stdout
+    assert kept == set(SOLUTIONS), "a run is one of the cells"
 
 
 def test_a_run_is_taken_by_the_page_that_has_its_cells_and_nothing_else(tmp_path):
