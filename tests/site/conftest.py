@@ -32,13 +32,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     return own if worker_id == "master" else own.parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long comes first, so that no worker is left with it while the others wait."""
-    items.sort(
-        key=lambda item: "browser" not in item.fixturenames and not item.get_closest_marker("slow")
-    )
-
-
 @pytest.fixture(scope="session")
 def site(shared: Path) -> Path:
     """Build the book, warnings as errors, once in a session whatever the number of workers."""
