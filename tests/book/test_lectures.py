@@ -149,6 +149,22 @@ def test_every_claim_is_shown_on_a_page() -> None:
     assert [identity for identity, name in names.items() if name not in asked] == []
 
 
+@pytest.mark.parametrize("page", BOOK.titles)
+def test_no_list_is_broken_by_what_stands_in_it(page: str) -> None:
+    """A formula at the margin ends the list, and the next number is a word in a paragraph."""
+    broken, last, ended, blank = [], 0, False, True
+    for line in source(page).splitlines():
+        number = re.match(r"(\d+)\. \S", line)
+        if number and int(number[1]) == last + 1 > 1 and ended and not blank:
+            broken.append(line)
+        if number:
+            last, ended = int(number[1]), False
+        elif line.startswith("$$"):
+            ended = True
+        blank = not line.strip()
+    assert broken == []
+
+
 def test_words_are_counted_and_code_and_folded_text_are_not() -> None:
     text = (
         "---\na: b\n---\n# One two\n\nthree $x + y$ four.\n\n$$\na\n$$\n\n"
