@@ -106,7 +106,9 @@ class Commands:
         name = (os.environ.get("NAME") or "").removeprefix("book/").removesuffix(".md")
         page = ROOT / "book" / f"{name}.md"
         if not name or not page.is_file():
-            known = sorted(path.relative_to(ROOT / "book") for path in page_files())
+            known = sorted(
+                path.relative_to(ROOT / "book") for path in (ROOT / "book").rglob("*.md")
+            )
             names = "".join(f"\n    {path.with_suffix('').as_posix()}" for path in known)
             sys.exit(f"NAME={name}: no such page; one of these, as in NAME=intro:{names}")
         self.environment.prepare()
@@ -173,10 +175,6 @@ def exit_status(command: Sequence[str], variables: dict[str, str]) -> int:
                 return process.wait()
             except KeyboardInterrupt:  # it got the same signal, and ends as it sees fit
                 continue
-
-
-def page_files() -> list[Path]:
-    return [path for path in (ROOT / "book").rglob("*.md") if not path.name.startswith("_")]
 
 
 def free_port() -> int:

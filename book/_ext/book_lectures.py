@@ -158,7 +158,6 @@ def lectures_by_front(env: BuildEnvironment) -> dict[str, list[str]]:
 
 def fronts_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Write the front pages again whenever a page was read: its card may have changed."""
-    lectures_come_first(app, env)
     return list(lectures_by_front(env))
 
 
@@ -226,6 +225,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("lectures", Lectures)
     app.add_directive("theorem-list", TheoremList)
     app.connect("doctree-read", link_the_index, priority=900)
+    app.connect("env-updated", lectures_come_first)
     app.connect("env-updated", fronts_again)
     app.connect("env-get-updated", sections_bear_no_number, priority=900)
     app.connect("doctree-resolved", draw_cards)

@@ -7,14 +7,9 @@ import mpmath
 import pytest
 from identity_kinds import DIGITS, Asymptotic, Entry, Identity, Inequality, Symbolic
 from labels import read_book
+from pages import ROOT, chapter_of
 
-ROOT = Path(__file__).parents[2]
 LABELS = read_book(ROOT).labels
-
-
-def chapter_of(page: str) -> str:
-    """The chapter of a page: its own name, or that of the folder it lies in."""
-    return page.removeprefix("book/").partition("/")[0]
 
 
 CHAPTERS = sorted({chapter_of(label.page) for label in LABELS.values() if label.kind == "equation"})

@@ -1,21 +1,18 @@
 """Chapters and lectures have the shape that a reader, and a lecturer, counts on."""
 
 import re
-from pathlib import Path
 
 import pytest
-import yaml
 from blocks import Directive, parse
 from kinds import KINDS, read_kind
-from labels import FRONT_MATTER, PROOF_KINDS, chapters, description, read_book
+from labels import FRONT_MATTER, PROOF_KINDS, description, read_book
 from lectures import prose
+from pages import ROOT, section, source
 
 from ibtools.claims import CLAIMS
 
-ROOT = Path(__file__).parents[2]
 BOOK = read_book(ROOT)
-TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
-CHAPTERS = chapters(TOC)
+CHAPTERS = BOOK.lectures
 LECTURES = [page for pages in CHAPTERS.values() for page in pages]
 PRIMERS = [page for page in BOOK.titles if page.startswith("book/before/")]
 SITTINGS = [*PRIMERS, *LECTURES]
@@ -27,16 +24,6 @@ STATEMENT = re.compile(
     r"^:::\{exercise\}[^\n]*\n:label: (?P<label>\S+)\n(?P<body>.*?)^:::$(?P<after>.{,40})",
     re.DOTALL | re.MULTILINE,
 )
-
-
-def source(page: str) -> str:
-    return (ROOT / f"{page}.md").read_text(encoding="utf-8")
-
-
-def section(text: str, title: str) -> str:
-    """What stands under a heading of the second level, up to the next."""
-    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.S | re.M)
-    return found[1] if found else ""
 
 
 def directives(lines: list[str]) -> list[Directive]:

@@ -1,12 +1,11 @@
 """`book/notation.md` says what is used, and what is used it says."""
 
 import re
-from pathlib import Path
 
 import pytest
 from labels import FRONT_MATTER, read_book
+from pages import ROOT, chapter_of, section, source
 
-ROOT = Path(__file__).parents[2]
 PAGES = list(read_book(ROOT).titles)
 SECTIONS = {
     "before": ("Potentials",),
@@ -42,28 +41,19 @@ def letters(maths: list[str]) -> set[str]:
     return {name for name, pattern in LETTERS.items() if re.search(pattern, plain)}
 
 
-def source(page: str) -> str:
-    return (ROOT / f"{page}.md").read_text(encoding="utf-8")
-
-
 def symbols(sections: tuple[str, ...]) -> list[str]:
     """First columns of the tables of these sections, as formulas."""
     text, found = source("book/notation"), []
     for title in sections:
-        section = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.S | re.M)
-        rows = re.findall(r"^\| (\$.*?) \| ", section[1], re.MULTILINE)
+        rows = re.findall(r"^\| (\$.*?) \| ", section(text, title), re.MULTILINE)
         found += [formula for row in rows for formula in formulas(row)]
     return found
 
 
-def chapter(page: str) -> str:
-    return page.removeprefix("book/").partition("/")[0]
-
-
-@pytest.mark.parametrize("page", [page for page in PAGES if chapter(page) in SECTIONS])
+@pytest.mark.parametrize("page", [page for page in PAGES if chapter_of(page) in SECTIONS])
 def test_a_letter_with_several_meanings_is_declared(page: str) -> None:
     text = source(page)
-    declared = letters(symbols((*EVERYWHERE, *SECTIONS[chapter(page)])))
+    declared = letters(symbols((*EVERYWHERE, *SECTIONS[chapter_of(page)])))
     declared |= letters(
         formulas("\n".join(re.findall(r"^\*\*Letters\.\*\*.*?\n\n", text, re.S | re.M)))
     )
@@ -74,7 +64,7 @@ def test_a_letter_with_several_meanings_is_declared(page: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in SECTIONS if name != "before"])
 def test_symbols_of_the_notation_are_used(name: str) -> None:
-    pages = [page for page in PAGES if chapter(page) == name]
+    pages = [page for page in PAGES if chapter_of(page) == name]
     used = re.sub(r"\s", "", " ".join(formulas("\n".join(map(source, pages)))))
     own = SECTIONS[name][-1]
     unused = []

@@ -1,11 +1,11 @@
 """No sentence without something behind it: numbers in prose are produced or asserted by code."""
 
 import ast
-import re
 from pathlib import Path
 
 import pytest
 import yaml
+from book_solutions import code_of_solutions
 from prose_numbers import backing, numbers_in, without_backing
 
 BOOK = Path(__file__).parents[2] / "book"
@@ -13,8 +13,6 @@ PAGES = sorted(str(page.relative_to(BOOK)) for page in BOOK.rglob("*.md"))
 ALLOWED: dict[str, list[dict[str, str]]] = yaml.safe_load(
     (Path(__file__).parent / "unbacked.yaml").read_text()
 )
-SOLUTION = re.compile(r"^( *):::+\{solution\} (\S+)\n(.*?)\n\1:::", re.DOTALL | re.MULTILINE)
-FENCE = re.compile(r"^ *```python\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.usefixtures("as_a_user")
@@ -35,13 +33,10 @@ def test_numbers_in_prose_have_something_behind_them(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_solutions_with_code_assert_what_they_say(page: str) -> None:
-    for _, name, body in SOLUTION.findall((BOOK / page).read_text()):
-        if blocks := FENCE.findall(body):
-            assert any(
-                isinstance(node, ast.Assert)
-                for code in blocks
-                for node in ast.walk(ast.parse(code))
-            ), f"the solution of {name} runs code and asserts nothing"
+    for name, blocks in code_of_solutions((BOOK / page).read_text()).items():
+        assert any(
+            isinstance(node, ast.Assert) for code in blocks for node in ast.walk(ast.parse(code))
+        ), f"the solution of {name} runs code and asserts nothing"
 
 
 @pytest.mark.parametrize(
