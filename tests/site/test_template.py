@@ -1,11 +1,16 @@
 """What is the same on every page: asked of pages that stand for the others, and of all there is."""
 
 import re
+from functools import partial
+from http.server import ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 from axe import PLACES, beyond_the_theme, go
 from book_site import PAGES, PHONE, read
+from commands import Pages
 from formulas import set_formulas_in
+from page_measures import speed
 from sliders import SLIDERS, stuck
 from visible import faults_of_formulas
 
@@ -120,6 +125,42 @@ def test_printed_path_leads_to_the_book(site, visit):
     page = visit((site / "index.html").as_uri(), goes_on=True).page
     page.wait_for_url(re.compile(r"book/intro\.html"))
     assert page.locator("h1:visible").count() == 1
+
+
+def test_a_page_comes_up_without_a_jump_and_sets_no_formula(sample, address, browser):
+    seen = speed(browser, f"{address}/{sample}.html", slower=1, wait=0.5)
+    assert seen.first_formula is not None
+    assert seen.shift < 0.05
+
+
+@pytest.mark.parametrize("folder", ["/", "/in/a/folder/"])
+def test_an_address_that_leads_nowhere_is_answered_in_the_looks_of_the_book(
+    folder, site, tmp_path, browser
+):
+    place = tmp_path / folder.strip("/")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place != tmp_path:
+        place.symlink_to(site)
+        (tmp_path / "404.html").symlink_to(site / "404.html")  # as a server of many sites does
+    root = tmp_path if place != tmp_path else site
+    page = browser.new_page()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietPages, directory=str(root))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        for lost in ("none.html", "book/imd/deeper/none.html"):
+            answer = page.goto(f"http://127.0.0.1:{server.server_port}{folder}{lost}")
+            assert answer.status == 404
+            assert page.locator("h1:visible").inner_text().startswith("There is no such page")
+            assert page.locator(".bd-sidebar-primary a").count() > 20
+            assert page.evaluate("getComputedStyle(document.body).display") == "flex"
+            page.locator("article p a").click()
+            page.wait_for_url(f"**{folder}book/intro.html")
+        server.shutdown()
+    page.close()
+
+
+class QuietPages(Pages):
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
 
 
 def test_search_finds_a_page_offline(address, visit):

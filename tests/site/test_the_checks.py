@@ -1,8 +1,19 @@
 """The checks of the site see the faults they are there for: each is put into a page, and found."""
 
+import gzip
+
 import pytest
 from axe import HOLLOW, go, serious_faults
 from book_site import PAGES, read
+from formulas import set_formula
+from page_measures import (
+    clipped_formulas,
+    cut_display_formulas,
+    silent_cuts,
+    speed,
+    stops_at_line_starts,
+    weight,
+)
 from sliders import by_keyboard, by_mouse, by_touch, idle_presets, stuck, useless_steps
 from visible import (
     clipped,
@@ -91,6 +102,47 @@ def test_a_formula_that_is_cut_off_is_missed(page):
     page.evaluate(STYLE.format("main span.math { display: inline-flex; overflow: hidden }"))
     page.evaluate(STYLE.format("main span.math { max-width: 5px !important }"))
     assert len(clipped(page)) > len(before)
+
+
+LINE = """document.querySelector('main article').insertAdjacentHTML('afterbegin',
+    `<p style="width: 9rem">words in a row {}</p>`)"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "check"),
+    [
+        (STYLE.format("span.math { display: block; width: 5px; overflow: hidden }"),
+         clipped_formulas),
+        (LINE.format(set_formula("+".join("aaaaaa")) + ", so"), stops_at_line_starts),
+        (ADD.format(set_formula("+".join("x" * 99), display=True)), cut_display_formulas),
+        (ADD.format(set_formula("+".join("x" * 99), display=True)), silent_cuts),
+    ],
+)  # fmt: skip
+def test_a_formula_that_sits_badly_is_seen(page, fault, check):
+    before = check(page)
+    page.evaluate(fault)
+    assert len(check(page)) > len(before)
+
+
+def test_what_a_page_fetches_is_weighed(subject, address, site, browser):
+    seen = open_page(browser, f"{address}/{subject}.html")
+    light = weight(site, seen.requests, "/")
+    html = len(gzip.compress((site / f"{subject}.html").read_bytes()))
+    assert light > html + 50_000
+    assert weight(site, [*seen.requests, f"{address}/genindex.html"], "/") > light
+    seen.page.context.close()
+
+
+def test_a_page_that_hangs_or_jumps_is_seen(tmp_path, browser):
+    (tmp_path / "a.html").write_text(
+        "<main><mjx-container>x</mjx-container></main><script>setTimeout(() => {"
+        "const end = Date.now() + 400; while (Date.now() < end);"
+        "document.querySelector('main').style.marginTop = '300px'}, 500)</script>"
+    )
+    seen = speed(browser, (tmp_path / "a.html").as_uri(), slower=1, wait=1.5)
+    assert seen.first_formula < 500
+    assert seen.longest_task > 300
+    assert seen.shift > 0
 
 
 def test_a_page_wider_than_a_phone_is_seen(page):
