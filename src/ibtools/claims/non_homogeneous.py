@@ -575,7 +575,7 @@ def _three_descents() -> list[tuple[_Descent, float]]:
     title="Descent all but keeps the modified margin",
     source=_OURS,
     theorem="thm-nh-descent",
-    statement="With the longest step that the condition allows, $ρ⁺ᴹ(γ⁺ − γ) ≥ (1 − β²)u/𝓛 − D$ "
+    statement="With the longest step that the condition allows, $(ρ⁺)ᴹ(γ⁺ − γ) ≥ (1 − β²)u/𝓛 − D$ "
     "at every step, $γ − B(𝓛)$ never decreases, and $γ$ itself does not fall at all.",
     relation="≤",
 )
@@ -604,7 +604,7 @@ def descent() -> Comparison:
             violated if fine else np.inf, least[at] / unit[at], gained[at] / unit[at], room=room
         )
     return worst.comparison(
-        "$ρ⁺ᴹ(γ⁺ − γ)$, in units of $u/𝓛$, where the bound is tightest",
+        "$(ρ⁺)ᴹ(γ⁺ − γ)$, in units of $u/𝓛$, where the bound is tightest",
         f"largest violation, {worst.cases} nets, every step",
         1e-9,
     )
