@@ -27,7 +27,16 @@ PACKAGES = [
         # and the speech of formulas in English.
         "selection": r"LICENSE|es5/(tex-chtml\.js|output/chtml/fonts/woff-v2/.*|a11y/.*"
         r"|sre/mathmaps/(base|en)\.json|input/tex/extensions/(?!all-packages|mhchem).*)",
-    }
+    },
+    {
+        "name": "minisearch",
+        "version": "7.2.0",
+        "licence": "MIT",
+        "source": "https://registry.npmjs.org/minisearch/-/minisearch-7.2.0.tgz",
+        "integrity": "sha512-dqT2XBYUOZOiC5t2HRnwADjhNS2cecp9u+TJRiJ1Qp/f5qjkeT5APcGPjHw+bz89"
+        "Ms8Jp+cG4AlE+QZ/QnDglg==",
+        "selection": r"LICENSE\.txt|dist/umd/index\.js",
+    },
 ]
 
 
@@ -46,7 +55,7 @@ def main() -> None:
             for member in tar.getmembers():
                 inside = member.name.removeprefix("package/")
                 if member.isfile() and re.fullmatch(package["selection"], inside):
-                    path = folder / inside.removeprefix("es5/")
+                    path = folder / re.sub(r"^es5/|^dist/umd/|\.txt$", "", inside)
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(tar.extractfile(member).read())
                     files[path.relative_to(VENDOR).as_posix()] = sha256(path)

@@ -9,10 +9,9 @@ import json
 import re
 from html import escape, unescape
 from itertools import groupby
-from pathlib import Path
 
-from book_formulas import tex
 from docutils import nodes
+from one_line import tex
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -53,9 +52,14 @@ class ClaimBoxes(SphinxTransform):
         anchor = None if places.get(claim["id"]) == self.env.docname else anchor_of(claim)
         places[claim["id"]] = self.env.docname
         cell = ancestor(raw, "cell")
-        sources = [e.astext().strip() for e in cell.findall(nodes.literal_block)]
+        sources = [
+            code.astext().strip()
+            for part in cell.findall(nodes.container)
+            if "cell_input" in part["classes"]
+            for code in part.findall(nodes.literal_block)
+        ]
         if len(sources) == 1 and CALL.fullmatch(sources[0]):
-            cell.replace_self(box(claim, self.env.docname, sources[0], anchor))
+            replace(cell, [box(claim, self.env.docname, sources[0], anchor)])
         else:
             put(box(claim, self.env.docname, None, anchor), raw)
 
@@ -67,10 +71,16 @@ def put(new: nodes.Element, raw: nodes.raw) -> None:
         output = output.parent
     panel = output.parent
     if len(panel) == 1:
-        panel.replace_self(new)
+        replace(panel, [new])
     else:
         panel.remove(output)
         panel.parent.insert(panel.parent.index(panel) + 1, new)
+
+
+def replace(old: nodes.Element, new: list[nodes.Node]) -> None:
+    """Replace an element, whose classes the new ones do not inherit."""
+    place = old.parent.index(old)
+    old.parent[place : place + 1] = new
 
 
 def ancestor(node: nodes.Node, name: str) -> nodes.Element | None:
@@ -158,6 +168,7 @@ def box(claim: dict, docname: str, call: str | None, anchor: str | None) -> node
             '<details class="claim-call"><summary>code</summary>'
             f"<pre><code>{escape(call)}</code></pre></details>"
         )
+    made["claim"] = claim["id"]
     if anchor is not None:
         made["ids"].append(anchor)
     return made
@@ -241,7 +252,7 @@ def lay_out(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             groups += nodes.container(
                 "", heading(app, docname, page), items, classes=["claim-group"]
             )
-        place.replace_self([html(banner(place["held"], place["total"]) + FILTER), groups])
+        replace(place, [html(banner(place["held"], place["total"]) + FILTER), groups])
 
 
 def reading_order(env: BuildEnvironment) -> list[str]:
@@ -304,10 +315,6 @@ FILTER = """<form class="claim-filter" role="search" aria-label="Filter the clai
 </form>"""
 
 
-def add_files(app: Sphinx) -> None:
-    app.config.html_static_path.append(str(Path(__file__).parent / "static"))
-
-
 def load_filter(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
     if pagename in boards(app.env):
         app.add_js_file("scoreboard.js", loading_method="defer")
@@ -317,7 +324,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_node(scoreboard)
     app.add_transform(ClaimBoxes)
     app.add_css_file("claims.css")
-    app.connect("builder-inited", add_files)
     app.connect("env-purge-doc", forget)
     app.connect("env-merge-info", merge)
     app.connect("doctree-read", note_boards)
