@@ -582,7 +582,12 @@ def warm() -> None:
     sys.path.insert(0, str(TREE / "src"))
     for name in HEAVY:
         __import__(name)
-    sys.modules["torch"].set_num_threads(1)
+    torch = sys.modules["torch"]
+    torch.set_num_threads(1)
+    # PyTorch imports another 700 modules when these are called first; not in every child.
+    torch.func.vmap(torch.func.grad(torch.sum))(torch.ones(1, 1))
+    torch.func.jvp(torch.sin, (torch.ones(1),), (torch.ones(1),))
+    torch.optim.SGD([torch.ones(1, requires_grad=True)]).step()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
