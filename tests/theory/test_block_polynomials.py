@@ -129,7 +129,7 @@ def test_the_concave_bound_is_the_maximum_of_the_concave_function() -> None:
     bound = (cubic("a", "a") + 2 * cubic("a", "b")).on_sphere().coef[3]
     assert bound == pytest.approx(-found.fun, rel=2e-10, abs=0)
     # A block whose share of the sum no float holds.
-    tiny = cubic("a", "a") + 2 * cubic("a", "b") + 1e-310 * cubic("a", "c")
+    tiny = cubic("a", "a") + 2 * cubic("a", "b") + 1e-310 * cubic("c", "a")
     assert tiny.on_sphere().coef[3] == pytest.approx(bound, rel=1e-9, abs=0)
 
 
