@@ -120,6 +120,13 @@ def test_the_limit_is_the_neuron_s() -> None:
     np.testing.assert_allclose(again.w, found.w, rtol=1e-12)
 
 
+def test_samples_that_nearly_depend_on_each_other_cost_their_condition_once() -> None:
+    mix, start = np.array([[1.0, 0.0], [1.0, 1e-3]]), [0.5, 0.0, -0.5]
+    found = metric_limit(innocent, mix @ X, mix @ Y, start=start)
+    plain = metric_limit(innocent, X, Y, start=start)
+    np.testing.assert_allclose(found.w, plain.w, rtol=3e-12)
+
+
 def test_what_no_clock_mends_is_told() -> None:
     plane, space = np.array([0.7, -1.2]), np.array([0.7, -1.2, 0.4])
     # In the plane the candidate leaves no defect; its curl decides.
