@@ -154,6 +154,22 @@ def test_what_the_data_do_not_see_may_outweigh_the_corner() -> None:
         np.testing.assert_allclose(limit, neuron.predictor, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("share", "vanishes"), [(0.99, True), (1.01, False)])
+def test_the_corner_is_the_limit_exactly_where_the_output_weight_dies(
+    share: float, vanishes: bool
+) -> None:
+    # y = 0: a∞² = a₀² − ‖Πw₀‖² where that is positive, else 0.
+    w = np.array([1.0, 1.0, 1.0])
+    neuron = LinearNeuron(share * float(np.linalg.norm(np.linalg.pinv(X) @ X @ w)), w)
+    found = warped_projection(implicit_potential(neuron), X, np.zeros(2))
+    limit = explicit_limit(neuron, X, np.zeros(2))
+    assert (limit.a == 0) == vanishes == (not found.w.any())
+    np.testing.assert_allclose(found.w, limit.w, rtol=1e-9)
+    if vanishes:
+        assert found.iterations == 0
+        assert found.error_estimate < 1e-15
+
+
 def test_where_no_sample_says_anything_nothing_moves() -> None:
     neuron = LinearNeuron(0.5, [1.0, 2.0, 3.0])
     np.testing.assert_array_equal(kernel_limit(neuron, np.zeros((1, 3)), [0.0]), neuron.predictor)

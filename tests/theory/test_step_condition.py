@@ -136,6 +136,14 @@ def test_the_formula(
     assert found == pytest.approx(expected, rel=1e-9, abs=0)
 
 
+def test_a_little_curvature_counts() -> None:
+    B = SphereBounds(1.0, 0.5, 0.8)
+    start = {"initial_log_loss": -3.0, "initial_modified_margin": 0.1, "initial_norm": 1.5}
+    found = descent_step_bound(-4.0, order=2, bounds=B, **start)
+    expected = literal(math.exp(-4), 2, math.exp(-3), 0.1, 1.5, B)
+    assert found == pytest.approx(expected, rel=1e-9, abs=0)
+
+
 def test_the_bound_goes_below_the_smallest_float() -> None:
     B = polynomial_bounds(1.0, order=2)
     start = {"initial_log_loss": -3.0, "initial_modified_margin": 0.1, "initial_norm": 5.0}
