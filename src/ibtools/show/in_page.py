@@ -56,7 +56,9 @@ class LiveFigure:
         return self.still._repr_mimebundle_(include, exclude)
 
 
-def live_figure(name: str, still: Still, /, start: Mapping[str, float] | None = None) -> LiveFigure:
+def live_figure(
+    name: str, still: Still, /, start: Mapping[str, float | int] | None = None
+) -> LiveFigure:
     """Show a figure that the page computes itself, whose points the reader can drag.
 
     Parameters
