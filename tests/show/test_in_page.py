@@ -52,11 +52,13 @@ def test_a_page_gets_the_data(exploration):
 
 
 @pytest.mark.parametrize("name", ["Plane", "a line", "", "../plane", 3, "1st"])
+@pytest.mark.usefixtures("as_a_user")
 def test_a_name_is_the_name_of_a_script(exploration, name):
     with pytest.raises(ValueError, match=r"book/_extra/live"):
         live_figure(name, exploration)
 
 
+@pytest.mark.usefixtures("as_a_user")
 def test_what_cannot_be_shown_is_refused(exploration):
     with pytest.raises(TypeError, match=r"still must be what explore\(...\) or picture\(...\)"):
         live_figure("a-line", draw(1.0))
