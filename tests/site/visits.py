@@ -24,7 +24,8 @@ class Visit:
         origin = "file:" if self.page.url.startswith("file:") else "http://127.0.0.1:"
         foreign = [u for u in self.requests if not u.startswith((origin, "data:", "blob:"))]
         late = [] if self.loaded is None else self.requests[self.loaded :]
-        late = [url for url in late if "favicon" not in url]  # the browser's own affair
+        # An icon is the browser's own affair, and previews are loaded when one is asked for.
+        late = [url for url in late if "favicon" not in url and "/_previews/" not in url]
         return [
             *self.errors,
             *(f"asked another server: {url}" for url in foreign),
