@@ -87,7 +87,10 @@ def type_sizes_in_figures(page: Page) -> list[float]:
     return page.evaluate(
         """() => [...document.querySelectorAll('main .ib-picture svg text')]
             .filter(e => e.checkVisibility() && e.getBoundingClientRect().width > 0)
-            .map(e => parseFloat(getComputedStyle(e).fontSize) * e.getScreenCTM().a)
+            .map(e => {
+                const to = e.getScreenCTM();  // labels of axes are turned
+                return parseFloat(getComputedStyle(e).fontSize) * Math.hypot(to.a, to.b);
+            })
             .sort((a, b) => a - b)"""
     )
 
