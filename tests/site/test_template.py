@@ -120,9 +120,3 @@ def test_printed_path_leads_to_the_book(site, visit):
     page = visit((site / "index.html").as_uri(), formulas=False, goes_on=True).page
     page.wait_for_url(re.compile(r"book/intro\.html"))
     assert page.locator("h1:visible").count() == 1
-
-
-def test_search_finds_a_page_offline(address, visit):
-    page = visit(f"{address}/search.html?q=notation", goes_on=True).page
-    page.wait_for_selector("#search-results li a")
-    assert page.locator("#search-results li a[href*='notation']").count() >= 1
