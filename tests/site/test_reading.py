@@ -14,7 +14,7 @@ from visits import open_page
 from ibtools.claims import CLAIMS
 
 BOOK = read_book(ROOT)
-MOST_OF_PREVIEWS = 60_000  # bytes, gzipped, of what one page refers to on others
+MOST_OF_PREVIEWS = 100_000  # bytes, gzipped, of what one page refers to on others
 MOST_OF_THE_INDEX = 300_000
 
 
@@ -170,7 +170,7 @@ def test_the_scoreboard_links_each_claim_and_filters_them(base, site, visit):
         == f"✔ {len(CLAIMS)} of {len(CLAIMS)} claims hold"
     )
 
-    page = visit(f"{base}/book/scoreboard.html", formulas=False).page
+    page = visit(f"{base}/book/scoreboard.html").page
     assert shown_claims(page) == len(CLAIMS)
     form = page.locator(".claim-filter")
     form.locator("[name=relation]").focus()
@@ -191,7 +191,7 @@ def test_the_scoreboard_is_whole_without_scripts_and_short_on_paper(site, addres
     page = visit(f"{address}/book/scoreboard.html", java_script_enabled=False).page
     assert shown_claims(page) == len(CLAIMS)
     assert not page.locator(".claim-filter").is_visible()
-    printed = open_page(browser, f"{address}/book/scoreboard.html", formulas=False)
+    printed = open_page(browser, f"{address}/book/scoreboard.html")
     pdf = printed.page.pdf(format="A4")
     printed.page.context.close()
     assert 1 < len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 6
