@@ -161,9 +161,3 @@ def test_an_address_that_leads_nowhere_is_answered_in_the_looks_of_the_book(
 class QuietPages(Pages):
     def log_message(self, *arguments: object) -> None:
         """Say nothing."""
-
-
-def test_search_finds_a_page_offline(address, visit):
-    page = visit(f"{address}/search.html?q=notation", goes_on=True).page
-    page.wait_for_selector("#search-results li a")
-    assert page.locator("#search-results li a[href*='notation']").count() >= 1

@@ -14,6 +14,7 @@ from page_measures import (
     stops_at_line_starts,
     weight,
 )
+from reading import faults_of_preview, faults_of_search
 from sliders import by_keyboard, by_mouse, by_touch, idle_presets, stuck, useless_steps
 from visible import (
     clipped,
@@ -284,3 +285,53 @@ def test_an_error_or_a_request_on_the_way_is_seen(subject, address, browser, fau
     seen.page.wait_for_timeout(300)
     assert any(said in found for found in seen.faults()), seen.faults()
     seen.page.context.close()
+
+
+IGNORED = """for (const kind of ['pointerenter', 'focus'])
+    addEventListener(kind, e => { if (e.target.matches?.('a')) e.stopPropagation() }, true)"""
+KEPT_OPEN = "addEventListener('keydown', e => e.stopImmediatePropagation(), true)"
+EMPTIED = """new MutationObserver(() => document.querySelectorAll('#preview > *')
+    .forEach(e => e.remove())).observe(document.body, {subtree: true, childList: true})"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (IGNORED, "the mouse brings no preview"),
+        (STYLE.format(".preview { display: none !important }"), "the mouse brings no preview"),
+        (STYLE.format(".preview { background: transparent !important }"), "shines through"),
+        (STYLE.format(".preview { pointer-events: none }"), "when the mouse moves onto it"),
+        (STYLE.format(".preview { left: -9px !important }"), "sticks out"),
+        (KEPT_OPEN, "Escape does not close it"),
+        (EMPTIED, "is not in"),
+    ],
+)
+def test_a_preview_that_is_none_is_missed(page, fault, said):
+    link = page.locator("article p a.reference.internal[href*='references.html#']:visible").first
+    assert [found for found in faults_of_preview(page, link, "") if "is not set" not in found] == []
+    page.evaluate(fault)
+    assert any(said in found for found in faults_of_preview(page, link, "no such words"))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "MiniSearch.prototype.search = () => []",
+        "const look = MiniSearch.prototype.search; MiniSearch.prototype.search = "
+        "function (words) { return look.call(this, words).reverse() }",
+        "for (const place of BOOK_PLACES) place[4] += '\\\\nabla'",
+    ],
+    ids=["nothing is found", "the worst comes first", "raw TeX"],
+)
+def test_a_search_that_finds_nothing_of_use_is_missed(fault, address, visit):
+    asked = {"notation": ("a page", lambda to: to.endswith("notation.html"))}
+    page = visit(f"{address}/search.html", goes_on=True).page
+    assert faults_of_search(page, asked) == []
+    page.add_init_script(f"addEventListener('DOMContentLoaded', () => {{ {fault} }})")
+    if "BOOK_PLACES" in fault:
+        page.route("**/search.js*", lambda route: route.fulfill(
+            body=f"{fault};\n{route.fetch().text()}", content_type="text/javascript"
+        ))  # fmt: skip
+    page.reload()
+    page.wait_for_selector(".search-count", state="attached")
+    assert faults_of_search(page, asked) != []
