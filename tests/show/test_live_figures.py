@@ -116,15 +116,15 @@ def test_axe_finds_nothing(show, name, theme):
 
 def test_play_ends_at_the_last_value_and_stops_when_told(show):
     page = show(*live_blocks("plane"))
-    page.evaluate("ibtoolsLive.plane.lasts = 800")  # milliseconds
+    page.evaluate("ibtoolsLive.plane.lasts = 60_000")  # milliseconds
     trained = page.get_by_label("trained")
-    trained.fill("10")
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function("document.querySelector('[name=trained]').value < 30")
+    page.wait_for_function("document.querySelector('[name=trained]').value < 25")
     page.get_by_role("button", name="Stop").click()
     stopped = trained.input_value()
     page.wait_for_timeout(200)
     assert trained.input_value() == stopped
+    page.evaluate("ibtoolsLive.plane.lasts = 300")
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("document.querySelector('[name=trained]').value === '50'")
     page.get_by_role("button", name="Play").wait_for()

@@ -1,10 +1,11 @@
 """All figures that pages compute, on a page of their own."""
 
-from book_live import EXTRA, scripts
+import book_live
+from book_live import scripts
 
 from ibtools.show import figure, live_figure, picture
 
-LIVE = sorted(path.stem for path in (EXTRA / "live").glob("*.js") if path.stem != "frame")
+LIVE = sorted(path.stem for path in book_live.LIVE.glob("*.js") if path.stem != "frame")
 
 
 def live_blocks(*names: str) -> list[str]:
@@ -13,8 +14,8 @@ def live_blocks(*names: str) -> list[str]:
     for power in range(1, 7):
         ax.plot([0, 0.5, 1], [0, 0.5**power, 1])
     still = picture(fig, alt="Six powers of a number between 0 and 1, the still of a figure.")
-    sources = [EXTRA / script for script in scripts(list(names))]
+    sources = scripts(list(names))
     assert all(path.is_file() for path in sources)
-    style = f"<style>{(EXTRA / 'live/live.css').read_text(encoding='utf-8')}</style>"
+    style = f"<style>{(book_live.LIVE / 'live.css').read_text(encoding='utf-8')}</style>"
     tags = [f'<script defer src="{path.as_uri()}"></script>' for path in sources]
     return [style, *tags, *(live_figure(name, still).html() for name in names)]
