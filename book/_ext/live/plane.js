@@ -77,7 +77,7 @@
   }
 
   live.plane = {
-    width: 470,
+    width: 440,
     height: function (width) { return width + 6; },
     parameters: {
       scale: { label: "scale α", from: 2.5e-9, to: 25, start: 2.5e-3, steps: 40, spacing: "geometric" },
