@@ -28,10 +28,14 @@ LIBRARY = (
 )  # fmt: skip
 
 
+def library() -> list[Path]:
+    """Return the parts of D3, which are one script of the site."""
+    return [VENDOR / f"d3-{part}" / f"d3-{part}.min.js" for part in LIBRARY]
+
+
 def scripts(names: list[str]) -> list[Path]:
-    """Return the scripts of some figures, in the order in which they are loaded."""
-    library = [VENDOR / f"d3-{part}" / f"d3-{part}.min.js" for part in LIBRARY]
-    return [*library, LIVE / "frame.js", *(LIVE / f"{name}.js" for name in names)]
+    """Return the scripts of some figures, in the order in which they are loaded, after D3."""
+    return [LIVE / "frame.js", *(LIVE / f"{name}.js" for name in names)]
 
 
 def add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
@@ -42,17 +46,20 @@ def add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, do
             names.remove(name)
     if names:
         app.add_css_file("live/live.css")
-        for script in scripts(names):
-            app.add_js_file(f"live/{script.name}", loading_method="defer")
+        for name in ["d3.js", *(script.name for script in scripts(names))]:
+            app.add_js_file(f"live/{name}", loading_method="defer")
 
 
 def copy_scripts(app: Sphinx) -> None:
     """Before the pages are written, which say of every file what it holds."""
-    if app.builder.format == "html":
-        folder = Path(app.outdir) / "_static" / "live"
-        folder.mkdir(parents=True, exist_ok=True)
-        for script in [LIVE / "live.css", *scripts([p.stem for p in LIVE.glob("*.js")])]:
-            shutil.copy(script, folder)
+    if app.builder.format != "html":
+        return
+    folder = Path(app.outdir) / "_static" / "live"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in LIVE.iterdir():
+        shutil.copy(file, folder)
+    parts = (part.read_text(encoding="utf-8") for part in library())
+    (folder / "d3.js").write_text("\n".join(parts), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

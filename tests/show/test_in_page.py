@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from ibtools.show import explore, figure, linspace, live_figure, picture
@@ -44,6 +45,12 @@ def test_a_notebook_shows_what_was_passed(exploration, monkeypatch):
     assert live_figure("a-line", exploration)._repr_mimebundle_()["text/plain"] == repr(exploration)
 
 
+def test_a_page_gets_the_data(exploration):
+    html = live_figure("a-line", exploration, data={"X": np.eye(2), "word": "</script>"}).html()
+    store = re.search(r'<script type="application/json" class="ib-data">(.*?)</script>', html)[1]
+    assert json.loads(store) == {"X": [[1, 0], [0, 1]], "word": "</script>"}
+
+
 @pytest.mark.parametrize("name", ["Plane", "a line", "", "../plane", 3, "1st"])
 @pytest.mark.usefixtures("as_a_user")
 def test_a_name_is_the_name_of_a_script(exploration, name):
@@ -55,6 +62,10 @@ def test_a_name_is_the_name_of_a_script(exploration, name):
 def test_what_cannot_be_shown_is_refused(exploration):
     with pytest.raises(TypeError, match=r"still must be what explore\(...\) or picture\(...\)"):
         live_figure("a-line", draw(1.0))
+    with pytest.raises(TypeError, match="data must hold numbers, strings"):
+        live_figure("a-line", exploration, data={"net": object()})
+    with pytest.raises(ValueError, match="data must hold finite numbers"):
+        live_figure("a-line", exploration, data={"X": np.array([1.0, np.inf])})
     for wrong in (float("nan"), "1", True):
         with pytest.raises(ValueError, match=r"start\['slope'\] must be a finite number"):
             live_figure("a-line", exploration, start={"slope": wrong})

@@ -1,7 +1,6 @@
 """All figures that pages compute, on a page of their own."""
 
 import book_live
-from book_live import scripts
 
 from ibtools.show import figure, live_figure, picture
 
@@ -14,8 +13,8 @@ def live_blocks(*names: str) -> list[str]:
     for power in range(1, 7):
         ax.plot([0, 0.5, 1], [0, 0.5**power, 1])
     still = picture(fig, alt="Six powers of a number between 0 and 1, the still of a figure.")
-    sources = scripts(list(names))
-    assert all(path.is_file() for path in sources)
+    scripts = [*book_live.library(), *book_live.scripts(list(names))]
+    assert all(path.is_file() for path in scripts)
     style = f"<style>{(book_live.LIVE / 'live.css').read_text(encoding='utf-8')}</style>"
-    tags = [f'<script defer src="{path.as_uri()}"></script>' for path in sources]
+    tags = [f'<script defer src="{path.as_uri()}"></script>' for path in scripts]
     return [style, *tags, *(live_figure(name, still).html() for name in names)]

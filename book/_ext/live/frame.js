@@ -151,6 +151,8 @@
     var still = holder.querySelector(".ib-picture > svg");
     if (!figure || !still || holder.dataset.ibReady) return;
     holder.dataset.ibReady = "yes";
+    var store = holder.querySelector("script.ib-data");
+    figure.data = JSON.parse(store ? store.textContent : "{}");
     var first = changed(figure, start(figure), JSON.parse(holder.dataset.ibStart || "{}"));
     var state = Object.assign({}, first), numbers, canvas, panels, timer = 0, frame = 0, waiting = 0;
     var picture = still.parentNode, block = picture.parentNode, words, inputs = {}, handles = [];

@@ -103,13 +103,14 @@ def explore_block(
         f"{rows}</div>\n"
         f"{_presets(presets)}{_picture(frames[start])}"
         '<p class="ib-live" aria-live="polite"></p>\n'
-        # Inside a script element only "</" and "<!" could end or change the text.
-        f'<script type="application/json">{data.replace("<", chr(92) + "u003c")}</script>\n'
+        f'<script type="application/json">{_in_script(data)}</script>\n'
     )
     return _block(prefix, "".join(frames), inside, script=True)
 
 
-def computed_block(svg: str, *, name: str, start: Mapping[str, float], note: str) -> str:
+def computed_block(
+    svg: str, *, name: str, start: Mapping[str, float], note: str, data: str = "{}"
+) -> str:
     """Return the block of a figure that is computed in the page.
 
     Parameters
@@ -122,6 +123,8 @@ def computed_block(svg: str, *, name: str, start: Mapping[str, float], note: str
         Where its parameters are at first, by name; where one is not given, as the script says.
     note
         What a reader without scripts is told.
+    data
+        What the script computes with, as JSON. Default: nothing.
 
     Returns
     -------
@@ -141,7 +144,8 @@ def computed_block(svg: str, *, name: str, start: Mapping[str, float], note: str
     values = html.escape(json.dumps(dict(start), separators=(",", ":")))
     return (
         f'<div class="ib-live-figure" data-ib-figure="{html.escape(name)}" '
-        f'data-ib-start="{values}">\n{_block(prefix, svg + palette, inside)}\n</div>'
+        f'data-ib-start="{values}">\n{_block(prefix, svg + palette, inside)}\n'
+        f'<script type="application/json" class="ib-data">{_in_script(data)}</script>\n</div>'
     )
 
 
@@ -222,6 +226,11 @@ def deduplicated(frames: Sequence[str]) -> tuple[list[str], list[list[int]]]:
             row.append(chunk_of.setdefault(tuple(run), len(chunk_of)))
         indices.append(row)
     return ["".join(text[line] for line in run) for run in chunk_of], indices
+
+
+def _in_script(data: str) -> str:
+    # Inside a script element only "</" and "<!" could end or change the text.
+    return data.replace("<", chr(92) + "u003c")
 
 
 def _control(prefix: str, control: Control) -> str:

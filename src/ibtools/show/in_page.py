@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 import numbers
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from .block import computed_block
 from .explore import Exploration
@@ -30,10 +33,13 @@ class LiveFigure:
         What a notebook shows.
     start
         Where the figure's parameters are at first, by name.
+    data
+        What the page's script computes with, as JSON.
     """
 
-    def __init__(self, name: str, still: Still, start: Mapping[str, float]) -> None:
+    def __init__(self, name: str, still: Still, start: Mapping[str, float], data: str) -> None:
         self.name = name
+        self.data = data
         self.still = still
         self.start: Mapping[str, float] = MappingProxyType(dict(start))
 
@@ -48,7 +54,7 @@ class LiveFigure:
         else:
             svg = self.still.frame(**self.still.start).svg
         note = "This is a still: its points and sliders need JavaScript."
-        return computed_block(svg, name=self.name, start=self.start, note=note)
+        return computed_block(svg, name=self.name, start=self.start, data=self.data, note=note)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         if static_figures():
@@ -57,7 +63,11 @@ class LiveFigure:
 
 
 def live_figure(
-    name: str, still: Still, /, start: Mapping[str, float | int] | None = None
+    name: str,
+    still: Still,
+    /,
+    start: Mapping[str, float | int] | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> LiveFigure:
     """Show a figure that the page computes itself, whose points the reader can drag.
 
@@ -72,6 +82,9 @@ def live_figure(
     start
         Where the figure's parameters are at first, by name; where one is not given, as its script
         says. Default: none.
+    data
+        What the script computes with: numbers, strings, and lists or arrays of them, by name. It
+        finds them in ``ibtoolsLive.<name>.data``; they are part of the page. Default: none.
 
     Returns
     -------
@@ -81,9 +94,10 @@ def live_figure(
     Raises
     ------
     TypeError
-        If `still` is neither an exploration nor a picture.
+        If `still` is neither an exploration nor a picture, or `data` holds what JSON does not.
     ValueError
-        If `name` is not such a name, or a value of `start` is not a finite number.
+        If `name` is not such a name, or a value of `start` or a number in `data` is not
+        finite.
 
     See Also
     --------
@@ -111,4 +125,20 @@ def live_figure(
         number = isinstance(value, numbers.Real) and not isinstance(value, bool)
         if not number or not math.isfinite(value):
             raise ValueError(f"start[{key!r}] must be a finite number, got {value!r}")
-    return LiveFigure(name, still, {key: float(value) for key, value in values.items()})
+    numbers_first = {key: float(value) for key, value in values.items()}
+    return LiveFigure(name, still, numbers_first, _json(data or {}))
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    plain = {
+        key: value.tolist() if isinstance(value, np.ndarray) else value
+        for key, value in data.items()
+    }
+    try:
+        return json.dumps(plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    except TypeError as error:
+        raise TypeError(
+            f"data must hold numbers, strings, and lists or arrays of them: {error}"
+        ) from error
+    except ValueError as error:
+        raise ValueError(f"data must hold finite numbers only: {error}") from error
