@@ -171,7 +171,6 @@
       controls.append(element("div", { "class": "ib-control" }, [element("label", { "for": id }, [parameter.label]), input, output]));
       inputs[key] = { input: input, output: output };
     });
-    block.insertBefore(controls, picture);
 
     var actions = element("div", { "class": "ib-actions", role: "group", "aria-label": "Buttons of the figure" });
     function button(label, act) {
@@ -192,10 +191,11 @@
       link.textContent = "Link is in the address bar";
       setTimeout(function () { link.textContent = "Copy link"; }, 2500);
     });
-    block.insertBefore(actions, picture);
-    if (figure.readout) { words = element("p", { "class": "ib-readout", "aria-live": "off" }); picture.after(words); }
+    var side = element("div", { "class": "ib-side" }, figure.sliders ? [controls, actions] : [actions]);
+    if (figure.readout) { words = element("p", { "class": "ib-readout", "aria-live": "off" }); side.prepend(words); }
     var heard = element("p", { "class": "ib-live", "aria-live": "polite" });
-    block.append(heard);
+    picture.style.setProperty("--ib-width", figure.width + "px");
+    picture.after(side, heard);
 
     (figure.handles || []).forEach(function (handle) {
       var group = top.append("g").attr("class", "ib-handle").attr("tabindex", 0).attr("role", "slider")

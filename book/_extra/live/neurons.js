@@ -183,7 +183,7 @@
 
   live.neurons = {
     width: 640,
-    height: (width) => (width < 540 ? width + 410 : Math.round(width * 0.64) + 40),
+    height: (width) => (width < 540 ? width + 350 : Math.round(width * 0.64) + 40),
     lasts: 6000,
     parameters: {
       step: { label: "step", from: 0, to: LAST, start: 1, steps: LAST, digits: 0 },
@@ -231,7 +231,7 @@
       };
       const box = wide
         ? { left: 26, right: 150, top: 30, bottom: 10 + side }
-        : { left: 90, right: canvas.width - 90, top: side + 66, bottom: side + 66 + 360 };
+        : { left: 90, right: canvas.width - 90, top: side + 66, bottom: side + 66 + 300 };
       drawPlane(panel, numbers, state, follow);
       drawPattern(canvas, numbers, box, follow);
       numbers.samples.forEach((x, i) => {
@@ -242,10 +242,10 @@
       return [panel];
     },
     readout: (numbers, state) =>
-      when(state.step) + " " + told(numbers) + ". Margins " + numbers.margins.map((q) => live.frame.number(q, 2)).join(" and ") + ".",
+      when(state.step) + ": " + told(numbers) + ". Margins " + numbers.margins.map((q) => live.frame.number(q, 2)).join(" and ") + ".",
     tell: (numbers, state) =>
       "Two samples in a plane with inner product " + live.frame.number(numbers.product, 2) + " and sixteen neurons as points of it, from scale " +
       live.frame.number(state.scale, 2) + " with slope " + live.frame.number(state.slope, 2) + "; beside it which neuron is active on which sample. " +
-      when(state.step) + " " + told(numbers) + ".",
+      when(state.step) + ": " + told(numbers) + ".",
   };
 })(window.ibtoolsLive = window.ibtoolsLive || {});

@@ -67,7 +67,7 @@
     sparse[larger] = 1 / x[larger];
     return {
       sqrtK: sqrtK, x: x, path: path, now: now, limit: limit, level: level, levelSet: levelSet,
-      leastL1: sparse, leastL2: foot,
+      leastL1: sparse, leastL2: foot, tie: Math.abs(Math.abs(x[0]) - Math.abs(x[1])) < 1e-9 * Math.abs(x[larger]),
       share: 1 - (1 - (x[0] * now[0] + x[1] * now[1])) / (1 - first || 1),
     };
   }
@@ -111,7 +111,7 @@
       var plane = frame.panel(canvas, {
         x: [-edge, edge], y: [-edge, edge], xLabel: "w₁", yLabel: "w₂", yRoom: 40,
         box: { left: 54, right: size - 8, top: 26, bottom: size - 36 },
-        xTicks: [-0.5, 0, 0.5], yTicks: [-0.5, 0, 0.5], title: "level set of the potential at √k = " + frame.power(numbers.sqrtK),
+        xTicks: [-0.5, 0, 0.5], yTicks: [-0.5, 0, 0.5], title: "level set of the potential, √k = " + frame.power(numbers.sqrtK),
       });
       var inside = plane.group, foot = numbers.leastL2, along = [-foot[1], foot[0]];
       function at(where, w) { return "translate(" + where.x(w[0]) + "," + where.y(w[1]) + ")"; }
@@ -134,7 +134,16 @@
       var right = foot[0] >= 0;
       label(foot, "least ℓ₂", right ? 17 : -17, foot[1] >= 0 ? -8 : 18, right ? "start" : "end");
       var sparse = numbers.leastL1, onFirst = sparse[0] !== 0;
-      label(sparse, "least ℓ₁", onFirst ? 0 : (right ? -12 : 12), onFirst ? (foot[1] >= 0 ? 22 : -14) : 5, onFirst ? "middle" : right ? "end" : "start");
+      label(sparse, numbers.tie ? "least ℓ₁, a tie" : "least ℓ₁", onFirst ? 0 : (right ? -12 : 12), onFirst ? (foot[1] >= 0 ? 22 : -14) : 5, onFirst ? "middle" : right ? "end" : "start");
+      label(numbers.path[50], "gradient flow", right ? -11 : 11, 4, right ? "end" : "start");
+      // Along the line, on the side that has more room.
+      var unit = along.map(function (v) { return 0.44 * v / Math.hypot(along[0], along[1]); });
+      var tips = [-1, 1].map(function (side) { return [foot[0] + side * unit[0], foot[1] + side * unit[1]]; });
+      function out(tip) { return Math.max(Math.abs(tip[0]), Math.abs(tip[1])); }
+      var tip = out(tips[0]) <= out(tips[1]) ? tips[0] : tips[1], turned = Math.atan2(-along[1], along[0]) * 180 / Math.PI;
+      if (Math.abs(turned) > 90) turned -= 180 * Math.sign(turned);
+      plane.over.append("text").attr("class", "halo").attr("text-anchor", "middle").attr("dy", -7)
+        .attr("transform", at(plane, tip) + "rotate(" + turned + ")").text("no error on this line");
       label([state.start1, state.start2], "start", right ? -17 : 17, foot[1] >= 0 ? 19 : -10, right ? "end" : "start");
       return [plane];
     },
