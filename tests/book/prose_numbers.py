@@ -47,7 +47,7 @@ NO_PROSE = [
     ),
 ]
 # Literals that place and colour things say nothing about the experiment.
-DRAWING = {"figure", "picture", "explore", "linspace", "geomspace", "sequence"}
+DRAWING = {"figure", "picture", "explore", "live_figure", "linspace", "geomspace", "sequence"}
 DRAWN_ON = re.compile(r"^(ax|axes|fig|left|right|top|bottom|plt)\w*$")
 
 

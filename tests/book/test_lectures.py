@@ -85,7 +85,11 @@ def cells_of(page: str) -> str:
     return "\n".join(CELL.findall(source(page)))
 
 
-MOVING = [page for page in SITTINGS if re.search(r"^explore\(", cells_of(page), re.MULTILINE)]
+MOVING = [
+    page
+    for page in SITTINGS
+    if re.search(r"^(explore|live_figure)\(", cells_of(page), re.MULTILINE)
+]
 
 
 @pytest.mark.parametrize("page", MOVING)
@@ -98,7 +102,7 @@ def test_a_figure_that_moves_is_asked_about_first_and_has_presets(page: str) -> 
     ]
     assert boxes
     assert all(block.argument in ("Before you move it", "Before you look") for block in boxes)
-    assert re.search(r"^    presets=", cells, re.MULTILINE)
+    assert re.search(r"^ +presets=", cells, re.MULTILINE)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

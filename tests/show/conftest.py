@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import book_live
 import numpy as np
 import pytest
 from browser import FLAGS, find_chromium
@@ -132,3 +134,25 @@ def computed(live_page: Page) -> Callable[..., list[dict[str, Any]]]:
         return figure.compute(frame.changed(figure, frame.start(figure), state));
     }))"""
     return lambda name, states: json.loads(live_page.evaluate(numbers_at, [name, states]))
+
+
+@pytest.fixture
+def misprint(live_page: Page) -> Callable[[str, str, str], AbstractContextManager[None]]:
+    """Return a context in which a figure's script reads differently in one place."""
+
+    @contextmanager
+    def misprinted(name: str, right: str, wrong: str) -> Iterator[None]:
+        script = (book_live.LIVE / f"{name}.js").read_text(encoding="utf-8")
+        assert right in script
+        load = """([name, script]) => {
+            const data = ibtoolsLive[name].data;
+            (0, eval)(script);
+            ibtoolsLive[name].data = data;
+        }"""
+        live_page.evaluate(load, [name, script.replace(right, wrong)])
+        try:
+            yield
+        finally:
+            live_page.evaluate(load, [name, script])
+
+    return misprinted

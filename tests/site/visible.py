@@ -41,7 +41,7 @@ def figures_in_source(name: str) -> tuple[int, int]:
     cells = re.findall(r"^```\{code-cell\}.*?^```", source, re.DOTALL | re.MULTILINE)
     return tuple(
         sum(bool(re.search(rf"^(?:{call})\(", cell, re.MULTILINE)) for cell in cells)
-        for call in ("explore|picture", "explore")
+        for call in ("explore|live_figure|picture", "explore|live_figure")
     )
 
 

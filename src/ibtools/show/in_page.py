@@ -75,7 +75,7 @@ def live_figure(
     ----------
     name
         The figure's name: lower-case letters, digits and hyphens, such as ``"plane"``. Its
-        mathematics is in ``book/_extra/live/<name>.js``.
+        mathematics is in ``book/_ext/live/<name>.js``.
     still
         What a notebook with a kernel shows instead, from :func:`explore` or :func:`picture`. Its
         first picture is what the page shows without scripts and on paper.
@@ -114,7 +114,7 @@ def live_figure(
     if not isinstance(name, str) or not re.fullmatch("[a-z][a-z0-9-]*", name):
         raise ValueError(
             f"name must be lower-case letters, digits and hyphens, as the name of its script in "
-            f"book/_extra/live; got {name!r}"
+            f"book/_ext/live; got {name!r}"
         )
     if not isinstance(still, (Exploration, Picture)):
         raise TypeError(

@@ -26,6 +26,7 @@
     // 10⁻³, 3.2·10⁻³
     var at = Math.floor(Math.log10(value) + 1e-9);
     var lead = (value / Math.pow(10, at)).toFixed(1).replace(/\.0$/, "");
+    if (lead === "10") { lead = "1"; at += 1; }
     if (at >= 0 && at < 3) return number(value, Math.max(0, 1 - at)).replace(/\.0$/, "");
     return (lead === "1" ? "" : lead + "·") + "10" + raised(at);
   }

@@ -285,8 +285,7 @@
       last = Math.min(panel.y(w) + 4, last - 14);
       panel.over.append("text").attr("x", panel.box.right + 5).attr("y", last).text("w" + SUBSCRIPTS[i]);
     });
-    panel.over.append("line").attr("x1", panel.x(state.time)).attr("x2", panel.x(state.time))
-      .attr("y1", panel.box.top).attr("y2", panel.box.bottom)
+    panel.over.append("path").attr("d", live.frame.curve(panel, [[state.time, -0.3], [state.time, 1.3]]))
       .style("stroke", "currentColor").style("stroke-width", 1.4);
   }
 

@@ -77,7 +77,7 @@
   }
 
   live.plane = {
-    width: 470,
+    width: 440,
     height: function (width) { return width + 6; },
     parameters: {
       scale: { label: "scale α", from: 2.5e-9, to: 25, start: 2.5e-3, steps: 40, spacing: "geometric" },
@@ -137,13 +137,13 @@
       label(sparse, numbers.tie ? "least ℓ₁, a tie" : "least ℓ₁", onFirst ? 0 : (right ? -12 : 12), onFirst ? (foot[1] >= 0 ? 22 : -14) : 5, onFirst ? "middle" : right ? "end" : "start");
       label(numbers.path[50], "gradient flow", right ? -11 : 11, 4, right ? "end" : "start");
       // Along the line, on the side that has more room.
-      var unit = along.map(function (v) { return 0.44 * v / Math.hypot(along[0], along[1]); });
+      var unit = along.map(function (v) { return 0.4 * v / Math.hypot(along[0], along[1]); });
       var tips = [-1, 1].map(function (side) { return [foot[0] + side * unit[0], foot[1] + side * unit[1]]; });
       function out(tip) { return Math.max(Math.abs(tip[0]), Math.abs(tip[1])); }
       var tip = out(tips[0]) <= out(tips[1]) ? tips[0] : tips[1], turned = Math.atan2(-along[1], along[0]) * 180 / Math.PI;
       if (Math.abs(turned) > 90) turned -= 180 * Math.sign(turned);
       plane.over.append("text").attr("class", "halo").attr("text-anchor", "middle").attr("dy", -7)
-        .attr("transform", at(plane, tip) + "rotate(" + turned + ")").text("no error on this line");
+        .attr("transform", at(plane, tip) + "rotate(" + turned + ")").text(canvas.narrow && size < 400 ? "no error" : "no error on this line");
       label([state.start1, state.start2], "start", right ? -17 : 17, foot[1] >= 0 ? 19 : -10, right ? "end" : "start");
       return [plane];
     },
