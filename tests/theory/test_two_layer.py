@@ -749,7 +749,9 @@ def test_the_first_of_several_is_named() -> None:
         two_layer_limit(TwoLayerNet(np.ones((4, 3)), slope=0.0), X, [1, 1, -1])
 
 
-@pytest.mark.parametrize(("seed", "slope"), [(50, 0.3), (71, 0.3), (112, 0.3), (201, 0.0)])
+@pytest.mark.parametrize(
+    ("seed", "slope"), [(50, 0.3), (71, 0.3), (112, 0.3), (201, 0.0), (320, 0.3)]
+)
 def test_the_wrong_side_that_is_named_is_an_own_one(seed: int, slope: float) -> None:
     # There are opposite inputs that are larger than the own one that is wrong.
     slides = seed in (50, 112)
@@ -785,9 +787,35 @@ def test_first_step_slack_is_its_formula(seed: int, slope: float, step: float) -
 
 
 def test_an_input_of_0_moves_with_the_slope_1() -> None:
-    # Both samples pull ½, both neurons are active on both: (1 − ½ ⟨x₁, x₂⟩/‖x₁‖²) at the first.
-    net = TwoLayerNet(np.zeros((2, 2)), slope=0.5)
-    assert first_step_slack(net, [[1.0, 0.0], [0.5, 1.0]], [1, -1], step=1.0) == 0.5
+    # The first neuron has the inputs 0 and −1: slopes 1 and ½; the second 0 and 0. Both samples
+    # have the output ±½ that pulls by g, against 1 − g where it is right.
+    X = np.array([[1.0, 0.0], [0.5, 1.0]])
+    net = TwoLayerNet([[0.0, -1.0], [0.0, 0.0]], slope=0.5)
+    g = np.array([0.5, 1 / (1 + np.exp(0.5))])
+    first = (g[0] - 0.25 * g[1], 1 + 0.5 * (0.5 * 1.25 * g[1] - 0.5 * g[0]))
+    second = (g[0] - 0.5 * g[1], 1.25 * g[1] - 0.5 * g[0])
+    slack = min(
+        first[0] / g[0],
+        first[1] / (0.25 * 1.25 * g[1]),
+        second[0] / g[0],
+        second[1] / (1.25 * g[1]),
+    )
+    assert first_step_slack(net, X, [1, -1], step=1.0) == pytest.approx(slack, rel=1e-12, abs=0)
+
+
+def test_sides_are_found_for_neurons_that_are_there_several_times() -> None:
+    random = np.random.default_rng(23)
+    X, y = random.normal(size=(6, 2)), np.repeat([1.0, -1.0], 3)
+    W = random.normal(size=(4, 2))
+    net = TwoLayerNet(W[[0] * 7 + [1] + [2] * 7 + [3]], slope=0.2)
+    limit = own_pattern_limit(net, X, y, check=False)
+    assert limit.margins.min() == pytest.approx(1, rel=1e-9, abs=0)
+    np.testing.assert_allclose(limit.margins[limit.multipliers > 0], 1, rtol=1e-8)
+    own, active = np.outer(net.signs, y) > 0, net.W @ X.T >= 0
+    np.testing.assert_array_equal(limit.slopes[own], np.where(active, 1.0, 0.2)[own])
+    inputs = limit.W @ X.T
+    off = ~own & ~limit.sliding & (np.abs(inputs) > 1e-9 * np.abs(inputs).max())
+    np.testing.assert_array_equal((limit.slopes == 1)[off], (inputs > 0)[off])
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e4])
