@@ -881,6 +881,27 @@ def test_relu_loss_bound_is_a_quotient() -> None:
     )
 
 
+def test_an_opposite_input_counts_on_the_side_that_it_ends_on() -> None:
+    random = np.random.default_rng(134)
+    X, y = random.normal(size=(3, 3)), np.array([1.0, 1.0, -1.0])
+    net = TwoLayerNet(random.normal(size=(4, 3)), slope=0.3)
+    limit = own_pattern_limit(net, X, y)
+    inputs, own = limit.W @ X.T, np.outer(net.signs, y) > 0
+    least = np.abs(np.where(limit.sliding, np.inf, inputs))
+    at = np.unravel_index(least.argmin(), least.shape)
+    # It is an opposite one, and on the other side than it is in the network.
+    assert not own[at]
+    assert (inputs[at] > 0) != ((net.W @ X.T)[at] >= 0)
+    assert limit.consistency == pytest.approx(least[at], rel=1e-9, abs=0)
+
+
+def test_what_is_not_said_of_a_bound() -> None:
+    assert relu_share_bound(m=50, n=8) == relu_share_bound(m=50, n=8, failure=0.05)
+    assert relu_gap_bound(share=0.25) == relu_gap_bound(share=0.25, spread=1.0)
+    start = {"m": 3, "n": 5, "scale": 0.1, "radius": 4.0}
+    assert start_input_bound(**start) == start_input_bound(**start, failure=0.05)
+
+
 def test_long_orthogonal_samples_are_orthogonal() -> None:
     X, y = orthogonal(4, 9, np.array([1e6, 3e6, 2e6, 1e6]), 0)
     assert two_layer_limit(TwoLayerNet(X, slope=0.0), X, y, check=False).equal_margins
