@@ -311,6 +311,12 @@ def test_a_tiny_column_is_told_to_be_scaled() -> None:
         max_margin(uneven, y)
 
 
+def test_zeros_are_not_told_to_be_scaled() -> None:
+    for Z in ([[0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [-1.0, 0.0]]):
+        with pytest.raises(ValueError, match=r"^X and y must be separable by a hyperplane"):
+            max_margin(Z, np.ones(len(Z)))
+
+
 def test_no_gap_is_below_zero() -> None:
     assert all(max_margin(*separable(seed)).duality_gap >= 0 for seed in range(40))
 
