@@ -787,20 +787,11 @@ def test_first_step_slack_is_its_formula(seed: int, slope: float, step: float) -
 
 
 def test_an_input_of_0_moves_with_the_slope_1() -> None:
-    # The first neuron has the inputs 0 and −1: slopes 1 and ½; the second 0 and 0. Both samples
-    # have the output ±½ that pulls by g, against 1 − g where it is right.
-    X = np.array([[1.0, 0.0], [0.5, 1.0]])
-    net = TwoLayerNet([[0.0, -1.0], [0.0, 0.0]], slope=0.5)
-    g = np.array([0.5, 1 / (1 + np.exp(0.5))])
-    first = (g[0] - 0.25 * g[1], 1 + 0.5 * (0.5 * 1.25 * g[1] - 0.5 * g[0]))
-    second = (g[0] - 0.5 * g[1], 1.25 * g[1] - 0.5 * g[0])
-    slack = min(
-        first[0] / g[0],
-        first[1] / (0.25 * 1.25 * g[1]),
-        second[0] / g[0],
-        second[1] / (1.25 * g[1]),
-    )
-    assert first_step_slack(net, X, [1, -1], step=1.0) == pytest.approx(slack, rel=1e-12, abs=0)
+    # The first neuron has the inputs 0 and −1, slopes 1 and ½; the second is far on its right side.
+    X, net = np.array([[1.0, 0.0], [0.5, 1.0]]), TwoLayerNet([[0, -1.0], [-5, 5]], slope=0.5)
+    g = 1 / (1 + np.exp([2.5, 3.0]))
+    expected = 1 - 0.5 * 0.5 * g[1] / g[0]
+    assert first_step_slack(net, X, [1, -1], step=1.0) == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 def test_sides_are_found_for_neurons_that_are_there_several_times() -> None:
