@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import positive
+from ibtools._validation import positive, records
 from ibtools.metrics.margins import inverse_loss
 
 Numbers = Float[np.ndarray, "*t"]
@@ -50,7 +50,7 @@ def modified_margin(
     array([1.   , 0.999])
     """
     positive("order", float(order))
-    r = _numbers("norm", norm)
+    r = records("norm", norm)
     if not np.all(r > 0):
         raise ValueError(
             f"norm must be above 0, got {r.min():g}; at zero parameters there is no margin"
@@ -119,17 +119,7 @@ def separability_start(
 
 def _excess(log_loss: ArrayLike | float | int, gap: ArrayLike | float | int, loss: str) -> Numbers:
     """Return ψ − p_a."""
-    p_a = _numbers("gap", gap)
+    p_a = records("gap", gap)
     if np.any(p_a < 0):
         raise ValueError(f"gap must be at least 0, got {p_a.min():g}; it bounds an absolute value")
-    return np.asarray(inverse_loss(_numbers("log_loss", log_loss), loss) - p_a)
-
-
-def _numbers(name: str, value: ArrayLike | float | int) -> Numbers:
-    numbers = np.asarray(value, dtype=np.float64)
-    if np.isnan(numbers).any():
-        raise ValueError(
-            f"{name} has {int(np.isnan(numbers).sum())} NaN of {numbers.size} entries; drop these "
-            "records"
-        )
-    return numbers
+    return np.asarray(inverse_loss(records("log_loss", log_loss), loss) - p_a)

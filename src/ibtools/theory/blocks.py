@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import positive, vector
+from ibtools._validation import positive, records, vector
 
 
 def block_norms(
@@ -48,7 +48,7 @@ def block_norms(
     array([[3.    , 4.    ],
            [9.    , 9.3808]])
     """
-    rho = np.asarray(norm, dtype=np.float64)
+    rho = records("norm", norm)
     start = vector("initial", initial)
     k = vector("degrees", list(degrees), size=start.size)
     if not np.all(k > 0):

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy.special import lambertw
 
-from ibtools._validation import array, count, one_of, positive, real
+from ibtools._validation import array, count, one_of, positive, real, records
 
 TAILS = ("exponential", "logistic", "cross_entropy", "cubic")
 
@@ -61,7 +61,7 @@ def tail_inverse(u: ArrayLike | float | int, loss: str = "exponential") -> Numbe
     >>> tail_inverse([8.0], "cubic")
     array([2.])
     """
-    u, loss = _numbers("u", u), one_of("loss", loss, TAILS)
+    u, loss = records("u", u), one_of("loss", loss, TAILS)
     if loss == "exponential":
         return u
     if loss == "cubic":
@@ -103,7 +103,7 @@ def tail_growth(u: ArrayLike | float | int, loss: str = "exponential") -> Number
     >>> tail_growth([2.0, 5.0], "cubic")
     array([ 6., 15.])
     """
-    u, loss = _numbers("u", u), one_of("loss", loss, TAILS)
+    u, loss = records("u", u), one_of("loss", loss, TAILS)
     if loss == "exponential":
         return u
     if loss == "cubic":
@@ -196,7 +196,7 @@ def norm_bound(
     >>> norm_bound([0.0, np.e * 4], order=2, samples=2, initial_norm=2.0)
     array([2., 6.])
     """
-    t = _numbers("time", time)
+    t = records("time", time)
     if np.any(t < 0):
         raise ValueError(f"time must be at least 0, got {t.min():g}; count it from the start")
     order, rho = positive("order", float(order)), positive("initial_norm", float(initial_norm))
@@ -243,7 +243,7 @@ def margin_bracket(
     >>> low, high.round(6)
     (array([2.]), array([2.223692]))
     """
-    u = -_numbers("log_loss", log_loss)
+    u = -records("log_loss", log_loss)
     more = np.log(count("samples", samples))
     others = count("classes", classes, least=2) - 1 if loss == "cross_entropy" else 1
     return tail_inverse(u, loss), np.asarray(tail_inverse(u + more, loss) + np.log(others))
@@ -397,7 +397,7 @@ def kkt_visit_bound(
     >>> kkt_visit_bound([1.0, 100.0], order=1, first=0.5, last=1.0).round(4)
     array([1.3608, 0.1661])
     """
-    R, L = _numbers("log_growth", log_growth), _order(order)
+    R, L = records("log_growth", log_growth), _order(order)
     if not np.all(R > 0):
         raise ValueError(f"log_growth must be above 0, got {R.min():g}; wait until the norm grows")
     first, last = positive("first", float(first)), positive("last", float(last))
@@ -552,13 +552,3 @@ def _order(order: float | int) -> float:
     if order < 1:
         raise ValueError(f"order must be at least 1, got {order:g}; the theorems ask for it")
     return order
-
-
-def _numbers(name: str, value: ArrayLike | float | int) -> Numbers:
-    numbers = np.asarray(value, dtype=np.float64)
-    if np.isnan(numbers).any():
-        raise ValueError(
-            f"{name} has {int(np.isnan(numbers).sum())} NaN of {numbers.size} entries; drop these "
-            "records"
-        )
-    return numbers
