@@ -38,7 +38,9 @@ def plain(name: str, value: object) -> Shaped[np.ndarray, "..."]:
         ) from error
     if result.dtype.kind not in "biuf":
         result = _real_numbers(name, value, result)
-    return np.asarray(result, dtype=result.dtype.newbyteorder("="), order="C")
+    result = np.asarray(result, dtype=result.dtype.newbyteorder("="), order="C")
+    # A single number is contiguous even where its stride is negative, which PyTorch refuses.
+    return result.copy() if min(result.strides, default=0) < 0 else result
 
 
 def _opened(name: str, value: object) -> object:
@@ -58,9 +60,13 @@ def _opened(name: str, value: object) -> object:
         hidden = [e for e in value if isinstance(e, np.ma.MaskedArray) and np.ma.is_masked(e)]
         if hidden:
             raise ValueError(
-                f"{name} must not have masked values, got {len(hidden)} entries with some; join "
-                f"them and say what stands for a masked value: {name} = numpy.ma.array({name})"
-                ".filled(0.0)"
+                f"{name} must not have masked values, got {len(hidden)} entries with some; "
+                + (
+                    "put a number in the place of each, or leave out its sample"
+                    if any(e.ndim == 0 for e in hidden)
+                    else "join them and say what stands for a masked value: "
+                    f"{name} = numpy.ma.array({name}).filled(0.0)"
+                )
             )
         return [e if isinstance(e, int | float) else _opened(name, e) for e in value]
     return value
@@ -148,8 +154,8 @@ def _is_real(value: object) -> bool:
 
 def entries(name: str, value: object) -> Float[np.ndarray, "..."]:
     """Return `value` as a float64 array of any shape, infinite and NaN where it is."""
-    if type(value) is np.ndarray and value.dtype == np.float64 and value.flags.c_contiguous:
-        return value
+    if type(value) is np.ndarray and value.dtype == np.float64 and value.flags.carray:
+        return value if min(value.strides, default=0) >= 0 else value.copy()
     if type(value) in (float, np.float64):
         return np.asarray(value)
     return plain(name, value).astype(np.float64, copy=False)
@@ -257,6 +263,34 @@ def of_kind(name: str, value: object, *kinds: type) -> None:
         )
 
 
+def offering(name: str, value: object, *asked: str, mend: str) -> None:
+    """Refuse what has not all the attributes or methods that are asked of it."""
+    missing = [attribute for attribute in asked if not hasattr(value, attribute)]
+    if missing:
+        raise TypeError(
+            f"{name} must have {', '.join(asked)}, got {type(value).__name__} without "
+            f"{missing[0]}; {mend}"
+        )
+
+
+def function(name: str, value: object, *, of: str) -> None:
+    """Refuse what cannot be called."""
+    if not callable(value):
+        raise TypeError(
+            f"{name} must be a function of {of}, got {type(value).__name__}; write one with def "
+            "or lambda"
+        )
+
+
+def sign_of(name: str, value: int) -> int:
+    """Return `value` if it is 1 or −1."""
+    if isinstance(value, bool) or not _is_real(value) or value not in (1, -1):
+        raise ValueError(
+            f"{name} must be 1 or -1, got {_kind(value)}; it is the sign of the output weight"
+        )
+    return int(value)
+
+
 def increasing(name: str, value: ArrayLike) -> Float[np.ndarray, " t"]:
     """Return `value` as a vector of times that increase strictly, from 0 or later."""
     result = vector(name, value)
@@ -268,7 +302,7 @@ def increasing(name: str, value: ArrayLike) -> Float[np.ndarray, " t"]:
     return result
 
 
-def positive(name: str, value: float) -> float:
+def positive(name: str, value: float | int) -> float:
     """Return `value` as a finite float above 0."""
     number = real(name, value)
     if not number > 0:
@@ -276,7 +310,7 @@ def positive(name: str, value: float) -> float:
     return number
 
 
-def real(name: str, value: float) -> float:
+def real(name: str, value: float | int) -> float:
     """Return `value` as a finite float."""
     if isinstance(value, bool) or not _is_real(value):
         raise TypeError(

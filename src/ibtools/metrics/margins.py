@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import one_of, positive, records, vector
+from ibtools._validation import one_of, positive, real, records, vector
 
 LOSSES = ("exponential", "logistic", "cross_entropy")
 
@@ -191,6 +191,7 @@ def modified_descent_margin(
     >>> modified_descent_margin([-1e9], [1e3], order=3, initial_log_loss=-2.0).round(6)
     array([1.])
     """
+    order, initial_log_loss = positive("order", order), real("initial_log_loss", initial_log_loss)
     if not initial_log_loss <= -2:
         raise ValueError(
             f"initial_log_loss must be at most -2, got {initial_log_loss:g}; the theorem starts "
@@ -242,10 +243,13 @@ def layer_product_margin(
     k = vector("exponents", exponents)
     if norms.shape[-1:] != k.shape:
         raise ValueError(
-            f"layer_norms must have one column for each of {k.size} exponents, got {norms.shape}"
+            f"layer_norms must have one column for each of {k.size} exponents, got "
+            f"{norms.shape}; give one exponent for each layer, in the same order"
         )
     if not np.all(norms > 0):
-        raise ValueError(f"layer_norms must be above 0, got {norms.min():g}")
+        raise ValueError(
+            f"layer_norms must be above 0, got {norms.min():g}; leave out layers that are zero"
+        )
     powers = np.asarray(np.prod(norms**k, axis=-1))
     q = records("minimum_margin", minimum_margin, nan=True)
     if q.shape != powers.shape:
@@ -258,7 +262,7 @@ def layer_product_margin(
 
 def _over_power(value: Numbers, norm: ArrayLike | float, order: float | int) -> Numbers:
     """Return value/ρ^L."""
-    positive("order", float(order))
+    order = positive("order", order)
     rho = records("norm", norm, nan=True)
     if rho.shape != value.shape:
         raise ValueError(

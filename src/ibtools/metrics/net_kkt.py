@@ -188,7 +188,7 @@ def margin_kkt(
 
 
 def _at_least_zero(name: str, value: float | int) -> float:
-    number = real(name, float(value))
+    number = real(name, value)
     if number < 0:
         raise ValueError(f"{name} must be at least 0, got {number:g}; give 0 or more")
     return number

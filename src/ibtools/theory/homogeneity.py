@@ -190,7 +190,7 @@ def near_homogeneity(
             f"net must be a torch.nn.Module, got {type(net).__name__}; build one from "
             "ibtools.models or torch.nn"
         )
-    positive("radius", float(radius))
+    positive("radius", radius)
     parameters = list(net.parameters())
     if not parameters:
         raise ValueError("net has no parameters; there is nothing to scale")

@@ -9,11 +9,12 @@ from numpy.typing import ArrayLike
 
 from ibtools._validation import array, entries, of_kind, vector
 from ibtools.models import DiagonalNet, LinearNet, LinearNeuron
+from ibtools.models.value import ByValue
 from ibtools.theory.warping import WarpedPotential, single_neuron
 
 
-@dataclass(frozen=True)
-class HypentropyPotential:
+@dataclass(frozen=True, eq=False)
+class HypentropyPotential(ByValue):
     r"""The potential of the diagonal network, a sum of hyperbolic entropies.
 
     .. math:: q(w) = \sum_i \left[ \tfrac12 \int_0^{w_i}

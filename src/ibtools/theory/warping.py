@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from ibtools._validation import entries, real, vector
 from ibtools.models import LinearNet, LinearNeuron
+from ibtools.models.value import ByValue
 
 
 def layer_sizes(
@@ -141,8 +142,8 @@ def single_neuron(net: LinearNet) -> LinearNeuron:
     return neuron
 
 
-@dataclass(frozen=True)
-class WarpedPotential:
+@dataclass(frozen=True, eq=False)
+class WarpedPotential(ByValue):
     r"""The potential of the linear neuron in the clock τ.
 
     .. math:: q(\tilde w) = \hat q_\delta(\|\tilde w\|) - \nabla\hat q_\delta(\tilde w_0)^\top

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 from tqdm.auto import tqdm
 
-from ibtools._validation import count, one_of, positive, quiet
+from ibtools._validation import count, one_of, plain, positive, quiet
 from ibtools.metrics.margins import loss_threshold, smoothed_margin
 from ibtools.models.nets import torch_generator
 from ibtools.models.two_layer import TwoLayerNet
@@ -160,7 +160,7 @@ def descend(
     True
     """
     if isinstance(net, TwoLayerNet):
-        return train_two_layer(net, X if isinstance(X, np.ndarray) else np.asarray(X), y, **options)
+        return train_two_layer(net, plain("X", X), y, **options)
     return _descend_net(net, X, y, **options)
 
 

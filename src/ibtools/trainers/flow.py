@@ -12,7 +12,9 @@ from tqdm.auto import tqdm
 
 from ibtools._validation import (
     count,
+    function,
     increasing,
+    offering,
     one_of,
     positive,
     quiet,
@@ -183,6 +185,7 @@ def gradient_flow(
     >>> run.converged, run.w[-1].round(6)
     (True, array([ 0.037056,  0.484766, -0.013175]))
     """
+    offering("net", net, "predictor", mend="build one of ibtools.models")
     X, y = regression_problem(X, y, columns=net.predictor.size)
     one_of("method", method, ("auto", "dual", "reduced", "parameters"))
     asked = None if times is None else increasing("times", times)
@@ -266,6 +269,7 @@ def metric_flow(
     >>> run.w[-1].round(8)
     array([3., 4.])
     """
+    function("metric", metric, of="w that returns the matrix H(w)")
     X, y = regression_problem(X, y)
     predictor = Predictor(vector("start", start, size=X.shape[1]).copy(), metric)
     asked = None if times is None else increasing("times", times)
@@ -315,6 +319,7 @@ def mirror_flow(
     >>> run.w[-1].round(8)
     array([1., 2.])
     """
+    offering("potential", potential, "hessian", mend="take ibtools.theory.implicit_potential(net)")
     return metric_flow(
         potential.hessian,
         X,
@@ -376,6 +381,7 @@ def gradient_descent(
     >>> run.converged, float(run.loss[-1]) < 1e-20
     (True, True)
     """
+    offering("net", net, "predictor", mend="build one of ibtools.models")
     X, y = regression_problem(X, y, columns=net.predictor.size)
     positive("step_size", step_size)
     count("steps", steps)

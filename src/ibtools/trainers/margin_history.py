@@ -420,26 +420,32 @@ def exponents_of(order: Order, names: Sequence[str]) -> tuple[int, ...] | None:
     return tuple(order.exponents[name] for name in names)
 
 
-def restorer(net: Net) -> Callable[[np.ndarray], Net]:
+def restorer(net: Net) -> "Restorer[Net]":
     """Return the function from flat parameters to a net like `net`."""
-    pattern = copy.deepcopy(net)
+    return Restorer(net)
 
-    def restore(flat: np.ndarray) -> Net:
-        size = sum(p.numel() for p in pattern.parameters())
+
+class Restorer(Generic[Net]):
+    """The function from flat parameters to a net like one that is copied."""
+
+    def __init__(self, net: Net) -> None:
+        self._pattern = copy.deepcopy(net)
+
+    def __call__(self, flat: np.ndarray) -> Net:
+        """Return a new net with these parameters, (p,)."""
+        size = sum(p.numel() for p in self._pattern.parameters())
         if flat.shape != (size,):
             raise ValueError(
                 f"net has {size} parameters, got {flat.size} of them; give the architecture that "
                 "was trained"
             )
-        fresh = copy.deepcopy(pattern)
+        fresh = copy.deepcopy(self._pattern)
         source = torch.tensor(flat)
         with torch.no_grad():
             for p in fresh.parameters():
                 p.copy_(source[: p.numel()].view_as(p))
                 source = source[p.numel() :]
         return fresh
-
-    return restore
 
 
 def check_resumed(run: MarginRun, *, trainer: str, loss: str, order: int) -> None:
