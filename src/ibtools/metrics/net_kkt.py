@@ -181,7 +181,7 @@ def margin_kkt(
         stationarity=left * length,
         relative=left,
         complementarity=float((lam * (q / margin - 1)).sum()),
-        multipliers=problem.per_class(lam),
+        multipliers=problem.margins.per_class(lam),
         beta=max(-1.0, min(1.0, float(unit @ combined) / size)) if size > 0 else 0.0,
         constraints=constraints,
     )
@@ -231,7 +231,7 @@ def _gradients(
 ) -> tuple[Float[Tensor, "r p"], Int[np.ndarray, " r"]]:
     """Return gradients of the chosen margins, and to which of them each belongs."""
     flat = torch.as_tensor(chosen, device=problem.X.device)
-    width = max(problem.outputs - 1, 1)
+    width = problem.margins.each
     samples, columns = torch.div(flat, width, rounding_mode="floor"), flat % width
     everyone = np.arange(len(chosen))
     if not tolerance:

@@ -1,4 +1,4 @@
-"""What a training run records."""
+"""What a run on a regression problem records."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,11 +8,6 @@ import numpy as np
 from jaxtyping import Float
 
 from ibtools.models import RegressionModel
-
-
-class TrainingWarning(UserWarning):
-    """A run ended before it reached what was asked of it; it returns what it has."""
-
 
 Net = TypeVar("Net", bound=RegressionModel)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ibtools._validation import one_of, real
 from ibtools.metrics.margins import loss_threshold
 from ibtools.models.layers import parameter_layers
-from ibtools.trainers._classification import Problem, State, few_threads
+from ibtools.trainers.margins.problem import Problem, State, few_threads
 
 FLOW_LOSSES = ("exponential", "logistic", "cross_entropy", "cubic")
 

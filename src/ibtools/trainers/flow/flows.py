@@ -23,10 +23,12 @@ from ibtools._validation import (
 )
 from ibtools.models import DualModel, LinearNet, LinearNeuron, RegressionModel, RowSpaceModel
 from ibtools.models.protocol import speaks_for
-from ibtools.trainers._ode import System, dual_system, follow, parameter_system
-from ibtools.trainers.history import RegressionRun, TrainingWarning
-from ibtools.trainers.layers import LinearNetRun, NeuronRun, with_layers
-from ibtools.trainers.row_space import row_space_system
+from ibtools.trainers.flow.layers import LinearNetRun, NeuronRun, with_layers
+from ibtools.trainers.flow.row_space import row_space_system
+from ibtools.trainers.flow.runs import RegressionRun
+from ibtools.trainers.flow.systems import System, dual_system, follow, parameter_system
+from ibtools.trainers.kinds import require_regression_model
+from ibtools.trainers.warning import TrainingWarning
 
 Net = TypeVar("Net", bound=RegressionModel)
 
@@ -185,7 +187,7 @@ def gradient_flow(
     >>> run.converged, run.w[-1].round(6)
     (True, array([ 0.037056,  0.484766, -0.013175]))
     """
-    offering("net", net, "predictor", mend="build one of ibtools.models")
+    require_regression_model(net)
     X, y = regression_problem(X, y, columns=net.predictor.size)
     one_of("method", method, ("auto", "dual", "reduced", "parameters"))
     asked = None if times is None else increasing("times", times)
@@ -381,7 +383,7 @@ def gradient_descent(
     >>> run.converged, float(run.loss[-1]) < 1e-20
     (True, True)
     """
-    offering("net", net, "predictor", mend="build one of ibtools.models")
+    require_regression_model(net)
     X, y = regression_problem(X, y, columns=net.predictor.size)
     positive("step_size", step_size)
     count("steps", steps)

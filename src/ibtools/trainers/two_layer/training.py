@@ -24,8 +24,15 @@ from ibtools._validation import (
 )
 from ibtools.metrics.rank import margin_spread
 from ibtools.models.two_layer import TwoLayerNet, signed_problem
-from ibtools.trainers.gram import LOSSES, SCHEDULES, GramDescent, Snapshot, State, WeightDescent
-from ibtools.trainers.history import TrainingWarning
+from ibtools.trainers.two_layer.gram import (
+    LOSSES,
+    SCHEDULES,
+    GramDescent,
+    Snapshot,
+    State,
+    WeightDescent,
+)
+from ibtools.trainers.warning import TrainingWarning
 
 
 @dataclass(frozen=True, eq=False)
