@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ibtools.models import LinearNeuron, RowSpaceModel
-from ibtools.trainers._ode import _SMALL, System, _relative, _tail
-from ibtools.trainers.kinks import KinkedSystem
+from ibtools.trainers.flow.kinks import KinkedSystem
+from ibtools.trainers.flow.systems import _SMALL, System, _relative, _tail
 
 
 def row_space_system(

@@ -8,9 +8,9 @@ from scipy.integrate import DOP853, LSODA, DenseOutput, OdeSolver
 from scipy.optimize import brentq, lsq_linear
 
 from ibtools.models import LinearNeuron
-from ibtools.trainers._ode import _ABSOLUTE_ERROR, _RELATIVE_ERROR, System
-from ibtools.trainers.history import RegressionRun
-from ibtools.trainers.layers import Kink, with_layers
+from ibtools.trainers.flow.layers import Kink, with_layers
+from ibtools.trainers.flow.runs import RegressionRun
+from ibtools.trainers.flow.systems import _ABSOLUTE_ERROR, _RELATIVE_ERROR, System
 
 State = Float[np.ndarray, " p"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ibtools.models import LinearNet, LinearNeuron, RegressionModel
-from ibtools.trainers.history import RegressionRun
+from ibtools.trainers.flow.runs import RegressionRun
 
 
 class Kink(NamedTuple):

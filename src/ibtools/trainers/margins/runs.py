@@ -2,17 +2,16 @@
 
 import copy
 import json
-import math
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import nn
+from torch import Tensor, nn
 
 from ibtools.metrics.margins import (
     inverse_loss,
@@ -21,83 +20,28 @@ from ibtools.metrics.margins import (
     normalized_margin,
     smoothed_margin,
 )
-from ibtools.models.homogeneity import (
-    NotHomogeneousError,
-    Order,
-    check_gap,
-    check_order,
-    order_of,
-)
-from ibtools.trainers._classification import Problem
+from ibtools.models.homogeneity import Order, order_of
+from ibtools.trainers.margins.growth import Offset
 
 Net = TypeVar("Net", bound=nn.Module)
 Column = Float[np.ndarray, " t"]
 
-# Records keep all parameters up to this many numbers (64 MB), and beyond it the last ones only.
-_KEPT = 8_000_000
-
-
-@runtime_checkable
-class Offset(Protocol):
-    """What is known of a net that is only nearly homogeneous: its order, and how far off it is.
-
-    Where it has a ``radius``, it is for inputs of at most this norm.
-    """
-
-    @property
-    def order(self) -> int:
-        """M, the power with which outputs grow."""
-        ...
-
-    def gap_bound(self, r: Any) -> Any:
-        """Return p_a(r), a bound on |f − f_H| at ‖θ‖ = r."""
-        ...
-
-    @property
-    def of_differences(self) -> bool:
-        """Whether the bound is on differences of two outputs, as margins between classes are."""
-        ...
-
-
-def order_of_run(problem: Problem, offset: Offset | None) -> Order:
-    """Return how the net's margins grow: as `offset` says, where there is one.
-
-    Raises
-    ------
-    ValueError
-        If `offset` bounds single outputs and the loss compares them, or is for shorter inputs.
-    NotHomogeneousError
-        If there is no `offset` and the growth of the outputs is not known, or the outputs on the
-        data are not as was read or as `offset` says.
-    """
-    net, X = problem.net, problem.X
-    if offset is None:
-        order = order_of(net)
-        check_order(net, X, order)
-        return order
-    if problem.loss == "cross_entropy" and not offset.of_differences:
-        raise ValueError(
-            "offset bounds each output by itself, but loss 'cross_entropy' compares two of them; "
-            "pass its bounds on differences, offset.differences()"
-        )
-    radius = getattr(offset, "radius", math.inf)
-    longest = float(X.flatten(1).double().norm(dim=1).max())
-    if longest > radius * (1 + 1e-6):
-        raise ValueError(
-            f"offset must be for all inputs, got radius={radius:g} and an input of norm "
-            f"{longest:.6g}; derive it with near_homogeneity(net, radius={longest * 1.01:.3g})"
-        )
-    check_gap(
-        net,
-        X,
-        order=offset.order,
-        gap_bound=offset.gap_bound,
-        of_differences=offset.of_differences,
-    )
-    try:
-        return replace(order_of(net), degree=offset.order)
-    except NotHomogeneousError as error:
-        return Order(offset.order, defect=str(error))
+SCALARS = (
+    "steps",
+    "evaluations",
+    "log_time",
+    "effective_time",
+    "log_loss",
+    "norm",
+    "minimum_margin",
+    "gradient_alignment",
+    "gradient_norm",
+    "slack",
+    "alignment",
+    "step_size",
+    "smoothed_margin_drops",
+)
+COLUMNS = (*SCALARS, "layer_norms")
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,8 +116,9 @@ class MarginRun(Generic[Net]):
     converged: bool
     message: str
     offset: Offset | None = None
+    _defect: str = field(default="", repr=False)
     _states: Float[np.ndarray, "t p"] | None = field(default=None, repr=False)
-    _restore: Callable[[np.ndarray], Net] | None = field(default=None, repr=False)
+    _restore: "Restorer[Net] | None" = field(default=None, repr=False)
     _progress: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -224,10 +169,10 @@ class MarginRun(Generic[Net]):
         if self.offset is not None:
             psi = inverse_loss(self.log_loss, self.loss)
             return (psi - np.asarray(self.offset.gap_bound(self.norm))) / self._norm() ** self.order
-        if why := order_of(self.net).defect:
+        if self._defect:
             raise ValueError(
-                f"modified_margin of a net that is only nearly homogeneous ({why}) needs the bound "
-                "p_a; give the trainer "
+                f"modified_margin of a net that is only nearly homogeneous ({self._defect}) needs "
+                "the bound p_a; give the trainer "
                 "offset=ibtools.theory.homogeneity.near_homogeneity(net, radius=...)"
             )
         if self.loss != "exponential":
@@ -311,12 +256,13 @@ class MarginRun(Generic[Net]):
         path
             The file, ``….npz``; it is replaced only when the new one is complete.
         """
-        columns = {name: getattr(self, name) for name in _COLUMNS}
-        last = torch.cat([p.detach().reshape(-1) for p in self.net.parameters()])
+        columns = {name: getattr(self, name) for name in COLUMNS}
+        last = flat_parameters(self.net)
         progress = {k: v for k, v in self._progress.items() if not isinstance(v, np.ndarray)}
         arrays = {f"progress_{k}": v for k, v in self._progress.items() if k not in progress}
         facts = {
             "order": self.order,
+            "defect": self._defect,
             "exponents": self.exponents,
             "loss": self.loss,
             "converged": self.converged,
@@ -339,24 +285,6 @@ class MarginRun(Generic[Net]):
             f"{self.log_loss[-1] / np.log(10):.6g}, normalized margin "
             f"{self.normalized_margin[-1]:.6g}, converged={self.converged}: {self.message})"
         )
-
-
-_SCALARS = (
-    "steps",
-    "evaluations",
-    "log_time",
-    "effective_time",
-    "log_loss",
-    "norm",
-    "minimum_margin",
-    "gradient_alignment",
-    "gradient_norm",
-    "slack",
-    "alignment",
-    "step_size",
-    "smoothed_margin_drops",
-)
-_COLUMNS = (*_SCALARS, "layer_norms")
 
 
 def load_run(path: str | Path, net: Net, *, offset: Offset | None = None) -> MarginRun[Net]:
@@ -382,7 +310,7 @@ def load_run(path: str | Path, net: Net, *, offset: Offset | None = None) -> Mar
     try:
         with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
-            columns = {name: file[name] for name in _COLUMNS}
+            columns = {name: file[name] for name in COLUMNS}
             last = file["parameters"]
             arrays = {
                 k.removeprefix("progress_"): file[k] for k in file if k.startswith("progress_")
@@ -397,41 +325,68 @@ def load_run(path: str | Path, net: Net, *, offset: Offset | None = None) -> Mar
             "offset must be given for a run that was made with one, and only then; "
             f"this one was made {'with' if facts['has_offset'] else 'without'}"
         )
-    restore = restorer(net)
+    progress = {**facts["progress"], **arrays}
     exponents = facts["exponents"]
-    return MarginRun(
-        **columns,
-        order=facts["order"],
-        exponents=None if exponents is None else tuple(exponents),
+    order = Order(facts["order"], facts["defect"] if "defect" in facts else order_of(net).defect)
+    return made_run(
+        net,
+        last,
+        columns,
+        order,
+        None if exponents is None else tuple(exponents),
         loss=facts["loss"],
-        net=restore(last),
         converged=facts["converged"],
         message=facts["message"],
         offset=offset,
-        _restore=restore,
-        _progress={**facts["progress"], **arrays},
+        progress=progress,
     )
 
 
-def exponents_of(order: Order, names: Sequence[str]) -> tuple[int, ...] | None:
-    """Return the power of each layer in `names`, or None where layers cannot be scaled alone."""
-    if order.exponents is None or set(order.exponents) != set(names):
-        return None
-    return tuple(order.exponents[name] for name in names)
+def made_run(
+    net: Net,
+    last: np.ndarray,
+    columns: Mapping[str, Any],
+    order: Order,
+    exponents: tuple[int, ...] | None,
+    *,
+    loss: str,
+    converged: bool,
+    message: str,
+    offset: Offset | None,
+    progress: dict[str, Any],
+) -> MarginRun[Net]:
+    """Return a run of nets like `net`, at the end with the parameters `last`."""
+    restore = Restorer(net)
+    return MarginRun(
+        **columns,
+        order=order.degree,
+        exponents=exponents,
+        loss=loss,
+        net=restore(last),
+        converged=converged,
+        message=message,
+        offset=offset,
+        _defect=order.defect,
+        _restore=restore,
+        _progress=progress,
+    )
 
 
-def restorer(net: Net) -> Callable[[np.ndarray], Net]:
-    """Return the function from flat parameters to a net like `net`."""
-    pattern = copy.deepcopy(net)
+class Restorer(Generic[Net]):
+    """The function from flat parameters to a net like one that is copied."""
 
-    def restore(flat: np.ndarray) -> Net:
-        size = sum(p.numel() for p in pattern.parameters())
+    def __init__(self, net: Net) -> None:
+        self._pattern = copy.deepcopy(net)
+
+    def __call__(self, flat: np.ndarray) -> Net:
+        """Return a new net with these parameters, (p,)."""
+        size = sum(p.numel() for p in self._pattern.parameters())
         if flat.shape != (size,):
             raise ValueError(
                 f"net has {size} parameters, got {flat.size} of them; give the architecture that "
                 "was trained"
             )
-        fresh = copy.deepcopy(pattern)
+        fresh = copy.deepcopy(self._pattern)
         source = torch.tensor(flat)
         with torch.no_grad():
             for p in fresh.parameters():
@@ -439,90 +394,7 @@ def restorer(net: Net) -> Callable[[np.ndarray], Net]:
                 source = source[p.numel() :]
         return fresh
 
-    return restore
 
-
-def check_resumed(run: MarginRun, *, trainer: str, loss: str, order: int) -> None:
-    """Refuse to continue a run of another trainer, with another loss, or of another order."""
-    if run._progress.get("trainer") != trainer:
-        raise ValueError(
-            f"resume must be a run of {trainer}, got one of {run._progress.get('trainer')}; "
-            f"hand its net to {trainer} instead"
-        )
-    if (run.loss, run.order) != (loss, order):
-        raise ValueError(
-            f"resume must be a run with the same loss and order, {loss!r} and {order}, got "
-            f"{run.loss!r} and {run.order}; hand its net to {trainer} to go on otherwise"
-        )
-
-
-def check_same_point(run: MarginRun, log_loss: float) -> None:
-    """Refuse to continue a run on other data: there its last point has another loss."""
-    was = float(run.log_loss[-1])
-    if not abs(log_loss - was) <= 1e-6 * max(1.0, abs(was)):
-        raise ValueError(
-            f"resume must be a run on the same data; its last log loss was {was:.9g}, here it is "
-            f"{log_loss:.9g}; hand its net over instead, to go on with other data"
-        )
-
-
-class Recorder:
-    """Collects the records of a run as it goes on."""
-
-    def __init__(self, resume: MarginRun | None = None) -> None:
-        # One list, so that no interruption leaves half a record.
-        self._records: list[tuple[tuple[float, ...], np.ndarray, np.ndarray | None]] = []
-        self._keeps_states = True
-        if resume is None:
-            return
-        self._keeps_states = resume._states is not None
-        last = len(resume.steps) - 1
-        for i in range(len(resume.steps)):
-            row = tuple(float(getattr(resume, name)[i]) for name in _SCALARS)
-            flat = None if resume._states is None else resume._states[i]
-            if i == last and flat is None:
-                flat = _flat(resume.net)
-            self._records.append((row, resume.layer_norms[i], flat))
-
-    def __len__(self) -> int:
-        """Return the number of records."""
-        return len(self._records)
-
-    def add(self, flat: np.ndarray, layer_norms: np.ndarray, **values: float | int) -> None:
-        """Add one record; the alignment with the last one is computed here."""
-        alignment = np.nan
-        before = self._records[-1][2] if self._records else None
-        if before is not None:
-            moved = flat - before
-            size = np.linalg.norm(moved) * np.linalg.norm(flat)
-            alignment = float(moved @ flat / size) if size > 0 else np.nan
-        row = {**values, "alignment": alignment}
-        self._records.append((tuple(float(row[name]) for name in _SCALARS), layer_norms, flat))
-        if self._keeps_states and flat.size * len(self._records) > _KEPT:
-            self._keeps_states = False
-            self._records[:-1] = [(row, norms, None) for row, norms, _ in self._records[:-1]]
-        elif not self._keeps_states and len(self._records) > 1:
-            self._records[-2] = (*self._records[-2][:2], None)
-
-    def cut(self, length: int) -> None:
-        """Drop the records after the first `length`."""
-        del self._records[length:]
-
-    def last(self, name: str) -> float:
-        """Return the last value of a column."""
-        return self._records[-1][0][_SCALARS.index(name)]
-
-    def columns(self) -> dict[str, Any]:
-        """Return what was recorded as arrays by name."""
-        table = np.array([row for row, _, _ in self._records])
-        columns: dict[str, Any] = {name: table[:, i] for i, name in enumerate(_SCALARS)}
-        for name in ("steps", "evaluations", "smoothed_margin_drops"):
-            columns[name] = columns[name].astype(np.int64)
-        columns["layer_norms"] = np.array([norms for _, norms, _ in self._records])
-        states = [flat for _, _, flat in self._records if flat is not None]
-        columns["_states"] = np.array(states) if self._keeps_states else None
-        return columns
-
-
-def _flat(net: nn.Module) -> np.ndarray:
-    return torch.cat([p.detach().reshape(-1) for p in net.parameters()]).cpu().numpy()
+def flat_parameters(net: nn.Module) -> Float[Tensor, " p"]:
+    """Return a net's parameters as one vector, (p,)."""
+    return torch.cat([p.detach().reshape(-1) for p in net.parameters()])

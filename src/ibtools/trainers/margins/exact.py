@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ibtools._validation import one_of, real
 from ibtools.metrics.margins import loss_threshold
 from ibtools.models.layers import parameter_layers
-from ibtools.trainers._classification import Problem, State, few_threads
+from ibtools.trainers.margins.problem import Problem, State, few_threads
 
 FLOW_LOSSES = ("exponential", "logistic", "cross_entropy", "cubic")
 
@@ -56,6 +56,13 @@ class ExactFlow:
     gradient_alignment: Float[np.ndarray, " t"]
     turning: Float[np.ndarray, " t"]
     layer_turning: Float[np.ndarray, "t k"]
+
+    def __repr__(self) -> str:
+        """Say how far the flow came."""
+        return (
+            f"{type(self).__name__}({len(self.log_loss)} records to log loss "
+            f"{self.log_loss[-1]:.6g}, minimum margin {self.minimum_margin[-1]:.6g})"
+        )
 
 
 class _Cubic(Problem):
@@ -128,7 +135,7 @@ def exact_flow(
     -10.0
     """
     one_of("loss", loss, FLOW_LOSSES)
-    until, tolerance = real("until_log_loss", float(until_log_loss)), float(tolerance)
+    until, tolerance = real("until_log_loss", until_log_loss), real("tolerance", tolerance)
     if not 1e-13 <= tolerance <= 1e-2:
         raise ValueError(
             f"tolerance must lie between 1e-13 and 1e-2, got {tolerance:g}; 1e-8 is the default"

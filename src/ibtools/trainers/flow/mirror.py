@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike
 from ibtools._validation import count, positive, regression_problem
 from ibtools.models import DualModel
 from ibtools.models.protocol import speaks_for
-from ibtools.trainers._ode import dual_system
-from ibtools.trainers.history import RegressionRun, TrainingWarning
+from ibtools.trainers.flow.runs import RegressionRun
+from ibtools.trainers.flow.systems import dual_system
+from ibtools.trainers.kinds import require_regression_model
+from ibtools.trainers.warning import TrainingWarning
 
 Net = TypeVar("Net", bound=DualModel)
 
@@ -81,6 +83,7 @@ def mirror_descent(
     >>> run.converged, run.w[-1].round(6)
     (True, array([ 0.037056,  0.484766, -0.013175]))
     """
+    require_regression_model(net)
     X, y = regression_problem(X, y, columns=net.predictor.size)
     positive("step_size", step_size)
     count("steps", steps)

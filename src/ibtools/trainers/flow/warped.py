@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike
 
 from ibtools._validation import array, count, increasing, of_kind, positive, regression_problem
 from ibtools.models import LinearNeuron
-from ibtools.trainers._ode import System, follow
-from ibtools.trainers.history import TrainingWarning
-from ibtools.trainers.layers import NeuronRun
-from ibtools.trainers.row_space import row_space_system
+from ibtools.trainers.flow.layers import NeuronRun
+from ibtools.trainers.flow.row_space import row_space_system
+from ibtools.trainers.flow.systems import System, follow
+from ibtools.trainers.warning import TrainingWarning
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -12,7 +12,9 @@ from tqdm.auto import tqdm
 
 from ibtools._validation import (
     count,
+    function,
     increasing,
+    offering,
     one_of,
     positive,
     quiet,
@@ -21,10 +23,12 @@ from ibtools._validation import (
 )
 from ibtools.models import DualModel, LinearNet, LinearNeuron, RegressionModel, RowSpaceModel
 from ibtools.models.protocol import speaks_for
-from ibtools.trainers._ode import System, dual_system, follow, parameter_system
-from ibtools.trainers.history import RegressionRun, TrainingWarning
-from ibtools.trainers.layers import LinearNetRun, NeuronRun, with_layers
-from ibtools.trainers.row_space import row_space_system
+from ibtools.trainers.flow.layers import LinearNetRun, NeuronRun, with_layers
+from ibtools.trainers.flow.row_space import row_space_system
+from ibtools.trainers.flow.runs import RegressionRun
+from ibtools.trainers.flow.systems import System, dual_system, follow, parameter_system
+from ibtools.trainers.kinds import require_regression_model
+from ibtools.trainers.warning import TrainingWarning
 
 Net = TypeVar("Net", bound=RegressionModel)
 
@@ -183,6 +187,7 @@ def gradient_flow(
     >>> run.converged, run.w[-1].round(6)
     (True, array([ 0.037056,  0.484766, -0.013175]))
     """
+    require_regression_model(net)
     X, y = regression_problem(X, y, columns=net.predictor.size)
     one_of("method", method, ("auto", "dual", "reduced", "parameters"))
     asked = None if times is None else increasing("times", times)
@@ -266,6 +271,7 @@ def metric_flow(
     >>> run.w[-1].round(8)
     array([3., 4.])
     """
+    function("metric", metric, of="w that returns the matrix H(w)")
     X, y = regression_problem(X, y)
     predictor = Predictor(vector("start", start, size=X.shape[1]).copy(), metric)
     asked = None if times is None else increasing("times", times)
@@ -315,6 +321,7 @@ def mirror_flow(
     >>> run.w[-1].round(8)
     array([1., 2.])
     """
+    offering("potential", potential, "hessian", mend="take ibtools.theory.implicit_potential(net)")
     return metric_flow(
         potential.hessian,
         X,
@@ -376,6 +383,7 @@ def gradient_descent(
     >>> run.converged, float(run.loss[-1]) < 1e-20
     (True, True)
     """
+    require_regression_model(net)
     X, y = regression_problem(X, y, columns=net.predictor.size)
     positive("step_size", step_size)
     count("steps", steps)

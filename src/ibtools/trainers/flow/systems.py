@@ -12,7 +12,8 @@ from tqdm.auto import tqdm
 
 from ibtools._validation import quiet
 from ibtools.models import DualModel, RegressionModel
-from ibtools.trainers.history import RegressionRun, TrainingWarning
+from ibtools.trainers.flow.runs import RegressionRun
+from ibtools.trainers.warning import TrainingWarning
 
 State = Float[np.ndarray, " p"]
 

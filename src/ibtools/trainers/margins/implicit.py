@@ -1,34 +1,24 @@
 """Gradient flow on log 𝓛 by implicit steps, to losses as small as one likes."""
 
-import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import ArrayLike
-from torch import nn
-from tqdm.auto import tqdm
+from torch import Tensor, nn
 
-from ibtools._validation import count, positive, quiet
+from ibtools._validation import count, positive
 from ibtools.metrics.margins import inverse_loss, loss_threshold
-from ibtools.trainers._classification import Linearization, Problem, State, few_threads, number
-from ibtools.trainers.history import TrainingWarning
-from ibtools.trainers.implicit_step import Nearby, few_margins_step, many_margins_step
-from ibtools.trainers.margin_history import (
-    MarginRun,
-    Offset,
-    Recorder,
-    check_resumed,
-    check_same_point,
-    exponents_of,
-    order_of_run,
-    restorer,
-)
+from ibtools.trainers.margins.driver import Plan, Stepper, drive, margin_fell
+from ibtools.trainers.margins.growth import Offset, order_of_run
+from ibtools.trainers.margins.implicit_step import Nearby, few_margins_step, many_margins_step
+from ibtools.trainers.margins.problem import Linearization, Problem, State, number
+from ibtools.trainers.margins.runs import MarginRun
 
 Net = TypeVar("Net", bound=nn.Module)
 
-_ROUNDING = 8 * np.finfo(np.float64).eps
 # Up to so many margins their Gram matrix is factored; a step that needs more uses products with J.
 _FEW = 1500
 # Margins that a step ignores have together at most this share of the gradient's weights at its end.
@@ -37,7 +27,6 @@ _IGNORED = 1e-6
 _DECAY = 20.0
 # What equations solved by iteration may add to a step's error, which is of first order.
 _SHARE = 0.05
-_PROGRESS = ("state", "h", "last_h", "steps", "drops", "log_time", "effective_time")
 
 
 def margin_flow(
@@ -50,6 +39,7 @@ def margin_flow(
     relative_step: float | int | None = None,
     max_steps: int = 20_000,
     offset: Offset | None = None,
+    order: int | None = None,
     resume: MarginRun[Net] | None = None,
 ) -> MarginRun[Net]:
     r"""Follow gradient flow of log 𝓛 by implicit steps; the smoothed margin never decreases.
@@ -85,6 +75,8 @@ def margin_flow(
         For a net that is only nearly homogeneous: its order and p_a, as
         `ibtools.theory.homogeneity.near_homogeneity` gives them. Then what never decreases is the
         modified margin, from strong separability on, and the smoothed one may.
+    order
+        L, declared for a net whose layers do not say it; it is held against the data.
     resume
         A run of this trainer to continue, with the same other arguments; it then goes as if it had
         not stopped.
@@ -124,64 +116,15 @@ def margin_flow(
     target = number("until_log10_loss", until_log10_loss) * np.log(10.0)
     count("max_steps", max_steps)
     problem = Problem(net, X, y, loss)
-    facts = order_of_run(problem, offset)
-    order = facts.degree
-    default = 0.05 if order != 1 else 1.0
+    facts = order_of_run(problem, offset, order)
+    default = 0.05 if facts.degree != 1 else 1.0
     largest = positive(
         "relative_step",
         number("relative_step", default if relative_step is None else relative_step),
     )
-    recorder = Recorder(resume)
-    flow = _Flow(problem, order, largest, offset)
-    if resume is not None:
-        check_resumed(resume, trainer="margin_flow", loss=loss, order=order)
-        flow.restore(resume)
-    elif not np.isfinite(flow.state.log_loss):
-        raise ValueError(
-            "net has outputs that are not finite at its start; start it from smaller weights"
-        )
-    message, converged = f"max_steps={max_steps} reached", False
-    total = max(0, round(-target))
-    bar = tqdm(total=total, desc="margin flow", unit="nat", disable=quiet(), leave=False)
-    with few_threads(problem.n * problem.flat.numel()), bar:
-        if resume is None:
-            flow.record(recorder)
-        flow.keep(len(recorder))
-        try:
-            while flow.steps < max_steps:
-                if flow.state.log_loss <= target:
-                    message, converged = "the asked loss is reached", True
-                    break
-                if not flow.step():
-                    message = "no step is accepted any more: " + flow.trouble
-                    break
-                flow.record(recorder)
-                flow.keep(len(recorder))
-                bar.update(max(0, round(-flow.state.log_loss) - bar.n))
-        except KeyboardInterrupt:
-            message = "interrupted"
-            recorder.cut(flow.settle())
-    restore = restorer(net)
-    run = MarginRun(
-        **recorder.columns(),
-        order=order,
-        exponents=exponents_of(facts, problem.layer_names),
-        loss=loss,
-        net=restore(problem.flat.cpu().numpy()),
-        converged=converged,
-        message=message,
-        offset=offset,
-        _restore=restore,
-        _progress=flow.progress(),
-    )
-    if not converged and message != "interrupted":
-        warnings.warn(
-            f"margin_flow stopped at log10 loss {run.log_loss[-1] / np.log(10):.6g}, asked for "
-            f"{until_log10_loss:g}: {message}",
-            TrainingWarning,
-            stacklevel=2,
-        )
-    return run
+    plan = Plan(-target, max_steps, f"{until_log10_loss:g}", least=1.0)
+    stepper = _Flow(problem, facts.degree, largest, offset)
+    return drive(net, stepper, facts, plan, offset=offset, resume=resume)
 
 
 def _log_integral(length: float, start: float, end: float) -> float:
@@ -191,50 +134,39 @@ def _log_integral(length: float, start: float, end: float) -> float:
     return float(np.log(length) + max(start, end) + np.log(share))
 
 
-class _Flow:
-    """Where the flow is, and how it takes a step."""
+class _Flow(Stepper):
+    """Implicit steps whose length adapts."""
+
+    name: ClassVar[str] = "margin_flow"
+    limit_name: ClassVar[str] = "max_steps"
+    goal: ClassVar[str] = "loss"
 
     def __init__(
         self, problem: Problem, order: int, relative_step: float, offset: Offset | None
     ) -> None:
-        self.problem = problem
+        super().__init__(problem)
         self.order = order
         self.relative_step = relative_step
         self.offset = offset
-        self.state = problem.evaluate()
         self.h = np.nan
-        self.last_h = np.nan
-        self.steps = 0
-        self.drops = 0
-        self.log_time = -np.inf
-        self.effective_time = 0.0
-        self.trouble = ""
-        self._gradient: torch.Tensor | None = None
-        self._kept: tuple[torch.Tensor, dict[str, Any], int, int]
 
-    @property
-    def norm(self) -> float:
-        return float(self.problem.flat.norm())
+    def look(self) -> tuple[State, Tensor | None]:
+        """Evaluate the present parameters; of the gradient nothing is known yet."""
+        return self.problem.evaluate(), None
 
-    def margin(self, state: State, norm: float) -> float:
-        """Return what must not decrease: the smoothed or the modified margin."""
+    def kept_up(self, state: State, norm: float) -> float:
+        """Return ψ or, for a nearly homogeneous net, ψ − p_a: over ρ^L it must not decrease."""
         psi = float(inverse_loss(state.log_loss, self.problem.loss))
-        if self.offset is not None:
-            psi -= float(self.offset.gap_bound(norm))
-        return psi / norm**self.order
+        return psi if self.offset is None else psi - float(self.offset.gap_bound(norm))
 
-    def gradient(self) -> torch.Tensor:
-        if self._gradient is None:
-            self._gradient = -self.problem.pulled(self.state.weights)
-        return self._gradient
-
-    def step(self) -> bool:
+    def step(self, start: Float[Tensor, " p"]) -> bool:
         """Take one step, or say in `trouble` why there is none."""
-        problem = self.problem
-        start = problem.flat.clone()
-        rho = self.norm
-        before = self.margin(self.state, rho) if rho > 0 else -np.inf
-        guarded = before > 0 if self.offset else self.state.log_loss < loss_threshold(problem.loss)
+        problem, state = self.problem, self.at.state
+        rho = float(start.norm())
+        before = self.kept_up(state, rho)
+        guarded = state.log_loss < loss_threshold(problem.loss)
+        if self.offset is not None:
+            guarded = rho > 0 and before > 0
         gradient = self.gradient()
         size = float(gradient.norm())
         if not size > 0:
@@ -246,7 +178,7 @@ class _Flow:
         if np.isnan(self.h):
             self.h = 0.1 * longest / size
         steps = _Steps(
-            problem, self.state, reach=size * longest, tolerance=_SHARE * self.relative_step
+            problem, start, state, reach=size * longest, tolerance=_SHARE * self.relative_step
         )
         grown = 2.0
         for _ in range(60):
@@ -258,12 +190,12 @@ class _Flow:
             candidate = problem.evaluate(start + d)
             if steps.misses(candidate):
                 continue
-            new_rho = self.norm
-            fell = candidate.log_loss < self.state.log_loss
-            after = self.margin(candidate, new_rho)
-            kept = after >= before * (1 - _ROUNDING) if guarded else True
+            new_rho = float(problem.flat.norm())
+            fell = candidate.log_loss < state.log_loss
+            after = (self.kept_up(candidate, new_rho), new_rho)
+            kept = not (guarded and margin_fell((before, rho), after, self.order))
             if fell and kept and np.isfinite(candidate.log_loss):
-                self._advance(candidate, self._falls(candidate, rho, new_rho))
+                self._advance(candidate)
                 self.h *= min(grown, 0.9 * longest / length)
                 return True
             self.h *= 0.5
@@ -271,92 +203,47 @@ class _Flow:
             if length < 1e-14 * rho:
                 break
         self.trouble = (
-            "the smoothed margin would fall however short the step (a kink of the net, or rounding)"
+            "no step is accepted any more: the smoothed margin would fall however short the step "
+            "(a kink of the net, or rounding)"
         )
-        problem.evaluate(start)
+        problem.flat.copy_(start)
         return False
 
-    def _falls(self, candidate: State, rho: float, new_rho: float) -> bool:
-        loss = self.problem.loss
-        if not self.state.log_loss < loss_threshold(loss):
-            return False
-        psi, new_psi = (
-            float(inverse_loss(state.log_loss, loss)) for state in (self.state, candidate)
-        )
-        return bool(new_psi / new_rho**self.order < psi / rho**self.order * (1 - _ROUNDING))
-
-    def _advance(self, state: State, dropped: bool) -> None:
+    def _advance(self, state: State) -> None:
         old, new = self.gradient(), -self.problem.pulled(state.weights)
         # Along the flow v = log(1/𝓛) grows by ‖∇log 𝓛‖² in the time τ, and dt = dτ/𝓛.
-        fall = self.state.log_loss - state.log_loss
+        log_loss = self.at.state.log_loss
+        fall = log_loss - state.log_loss
         slowness = [-2 * np.log(float(g.norm()) or np.nan) for g in (old, new)]
         slowness = [value if np.isfinite(value) else slowness[0] for value in slowness]
-        self.effective_time += float(np.exp(_log_integral(fall, *slowness)))
-        slowness[0] -= self.state.log_loss
-        slowness[1] -= state.log_loss
-        self.log_time = float(np.logaddexp(self.log_time, _log_integral(fall, *slowness)))
-        self.last_h = self.h
-        self.steps += 1
-        self.drops += dropped
-        self.state = state
-        self._gradient = new
+        effective = float(np.exp(_log_integral(fall, *slowness)))
+        log_duration = _log_integral(fall, slowness[0] - log_loss, slowness[1] - state.log_loss)
+        self.at.advance(log_duration, effective, self.h)
+        self.at.state, self.at.gradient = state, new
 
-    def record(self, recorder: Recorder) -> None:
-        flat = self.problem.flat
-        gradient = self.gradient()
-        rho, size = float(flat.norm()), float(gradient.norm())
-        recorder.add(
-            flat.detach().cpu().numpy().copy(),
-            self.problem.layer_norms(),
-            steps=self.steps,
-            evaluations=self.problem.evaluations,
-            log_time=self.log_time,
-            effective_time=self.effective_time,
-            log_loss=self.state.log_loss,
-            norm=rho,
-            minimum_margin=self.state.minimum_margin,
-            gradient_alignment=-float(flat @ gradient) / (rho * size) if rho * size else np.nan,
-            gradient_norm=size,
-            slack=self.state.slack,
-            step_size=self.last_h,
-            smoothed_margin_drops=self.drops,
-        )
+    def memory(self) -> dict[str, Any]:
+        """Return the length of the next step."""
+        return {"h": self.h}
 
-    def keep(self, records: int) -> None:
-        """Note the present point, which has been recorded, as the one to come back to."""
-        numbers = {name: getattr(self, name) for name in _PROGRESS}
-        self._kept = (self.problem.flat.clone(), numbers, self.problem.evaluations, records)
-
-    def settle(self) -> int:
-        """Return to the last point that was kept, and say how many records there were then."""
-        flat, numbers, self.problem.evaluations, records = self._kept
-        self.problem.flat.copy_(flat)
-        for name, value in numbers.items():
-            setattr(self, name, value)
-        return records
-
-    def progress(self) -> dict[str, Any]:
-        return {"h": self.h, "trainer": "margin_flow"}
-
-    def restore(self, run: MarginRun) -> None:
-        flat = torch.cat([p.detach().reshape(-1) for p in run.net.parameters()])
-        self.state = self.problem.evaluate(flat.to(self.problem.flat))
-        check_same_point(run, self.state.log_loss)
-        self.h = float(run._progress["h"])
-        self.last_h = float(run.step_size[-1])
-        self.steps = int(run.steps[-1])
-        self.drops = int(run.smoothed_margin_drops[-1])
-        self.log_time = float(run.log_time[-1])
-        self.effective_time = float(run.effective_time[-1])
-        self.problem.evaluations = int(run.evaluations[-1])
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Take it up."""
+        self.h = float(memory["h"])
 
 
 class _Steps:
     """The implicit steps of every length from one point."""
 
-    def __init__(self, problem: Problem, state: State, *, reach: float, tolerance: float) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        start: Float[Tensor, " p"],
+        state: State,
+        *,
+        reach: float,
+        tolerance: float,
+    ) -> None:
         self._problem = problem
-        self._start = problem.flat.clone()
+        self._start = start
         self._state = state
         self._reach = reach
         self._tolerance = tolerance

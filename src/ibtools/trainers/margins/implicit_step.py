@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ibtools.trainers._classification import Linearization, log_logistic
+from ibtools.trainers.margins.problem import Linearization, log_logistic
 
 # Beyond this margin every loss is e^(−s) to the last digit, and only differences matter.
 _FAR = 60.0

@@ -19,14 +19,17 @@ from ibtools._validation import one_of, real
 from ibtools.metrics.margins import LOSSES
 from ibtools.models.homogeneity import NotHomogeneousError, order_of
 from ibtools.models.layers import parameter_layers
+from ibtools.models.margins import Margins
 from ibtools.models.reading import (
     as_outputs,
     number_of_outputs,
     private_copy,
     refuse_frozen,
+    refuse_parameters,
     with_parameters,
 )
 from ibtools.models.samples import finite_inputs, fitting_labels
+from ibtools.trainers.kinds import wrong_kind_for_nets
 
 # Below this z, log log(1 + e^z) = z − e^z/2 to the last digit.
 _TAIL = -18.0
@@ -83,12 +86,13 @@ class Problem:
     """A private copy of a net, whose parameters are views into one flat vector, on its data."""
 
     def __init__(self, net: nn.Module, X: ArrayLike | Tensor, y: ArrayLike, loss: str) -> None:
+        if not isinstance(net, nn.Module):
+            raise wrong_kind_for_nets(net)
         # In evaluation mode: dropout would make the loss a random number.
         self.net = private_copy(net)
         self.loss = one_of("loss", loss, LOSSES)
         self.weights = list(self.net.parameters())
-        if not self.weights:
-            raise ValueError("net has no parameters; give one that can be trained")
+        refuse_parameters(self.weights)
         refuse_frozen(self.net)
         first = self.weights[0]
         if any(p.dtype != first.dtype or p.device != first.device for p in self.weights):
@@ -103,12 +107,8 @@ class Problem:
             raise ValueError("net has parameters that are not finite; start it anew")
         self.X = finite_inputs(X, dtype=first.dtype, device=first.device)
         self.outputs = number_of_outputs(self.net, self.X)
-        self.labels = labels_for_loss(y, n=len(self.X), outputs=self.outputs, loss=loss)
-        self.labels = self.labels.to(first.device)
-        if self.outputs > 1:
-            classes = torch.arange(self.outputs, device=first.device)
-            others = classes[None, :] != self.labels[:, None]
-            self.others = classes.expand(len(self.X), -1)[others].view(len(self.X), -1)
+        labels = labels_for_loss(y, n=len(self.X), outputs=self.outputs, loss=loss)
+        self.margins = Margins(labels.to(first.device), self.outputs)
         layers = parameter_layers(self.net)
         self.layer_names = [name for name, _ in layers]
         self._layers = [module for _, module in layers]
@@ -144,25 +144,9 @@ class Problem:
     def margins_of(
         self, outputs: Tensor, samples: Tensor | slice = slice(None)
     ) -> Float[Tensor, "m c"]:
-        """Return the margins of outputs: yΦ for one output, Φ_y − Φ_j for each other class."""
-        labels = self.labels[samples]
+        """Return the margins of the outputs of some samples."""
         # Losses far below the smallest float32 are differences of margins: keep these in double.
-        outputs = outputs.double()
-        if self.outputs == 1:
-            return (labels * outputs)[:, None]
-        own = outputs.gather(1, labels[:, None])
-        return own - outputs.gather(1, self.others[samples])
-
-    def _seed(
-        self, weights: Float[Tensor, "m c"], samples: Tensor | slice = slice(None)
-    ) -> Float[Tensor, "m *k"]:
-        """Return the derivative of Σ v s in the outputs."""
-        labels = self.labels[samples]
-        if self.outputs == 1:
-            return weights[:, 0] * labels
-        seed = weights.new_zeros(len(weights), self.outputs)
-        seed.scatter_(1, self.others[samples], -weights)
-        return seed.scatter_add_(1, labels[:, None], weights.sum(1, keepdim=True))
+        return self.margins.of(outputs.double(), samples)
 
     def _state(self, margins: Float[Tensor, "n c"]) -> State:
         each, slopes = log_losses(margins, self.loss)
@@ -192,14 +176,16 @@ class Problem:
         self.evaluations += 1
         outputs = self.outputs_at(self.X)
         state = self._state(self.margins_of(outputs.detach()))
-        return state, -self._backward(outputs, self._seed(state.weights))
+        return state, -self._backward(outputs, self.margins.pulled(state.weights))
 
     def pulled(self, weights: Float[Tensor, "n c"]) -> Float[Tensor, " p"]:
         """Return Σ v ∇s over all samples."""
         total = torch.zeros_like(self.flat)
         for i in range(0, self.n, _CHUNK):
             part = slice(i, i + _CHUNK)
-            total += self._backward(self.outputs_at(self.X[part]), self._seed(weights[part], part))
+            total += self._backward(
+                self.outputs_at(self.X[part]), self.margins.pulled(weights[part], part)
+            )
         return total
 
     def batch_gradient(self, samples: Tensor, log_frame: float) -> Float[Tensor, " p"]:
@@ -208,7 +194,7 @@ class Problem:
         margins = self.margins_of(outputs.detach(), samples)
         each, slopes = log_losses(margins, self.loss)
         weights = torch.exp(each - log_frame)[:, None] * slopes
-        return -self._backward(outputs, self._seed(weights, samples))
+        return -self._backward(outputs, self.margins.pulled(weights, samples))
 
     def _backward(
         self, outputs: Tensor, seed: Tensor, *, keep: bool = False
@@ -231,9 +217,7 @@ class Problem:
     def tangents(self, samples: Int[Tensor, " m"], columns: Int[Tensor, " m"]) -> "Tangents":
         """Return the gradients of chosen margins, of which only products are formed."""
         inputs = self.X[samples]
-        weights = self.flat.new_zeros(len(samples), 1 if self.outputs == 1 else self.outputs - 1)
-        weights.scatter_(1, columns[:, None], 1.0)
-        seed = self._seed(weights, samples).to(self.flat.dtype)
+        seed = self.margins.directions(samples, columns).to(self.flat.dtype)
         if not self._structured:
             return Tangents([("full", self._jacobian(inputs, seed), None)])
         seen: list[tuple[nn.Module, Tensor, Tensor]] = []
@@ -287,7 +271,7 @@ class Linearization:
     @property
     def shape(self) -> tuple[int, int]:
         """Of the margins, (n, c)."""
-        return self._problem.n, max(1, self._problem.outputs - 1)
+        return self._problem.n, self._problem.margins.each
 
     def _graph(self, part: slice) -> tuple[Tensor, Tensor, tuple[Tensor | None, ...]]:
         problem = self._problem
@@ -327,7 +311,9 @@ class Linearization:
         problem = self._problem
         total = torch.zeros_like(problem.flat)
         for part, (outputs, _, _) in self._chunks():
-            total += problem._backward(outputs, problem._seed(weights[part], part), keep=True)
+            total += problem._backward(
+                outputs, problem.margins.pulled(weights[part], part), keep=True
+            )
         return total
 
 
