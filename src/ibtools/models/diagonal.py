@@ -14,7 +14,7 @@ from ibtools._validation import array, count, positive, real, vector
 _LARGEST_EXPONENT = 700.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DiagonalNet:
     r"""A two-layer diagonal linear network with untied weights.
 
@@ -229,7 +229,7 @@ class DiagonalNet:
         return self.predictor, rising, falling, largest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TiedDiagonalNet:
     r"""The diagonal network with tied weights, :math:`w = u \circ u - v \circ v`.
 

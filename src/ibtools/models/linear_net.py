@@ -11,7 +11,7 @@ from ibtools._validation import array, count, generator, positive, vector
 from ibtools.models.neuron import LinearNeuron, unit_vector
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LinearNet:
     r"""A fully connected two-layer linear network, :math:`f(x) = a^\top W x`.
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ibtools._validation import array, positive, real, vector
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LinearNeuron:
     r"""A two-layer network with one hidden neuron, :math:`f(x) = a\,\sigma(w^\top x)`.
 

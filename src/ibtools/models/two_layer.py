@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from ibtools._validation import array, count, generator, positive, real, regression_problem
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TwoLayerNet:
     r"""A two-layer network with m neurons of either sign, of which the first layer is trained.
 

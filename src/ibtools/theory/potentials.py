@@ -12,7 +12,7 @@ from ibtools.models import DiagonalNet, LinearNet, LinearNeuron
 from ibtools.theory.warping import WarpedPotential, single_neuron
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HypentropyPotential:
     r"""The potential of the diagonal network, a sum of hyperbolic entropies.
 

@@ -141,7 +141,7 @@ def single_neuron(net: LinearNet) -> LinearNeuron:
     return neuron
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WarpedPotential:
     r"""The potential of the linear neuron in the clock τ.
 
