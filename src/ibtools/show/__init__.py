@@ -2,6 +2,7 @@
 
 from .explore import Exploration, Frame, explore
 from .grids import Grid, choices, geomspace, linspace
+from .in_page import LiveFigure, live_figure
 from .picture import Picture, picture
 from .style import (
     BACKGROUND,
@@ -30,6 +31,7 @@ __all__ = [
     "Exploration",
     "Frame",
     "Grid",
+    "LiveFigure",
     "Picture",
     "choices",
     "explore",
@@ -38,6 +40,7 @@ __all__ = [
     "house_style",
     "level_sets",
     "linspace",
+    "live_figure",
     "picture",
     "sequence",
 ]
