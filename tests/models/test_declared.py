@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ibtools.models import NotHomogeneousError, order_of
+from ibtools.metrics import margin_kkt
+from ibtools.models import MLP, NotHomogeneousError, order_of
 from ibtools.models.declared import declared_order, known_order
+from ibtools.theory import kkt_point
 
 X = torch.randn(40, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
@@ -121,3 +123,34 @@ def test_outputs_without_gradients_are_told() -> None:
 def test_an_order_is_a_whole_number(order, error, as_a_user) -> None:
     with pytest.raises(error, match="order must be"):
         declared_order(nn.Linear(3, 1), X.float(), order)
+
+
+class Wrapped(nn.Module):
+    """Does what a net does and says nothing about it."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.inside = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inside(x)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda *given, **order: margin_kkt(*given, **order).relative,
+        lambda *given, **order: kkt_point(*given, tolerance=1e-8, **order).margin,
+    ],
+    ids=["margin_kkt", "kkt_point"],
+)
+def test_who_needs_the_order_takes_it(ask) -> None:
+    plain = MLP([3, 4, 1], "squared_relu", seed=0)
+    samples = X[:5]
+    y = plain(samples).detach().sign().numpy()
+    expected = ask(plain, samples.numpy(), y)
+    assert ask(Wrapped(plain), samples.numpy(), y, order=3) == expected
+    with pytest.raises(NotHomogeneousError, match="declare it"):
+        ask(Wrapped(plain), samples.numpy(), y)
+    with pytest.raises(NotHomogeneousError, match="give order=3"):
+        ask(plain, samples.numpy(), y, order=2)

@@ -117,6 +117,7 @@ def _check_euler(net: nn.Module, X: Float[Tensor, "n ..."], degree: int) -> None
     net, X = _in_double(net, some_samples(X))
     outputs_with = with_parameters(net)
     source = torch.Generator().manual_seed(0)
+    seen: list[tuple[float, float, float]] = []
     for point in two_points(net):
         values = [v.clone().requires_grad_() for v in point]
         outputs = as_outputs(outputs_with(values, X), len(X))
@@ -132,42 +133,38 @@ def _check_euler(net: nn.Module, X: Float[Tensor, "n ..."], degree: int) -> None
         size = float(f.abs().max())
         eps = torch.finfo(outputs.dtype).eps
         allowed = eps**0.5 * degree * size * math.sqrt(f.numel())
-        growths, totals = [], []
         for v in sums.to(f):
             pulled = torch.autograd.grad(
                 outputs, values, v.to(outputs), retain_graph=True, allow_unused=True
             )
-            growths.append(
-                math.fsum(
-                    float((p.detach().double() * g.double()).sum())
-                    for p, g in zip(values, pulled, strict=True)
-                    if g is not None
-                )
+            growth = math.fsum(
+                float((p.detach().double() * g.double()).sum())
+                for p, g in zip(values, pulled, strict=True)
+                if g is not None
             )
-            totals.append(float((v * f).sum()))
-        off = max(abs(g - degree * t) for g, t in zip(growths, totals, strict=True))
-        if not off <= allowed:
-            raise NotHomogeneousError(_contradicted(net, degree, growths, totals, allowed))
+            seen.append((growth, float((v * f).sum()), allowed))
+    if not _holds(seen, degree):
+        raise NotHomogeneousError(_contradicted(net, degree, seen))
 
 
-def _contradicted(
-    net: nn.Module, degree: int, growths: list[float], totals: list[float], allowed: float
-) -> str:
+def _holds(seen: list[tuple[float, float, float]], order: int) -> bool:
+    return all(abs(growth - order * total) <= allowed for growth, total, allowed in seen)
+
+
+def _contradicted(net: nn.Module, degree: int, seen: list[tuple[float, float, float]]) -> str:
     what = f"order={degree} was declared, but the net ({type(net).__name__}) is"
-    fitted = sum(g * t for g, t in zip(growths, totals, strict=True))
-    fitted /= sum(t * t for t in totals) or math.nan
-    other = round(fitted) if math.isfinite(fitted) else 0
-    if other >= 1 and all(
-        abs(g - other * t) <= allowed for g, t in zip(growths, totals, strict=True)
-    ):
+    ratios = sorted(growth / total for growth, total, _ in seen if total)
+    middle = ratios[len(ratios) // 2] if ratios else 0.0
+    other = round(middle) if math.isfinite(middle) else 0
+    if other >= 1 and _holds(seen, other):
         return (
             f"{what} homogeneous of order {other} on the data: Euler's identity "
             f"Σθ∂f/∂θ = L f holds there with L = {other}; give order={other}"
         )
-    ratios = sorted(g / t for g, t in zip(growths, totals, strict=True) if t)
-    seen = f" (Σθ∂f/∂θ over f is from {ratios[0]:.4g} to {ratios[-1]:.4g})" if ratios else ""
+    seen_at = f" (Σθ∂f/∂θ over f is from {ratios[0]:.4g} to {ratios[-1]:.4g})" if ratios else ""
     return (
-        f"{what} homogeneous of no order: Euler's identity Σθ∂f/∂θ = L f fails on the data{seen}; "
+        f"{what} homogeneous of no order: Euler's identity Σθ∂f/∂θ = L f fails on the data"
+        f"{seen_at}; "
         "drop biases after the first layer, normalizations with an ε and smooth activations, hold "
         "what is not trained as buffers, or, where the net is made of layers with rules, give "
         "offset=ibtools.theory.near_homogeneity(net, radius=...) in place of order"

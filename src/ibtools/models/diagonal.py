@@ -8,6 +8,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from ibtools._validation import array, count, positive, real, vector
+from ibtools.models.value import ByValue
 
 # exp(700) is the last round number below the largest float; an accumulated gradient beyond it is
 # a solver's trial step, not a state of the network.
@@ -15,7 +16,7 @@ _LARGEST_EXPONENT = 700.0
 
 
 @dataclass(frozen=True, eq=False)
-class DiagonalNet:
+class DiagonalNet(ByValue):
     r"""A two-layer diagonal linear network with untied weights.
 
     The predictor is :math:`w = u_+ \circ v_+ - u_- \circ v_-` and the output on ``x`` is
@@ -230,7 +231,7 @@ class DiagonalNet:
 
 
 @dataclass(frozen=True, eq=False)
-class TiedDiagonalNet:
+class TiedDiagonalNet(ByValue):
     r"""The diagonal network with tied weights, :math:`w = u \circ u - v \circ v`.
 
     The model of Woodworth et al. (2020). Its flow is that of `DiagonalNet` with

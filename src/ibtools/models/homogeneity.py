@@ -1,14 +1,16 @@
 """The order of homogeneity of a net, computed from its layers."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ibtools._validation import real
 from ibtools.models.layers import (
     DifferenceOfSquares,
     Product,
@@ -17,7 +19,16 @@ from ibtools.models.layers import (
     Sum,
     parameter_layers,
 )
-from ibtools.models.reading import Rules, as_outputs, refuse_gradient_hooks, with_parameters
+from ibtools.models.reading import (
+    Rules,
+    as_outputs,
+    number_of_outputs,
+    refuse_gradient_hooks,
+    refuse_no_net,
+    refuse_parameters,
+    with_parameters,
+)
+from ibtools.models.samples import finite_inputs
 
 Exponents = dict[str, int]
 
@@ -44,11 +55,16 @@ class Order:
     exponents
         The power for each layer by itself, by the layer's name, where layers can be scaled one by
         one; ``None`` where they cannot (a skip connection ties them together).
+
+    Examples
+    --------
+    >>> Order(2, exponents={"0": 1, "2": 1}).degree
+    2
     """
 
     degree: int
     defect: str = ""
-    exponents: Exponents | None = None
+    exponents: Exponents | None = field(default=None, hash=False)
 
 
 @Rules
@@ -205,6 +221,7 @@ def order_of(net: nn.Module) -> Order:
     >>> order_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))).defect
     'the bias of 2 does not scale with the layers before it'
     """
+    refuse_no_net(net)
     order = order_after(net, Order(0, "", {}), "")
     layers = parameter_layers(net)
     owned = [{id(p) for p in layer.parameters(recurse=False)} for _, layer in layers]
@@ -464,7 +481,7 @@ def two_points(net: nn.Module) -> Iterator[list[Tensor]]:
     yield drawn
 
 
-def euler_defect(net: nn.Module, X: Float[Tensor, "n ..."], *, order: float | int) -> float:
+def euler_defect(net: nn.Module, X: ArrayLike | Tensor, *, order: float | int) -> float:
     """Return how far Euler's identity ⟨θ, ∇Φ⟩ = L Φ is from true, relative to max |Φ|.
 
     An L-homogeneous function satisfies it wherever it has a gradient, and by the chain rule at
@@ -479,15 +496,25 @@ def euler_defect(net: nn.Module, X: Float[Tensor, "n ..."], *, order: float | in
     order
         L.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `X` does not fit the net, or something is not finite.
+
     Examples
     --------
     >>> net = nn.Linear(2, 1, dtype=torch.float64)
     >>> euler_defect(net, torch.ones(3, 2, dtype=torch.float64), order=1.0)
     0.0
     """
+    refuse_no_net(net)
+    order = real("order", order)
     refuse_gradient_hooks(net)
-    outputs = as_outputs(net(X), len(X))
     weights = list(net.parameters())
+    refuse_parameters(weights)
+    inputs = finite_inputs(X, dtype=weights[0].dtype, device=weights[0].device)
+    number_of_outputs(net, inputs)
+    outputs = as_outputs(net(inputs), len(inputs))
     # Jᵀv is linear in v, so the derivative of ⟨θ, Jᵀv⟩ in v is Jθ: one reverse pass more.
     v = torch.zeros_like(outputs, requires_grad=True)
     pulled = torch.autograd.grad(outputs, weights, v, create_graph=True, materialize_grads=True)

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ibtools._validation import count, positive, vector
-from ibtools.models.homogeneity import Order, check_order, homogeneity_order
+from ibtools.models.declared import known_order
+from ibtools.models.homogeneity import homogeneity_order
 from ibtools.models.margins import Margins
 from ibtools.models.reading import (
     as_outputs,
@@ -77,6 +78,7 @@ def kkt_point(
     *,
     tolerance: float = 1e-12,
     max_iterations: int = 200,
+    order: int | None = None,
 ) -> KKTPoint:
     r"""Return the KKT point near the direction of a homogeneous net.
 
@@ -107,11 +109,14 @@ def kkt_point(
         Of the relative residual, above 0. Rounding allows about 1e-14.
     max_iterations
         Convex problems to solve at most.
+    order
+        The order L of a net whose layers cannot be read; it is held against the data.
 
     Raises
     ------
     NotHomogeneousError
-        If the net has no order of homogeneity, or on the data not the one read off its layers.
+        If the net has no order of homogeneity, or on the data not the one that was declared or
+        read off its layers.
     TypeError, ValueError
         If the data do not fit the net, something is not finite, or a margin is not positive.
 
@@ -136,11 +141,11 @@ def kkt_point(
     """
     tolerance = positive("tolerance", tolerance)
     count("max_iterations", max_iterations)
-    order = homogeneity_order(net)
+    L = homogeneity_order(net) if order is None else count("order", order)
     refuse_frozen(net)
     features = _Tangents(net, X, y)
     features.check(order)
-    part = full = 1.0 if order == 1 else 0.5
+    part = full = 1.0 if L == 1 else 0.5
     here = _solve(features, features.start)
     if here is None:
         raise ValueError(
@@ -153,7 +158,7 @@ def kkt_point(
         trial = here.theta + part * (here.svm.direction - here.theta)
         there = _solve(features, trial / np.linalg.norm(trial))
         iterations += 1
-        gain = here.svm.margin - order * here.margin
+        gain = here.svm.margin - L * here.margin
         if there is None:
             better = False
         elif gain > _CLIMBING * here.margin:
@@ -164,7 +169,7 @@ def kkt_point(
             here, part = there, min(full, 1.5 * part)
         else:
             part /= 2
-    return _finish(features, here, order, iterations, tolerance)
+    return _finish(features, here, L, iterations, tolerance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,9 +256,9 @@ class _Tangents:
         self._margins = Margins(torch.tensor(labels), outputs)
         self.width = self._margins.each
 
-    def check(self, order: int) -> None:
-        """Raise unless the net scales on the data as was read."""
-        check_order(self._net, self._X, Order(order))
+    def check(self, order: int | None) -> None:
+        """Raise unless the net scales on the data as was declared or read."""
+        known_order(self._net, self._X, order)
 
     def _unflatten(self, theta: Tensor) -> list[Tensor]:
         pieces = theta.split([shape.numel() for shape in self._shapes])

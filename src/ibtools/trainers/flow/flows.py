@@ -12,7 +12,9 @@ from tqdm.auto import tqdm
 
 from ibtools._validation import (
     count,
+    function,
     increasing,
+    offering,
     one_of,
     positive,
     quiet,
@@ -269,6 +271,7 @@ def metric_flow(
     >>> run.w[-1].round(8)
     array([3., 4.])
     """
+    function("metric", metric, of="w that returns the matrix H(w)")
     X, y = regression_problem(X, y)
     predictor = Predictor(vector("start", start, size=X.shape[1]).copy(), metric)
     asked = None if times is None else increasing("times", times)
@@ -318,6 +321,7 @@ def mirror_flow(
     >>> run.w[-1].round(8)
     array([1., 2.])
     """
+    offering("potential", potential, "hessian", mend="take ibtools.theory.implicit_potential(net)")
     return metric_flow(
         potential.hessian,
         X,

@@ -57,6 +57,13 @@ class ExactFlow:
     turning: Float[np.ndarray, " t"]
     layer_turning: Float[np.ndarray, "t k"]
 
+    def __repr__(self) -> str:
+        """Say how far the flow came."""
+        return (
+            f"{type(self).__name__}({len(self.log_loss)} records to log loss "
+            f"{self.log_loss[-1]:.6g}, minimum margin {self.minimum_margin[-1]:.6g})"
+        )
+
 
 class _Cubic(Problem):
     """The loss e^(−q³), which no trainer but this one knows."""
@@ -128,7 +135,7 @@ def exact_flow(
     -10.0
     """
     one_of("loss", loss, FLOW_LOSSES)
-    until, tolerance = real("until_log_loss", float(until_log_loss)), float(tolerance)
+    until, tolerance = real("until_log_loss", until_log_loss), real("tolerance", tolerance)
     if not 1e-13 <= tolerance <= 1e-2:
         raise ValueError(
             f"tolerance must lie between 1e-13 and 1e-2, got {tolerance:g}; 1e-8 is the default"

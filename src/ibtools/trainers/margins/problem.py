@@ -25,6 +25,7 @@ from ibtools.models.reading import (
     number_of_outputs,
     private_copy,
     refuse_frozen,
+    refuse_parameters,
     with_parameters,
 )
 from ibtools.models.samples import finite_inputs, fitting_labels
@@ -91,8 +92,7 @@ class Problem:
         self.net = private_copy(net)
         self.loss = one_of("loss", loss, LOSSES)
         self.weights = list(self.net.parameters())
-        if not self.weights:
-            raise ValueError("net has no parameters; give one that can be trained")
+        refuse_parameters(self.weights)
         refuse_frozen(self.net)
         first = self.weights[0]
         if any(p.dtype != first.dtype or p.device != first.device for p in self.weights):

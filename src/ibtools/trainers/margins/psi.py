@@ -115,10 +115,10 @@ def psi_flow(
     (True, np.True_, np.float64(50.0))
     """
     one_of("method", method, METHODS)
-    c = positive("rise", float(rise))
-    target = real("until_psi", float(until_psi))
+    c = positive("rise", rise)
+    target = real("until_psi", until_psi)
     count("max_steps", max_steps)
-    growth = positive("record_growth", float(record_growth))
+    growth = positive("record_growth", record_growth)
     problem = Problem(net, X, y, loss)
     facts = order_of_run(problem, offset, order)
     plan = Plan(target, max_steps, f"{target:g}", slack=_SHORTEST * c, growth=growth)

@@ -283,7 +283,8 @@ class MarginRun(Generic[Net]):
         return (
             f"{type(self).__name__}({self.steps[-1]} steps, log10 loss "
             f"{self.log_loss[-1] / np.log(10):.6g}, normalized margin "
-            f"{self.normalized_margin[-1]:.6g}, converged={self.converged}: {self.message})"
+            f"{self.normalized_margin[-1]:.6g}, converged={self.converged}: "
+            f"{self.message.split('; ')[0]})"
         )
 
 

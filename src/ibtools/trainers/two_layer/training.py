@@ -11,7 +11,17 @@ from jaxtyping import Float, Int, Shaped
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
-from ibtools._validation import count, of_kind, one_of, positive, quiet, real, vector
+from ibtools._validation import (
+    count,
+    of_kind,
+    offering,
+    one_of,
+    plain,
+    positive,
+    quiet,
+    real,
+    vector,
+)
 from ibtools.metrics.rank import margin_spread
 from ibtools.models.two_layer import TwoLayerNet, signed_problem
 from ibtools.trainers.two_layer.gram import (
@@ -326,6 +336,7 @@ def train_two_layer_batch(
            [1., 1.],
            [1., 1.]])
     """
+    offering("nets", nets, "__iter__", mend="give a list of TwoLayerNet")
     nets = list(nets)
     if not nets:
         raise ValueError("nets is empty; give at least one network")
@@ -576,7 +587,9 @@ def _for_each(
     name: str, value: ArrayLike | Sequence[ArrayLike], number: int, *, ndim: int
 ) -> list[ArrayLike]:
     """Return one `value` of `ndim` axes `number` times, or a sequence of so many as a list."""
-    entries = list(value)  # type: ignore[arg-type]
+    entries: list[ArrayLike] = (
+        list(value) if isinstance(value, list | tuple) else list(np.atleast_1d(plain(name, value)))
+    )
     if not entries or np.ndim(entries[0]) < ndim:
         return [value] * number  # type: ignore[list-item]
     if len(entries) != number:
