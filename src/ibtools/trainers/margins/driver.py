@@ -221,9 +221,11 @@ def drive(
             recorded = _return_to(safe, stepper, recorder)
         if recorder.last("steps") != stepper.at.steps:
             _record(stepper, recorder)
-    # What comes with its own mend, after a semicolon, needs no other.
-    if not converged and message != "interrupted" and not (stuck and ";" in message):
-        message = "; ".join([message, *hints(problem, stepper.at.state, stuck=stuck)])
+    if not converged and message != "interrupted":
+        # What comes with its own mend, after a semicolon, needs but the size of the inputs.
+        mended = stuck and ";" in message
+        more = [scale_hint(problem)] if mended else hints(problem, stepper.at.state, stuck=stuck)
+        message = "; ".join([message, *filter(None, more)])
     run = made_run(
         net,
         problem.flat.cpu().numpy(),

@@ -150,7 +150,8 @@ class MarginRun(Generic[Net]):
                 "layer_product_margin needs a net whose layers can be scaled one by one; a skip "
                 "connection or product ties them together: use normalized_margin"
             )
-        return layer_product_margin(self.minimum_margin, self.layer_norms, self.exponents)
+        powers = [float(k) for k in self.exponents]
+        return layer_product_margin(self.minimum_margin, self.layer_norms, powers)
 
     @property
     def modified_margin(self) -> Column:
