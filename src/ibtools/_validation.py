@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
-from numpy.typing import ArrayLike
 
 
 def plain(name: str, value: object) -> Shaped[np.ndarray, "..."]:
@@ -208,7 +207,7 @@ def refuse_masked(name: str, value: object) -> None:
         )
 
 
-def vector(name: str, value: ArrayLike, *, size: int | None = None) -> Float[np.ndarray, " d"]:
+def vector(name: str, value: object, *, size: int | None = None) -> Float[np.ndarray, " d"]:
     """Return `value` as a finite float64 vector, of `size` entries if given."""
     result = array(name, value, ndim=1)
     if size is not None and result.shape != (size,):
@@ -220,7 +219,7 @@ def vector(name: str, value: ArrayLike, *, size: int | None = None) -> Float[np.
 
 
 def regression_problem(
-    X: ArrayLike, y: ArrayLike, *, columns: int | None = None
+    X: object, y: object, *, columns: int | None = None
 ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
     """Return finite ``(X, y)`` whose rows agree and whose columns number `columns`, if given."""
     X = array("X", X, ndim=2)
@@ -291,7 +290,7 @@ def sign_of(name: str, value: int) -> int:
     return int(value)
 
 
-def increasing(name: str, value: ArrayLike) -> Float[np.ndarray, " t"]:
+def increasing(name: str, value: object) -> Float[np.ndarray, " t"]:
     """Return `value` as a vector of times that increase strictly, from 0 or later."""
     result = vector(name, value)
     if result[0] < 0 or np.any(np.diff(result) <= 0):
@@ -302,7 +301,7 @@ def increasing(name: str, value: ArrayLike) -> Float[np.ndarray, " t"]:
     return result
 
 
-def positive(name: str, value: float | int) -> float:
+def positive(name: str, value: Any) -> float:
     """Return `value` as a finite float above 0."""
     number = real(name, value)
     if not number > 0:
@@ -310,7 +309,7 @@ def positive(name: str, value: float | int) -> float:
     return number
 
 
-def real(name: str, value: float | int) -> float:
+def real(name: str, value: Any) -> float:
     """Return `value` as a finite float."""
     if isinstance(value, bool) or not _is_real(value):
         raise TypeError(
