@@ -364,7 +364,7 @@ def train_two_layer_batch(
         )
     rate = np.asarray(step)
     if rate.ndim == 0:
-        rates = np.full(len(nets), positive("step", step))  # type: ignore[arg-type]
+        rates = np.full(len(nets), positive("step", step))
     else:
         rates = vector("step", rate, size=len(nets))
         if not (rates > 0).all():
