@@ -1,6 +1,7 @@
 """What all trainers of nets owe to their one driver: each question is asked of each of them."""
 
 import inspect
+import re
 import warnings
 from collections.abc import Callable
 
@@ -10,7 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from ibtools.data import toy_a
-from ibtools.models import MLP, DiagonalNet, LinearNeuron, NotHomogeneousError, TwoLayerNet
+from ibtools.models import (
+    MLP,
+    DeepLinear,
+    DiagonalNet,
+    LinearNeuron,
+    NotHomogeneousError,
+    TwoLayerNet,
+)
 from ibtools.trainers import (
     MarginRun,
     TrainingWarning,
@@ -23,6 +31,8 @@ from ibtools.trainers import (
 )
 from ibtools.trainers.margins import driver
 from ibtools.trainers.margins.driver import Position
+from ibtools.trainers.margins.hints import hints
+from ibtools.trainers.margins.problem import Problem
 from ibtools.trainers.margins.records import Recorder
 
 X, Y = toy_a()
@@ -193,3 +203,50 @@ def test_a_trainer_of_regression_models_names_the_trainer_of_others(
     options = {} if train is gradient_flow else {"step_size": 0.1, "steps": 3}
     with pytest.raises(TypeError, match=mend):
         train(wrong, X, Y, **options)
+
+
+# ------------------------------------------------------------------ what a run that fails says
+
+
+@each
+def test_contradicting_labels_are_named(name: str) -> None:
+    twice = np.array([[1.0, 2.0], [3.0, 1.0], [1.0, 2.0]])
+    message = go(name, 30, net(), twice, [1.0, 1.0, -1.0]).message
+    assert "no net separates these data: rows 0 and 2 of X are the same" in message
+    classes = go(name, 30, net(3), twice, [0, 1, 2], loss="cross_entropy").message
+    assert "rows 0 and 2 of X are the same and have different labels" in classes
+
+
+@each
+def test_samples_that_a_net_cannot_separate_are_named(name: str) -> None:
+    line = [[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]]
+    message = go(name, 30, DeepLinear(2, 1, seed=0), line, [1.0, -1.0, 1.0]).message
+    assert re.search(r"[12] of 3 samples are not on the right side of the net \(rows .*1", message)
+    assert "not on the right side" not in go(name, 30).message
+
+
+@each
+@pytest.mark.parametrize("scale", [1e-150, 1e-8, 1e8, 1e150])
+def test_inputs_of_another_size_arrive_or_are_told_to_be_rescaled(name: str, scale: float) -> None:
+    goal = {"until_psi": 30.0} if name == "psi_flow" else {"until_log10_loss": -13.0}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        run = TRAINERS[name][0](net(), scale * X, Y, **{TRAINERS[name][1]: 60}, **goal)
+    if told or not run.converged:
+        assert {w.category for w in told} == {TrainingWarning}
+        mend = re.search(r"rescale it, X \* ([\d.e+-]+)", str(told[0].message))
+        assert mend
+        # Followed to the letter, it helps.
+        again = go(name, 3000, net(), float(mend[1]) * scale * X, Y, **goal)
+        assert again.converged
+
+
+def test_single_precision_is_named_where_a_run_gets_stuck() -> None:
+    for problem_net, said in ((net().float(), True), (net(), False)):
+        problem = Problem(problem_net, X, Y, "exponential")
+        state = problem.evaluate()
+        for stuck in (True, False):
+            told = " ".join(hints(problem, state, stuck=stuck))
+            assert ("in float32, whose rounding ends a run early: train net.double()" in told) == (
+                said and stuck
+            )

@@ -29,7 +29,7 @@ _HALVINGS = 50
 _ROUGH, _SHARP = 1e-6, 1e-12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Reach:
     """Bounds on the change Δ of a signal: Δ = s∘w with ‖w‖ ≤ size, and |Δ| ≤ each.
 

@@ -172,7 +172,7 @@ def kkt_point(
     return _finish(features, here, L, iterations, tolerance)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Iterate:
     """A point of norm 1 and the support vector machine in its tangent features."""
 

@@ -42,7 +42,7 @@ class Mirror(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Predictor:
     """A bare linear predictor that moves in a metric: w' = H(w)⁻¹Xᵀr."""
 

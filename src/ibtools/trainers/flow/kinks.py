@@ -23,7 +23,7 @@ _LOOKS = np.linspace(0.0, 1.0, 7)[1:]
 _LONG_PHASE = 60
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KinkedSystem(System):
     """The flow of a leaky neuron, smooth between kinks."""
 
@@ -50,7 +50,7 @@ class KinkedSystem(System):
         return with_layers(run, kinks=tuple(met))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Phase:
     r"""A stretch of the flow on which it is smooth, and that of a *linear* neuron.
 

@@ -10,6 +10,20 @@ from ibtools.trainers.flow.kinks import KinkedSystem
 from ibtools.trainers.flow.systems import _SMALL, System, _relative, _tail
 
 
+class _Restorer:
+    """The whole network of a state, as a function that can be written to a file."""
+
+    def __init__(self, net: RowSpaceModel, rows: Float[np.ndarray, "k d"]) -> None:
+        self._net, self._rows = net, rows
+        self._small, self._whole = net.compressed(rows)
+
+    def __call__(self, state: Float[np.ndarray, " p"]) -> RowSpaceModel:
+        return self._whole(self._small.replace(state))
+
+    def __reduce__(self) -> tuple[type["_Restorer"], tuple[object, ...]]:
+        return type(self), (self._net, self._rows)
+
+
 def row_space_system(
     net: RowSpaceModel,
     X: Float[np.ndarray, "n d"],
@@ -63,7 +77,7 @@ def row_space_system(
         start=start,
         field=lambda _, state: small.replace(state).velocity(data, residual(state)),
         jacobian=jacobian if few else None,
-        restore=lambda state: restore(small.replace(state)),
+        restore=_Restorer(net, rows),
         record=record,
         remaining=remaining,
         # Weights leave a small start as they leave a saddle point: errors count by its size.

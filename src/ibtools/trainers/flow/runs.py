@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -55,25 +55,9 @@ class RegressionRun(Generic[Net]):
         """
         return self._restore(self._states[index])
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what is pickled: the way back to networks is a closure, the networks are not."""
-        nets = tuple(self.net_at(i) for i in range(len(self._states)))
-        return {**vars(self), "_restore": _Kept(self._states, nets)}
-
     def __repr__(self) -> str:
         """Say how far the run came and why it ended."""
         return (
             f"{type(self).__name__}({len(self.times)} records to t={self.times[-1]:.6g}, "
             f"loss={self.loss[-1]:.3g}, converged={self.converged}: {self.message})"
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Kept(Generic[Net]):
-    """The networks of a run that has travelled, by their states."""
-
-    states: Float[np.ndarray, "t p"]
-    nets: tuple[Net, ...]
-
-    def __call__(self, state: np.ndarray) -> Net:
-        return self.nets[int(np.flatnonzero((self.states == state).all(axis=1))[0])]

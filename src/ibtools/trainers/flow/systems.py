@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import scipy.linalg
@@ -36,7 +37,7 @@ _FRESH_STARTS = 5
 _LARGEST_EXPONENT = 1e5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class System:
     """An autonomous ODE whose state determines a network."""
 
@@ -139,12 +140,16 @@ def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray
         start=start,
         field=lambda _, state: velocity(state),
         jacobian=jacobian,
-        restore=lambda state: net.after(state @ rows),
+        restore=partial(_after, net, rows),
         record=record,
         remaining=remaining,
         unit=min(1.0, reach) if 0 < reach < np.inf else 1.0,
         largest=_LARGEST_EXPONENT,
     )
+
+
+def _after(net: DualModel, rows: Float[np.ndarray, "k d"], state: State) -> RegressionModel:
+    return net.after(state @ rows)
 
 
 def parameter_system(

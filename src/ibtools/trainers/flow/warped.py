@@ -1,14 +1,16 @@
 """Gradient flow of a neuron by another clock, and with the samples weighted."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from ibtools._validation import array, count, increasing, of_kind, positive, regression_problem
-from ibtools.models import LinearNeuron
+from ibtools.models import LinearNeuron, RegressionModel
 from ibtools.trainers.flow.layers import NeuronRun
 from ibtools.trainers.flow.row_space import row_space_system
 from ibtools.trainers.flow.systems import System, follow
@@ -113,7 +115,7 @@ def warped_flow(
         start=np.append(plain.start, 0.0),
         field=velocity,
         jacobian=None if plain.jacobian is None else jacobian,
-        restore=lambda state: plain.restore(state[:-1]),
+        restore=partial(_without_clock, plain.restore),
         record=lambda states: plain.record(states[:, :-1]),
         remaining=lambda state: plain.remaining(state[:-1]),
         unit=plain.unit,
@@ -132,6 +134,12 @@ def warped_flow(
         run = replace(run, converged=False)
     values = {entry.name: getattr(run, entry.name) for entry in fields(run)}
     return WarpedRun(**values, natural_times=run._states[:, -1].copy())
+
+
+def _without_clock(
+    restore: Callable[[Float[np.ndarray, " p"]], RegressionModel], state: Float[np.ndarray, " q"]
+) -> RegressionModel:
+    return restore(state[:-1])
 
 
 def weighted_problem(

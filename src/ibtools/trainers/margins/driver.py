@@ -20,6 +20,7 @@ from ibtools._validation import quiet
 from ibtools.metrics.margins import inverse_loss, loss_threshold
 from ibtools.models.homogeneity import Order
 from ibtools.trainers.margins.growth import Offset, exponents_of
+from ibtools.trainers.margins.hints import hints, scale_hint
 from ibtools.trainers.margins.problem import Problem, State, few_threads
 from ibtools.trainers.margins.records import Recorder
 from ibtools.trainers.margins.runs import MarginRun, flat_parameters, made_run
@@ -29,9 +30,11 @@ Net = TypeVar("Net", bound=nn.Module)
 
 # Of the logarithm of a margin: rounding.
 _ALLOWED = math.log1p(-8 * np.finfo(np.float64).eps)
+# A run that ends so many times as far as asked was not steered.
+_BEYOND = 10.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Position:
     """Where a run is, beside its parameters: what its records show and its next step starts from.
 
@@ -183,10 +186,12 @@ def drive(
     Warns
     -----
     TrainingWarning
-        If the target is not reached, but for an interruption.
+        If the target is not reached, but for an interruption; if the steps are so long for inputs
+        of this size that it is left far behind.
     """
     problem, recorder = stepper.problem, Recorder(resume)
     message, converged = f"{stepper.limit_name}={plan.limit} reached", False
+    stuck = False
     total = max(0, round(min(plan.target, 1e18)))
     bar = tqdm(total=total, desc=stepper.name, unit="nat", disable=quiet(), leave=False)
     with few_threads(problem.n * problem.flat.numel()), bar:
@@ -201,7 +206,7 @@ def drive(
                     break
                 before = stepper.at.state
                 if not stepper.step(safe.flat):
-                    message = stepper.trouble
+                    message, stuck = stepper.trouble, True
                     break
                 after = stepper.at.state
                 if after is not before:
@@ -216,6 +221,11 @@ def drive(
             recorded = _return_to(safe, stepper, recorder)
         if recorder.last("steps") != stepper.at.steps:
             _record(stepper, recorder)
+    if not converged and message != "interrupted":
+        # What comes with its own mend, after a semicolon, needs but the size of the inputs.
+        mended = stuck and ";" in message
+        more = [scale_hint(problem)] if mended else hints(problem, stepper.at.state, stuck=stuck)
+        message = "; ".join([message, *filter(None, more)])
     run = made_run(
         net,
         problem.flat.cpu().numpy(),
@@ -236,6 +246,14 @@ def drive(
             TrainingWarning,
             stacklevel=3,
         )
+    if converged and stepper.at.steps and stepper.height > _BEYOND * max(plan.target, 1.0):
+        too_far = scale_hint(problem)
+        if too_far:
+            warnings.warn(
+                f"{stepper.name} went far beyond the asked {stepper.goal}: {too_far}",
+                TrainingWarning,
+                stacklevel=3,
+            )
     return run
 
 

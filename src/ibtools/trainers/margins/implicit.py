@@ -182,8 +182,12 @@ class _Flow(Stepper):
         )
         grown = 2.0
         for _ in range(60):
+            if not self.h > 0:
+                break
             d = steps(self.h)
             length = float(d.norm())
+            if not length > 0:
+                break
             if length > longest:
                 self.h *= max(0.1, 0.9 * longest / length)
                 continue

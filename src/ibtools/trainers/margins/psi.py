@@ -163,7 +163,8 @@ class _PsiFlow(Stepper):
                 state, gradient = found
                 gained = self._psi(state) - psi
                 # A step that gains something else than it should has left the flow.
-                if abs(gained - asked) <= off * asked + _ROUNDING * abs(psi):
+                near = abs(gained - asked) <= off * asked + _ROUNDING * abs(psi)
+                if near and gained > 0:
                     self._advance(state, gradient, gained)
                     if asked == self.next_rise:
                         self.next_rise = min(2 * asked, self.rise)

@@ -150,7 +150,8 @@ class MarginRun(Generic[Net]):
                 "layer_product_margin needs a net whose layers can be scaled one by one; a skip "
                 "connection or product ties them together: use normalized_margin"
             )
-        return layer_product_margin(self.minimum_margin, self.layer_norms, self.exponents)
+        powers = [float(k) for k in self.exponents]
+        return layer_product_margin(self.minimum_margin, self.layer_norms, powers)
 
     @property
     def modified_margin(self) -> Column:
@@ -283,7 +284,8 @@ class MarginRun(Generic[Net]):
         return (
             f"{type(self).__name__}({self.steps[-1]} steps, log10 loss "
             f"{self.log_loss[-1] / np.log(10):.6g}, normalized margin "
-            f"{self.normalized_margin[-1]:.6g}, converged={self.converged}: {self.message})"
+            f"{self.normalized_margin[-1]:.6g}, converged={self.converged}: "
+            f"{self.message.split('; ')[0]})"
         )
 
 
