@@ -85,7 +85,11 @@ def test_sliders_move_by_touch_on_a_phone(sample, address, visit):
     """In a browser that is a phone's altogether, not one whose window became narrow."""
     page = visit(f"{address}/{sample}.html", **PHONE, has_touch=True, is_mobile=True).page
 
-    def tap(page, slider):
+    def tap(page, row):
+        slider = row.locator("input[type=range]")
+        if not slider.count():
+            row.locator("label:not(:has(input:checked))").last.tap()
+            return
         box, at = slider.bounding_box(), int(slider.input_value())
         right = 2 * at < int(slider.get_attribute("max"))
         x = box["x"] + (box["width"] - 8 if right else 8)
@@ -103,7 +107,7 @@ def test_first_frame_is_there_without_scripts(sample, address, visit):
         assert box["width"] > 150
         assert box["height"] > 80
         assert figure.locator(".ib-picture > svg").locator("path, text, use").count() > 5
-        assert figure.locator("input:visible").count() == 0, "a dead slider is shown"
+        assert figure.locator("input:visible, button:visible").count() == 0, "a dead control"
 
 
 def test_page_stands_and_moves_when_opened_from_the_disk(sample, site, visit):
@@ -126,3 +130,28 @@ def test_search_finds_a_page_offline(address, visit):
     page = visit(f"{address}/search.html?q=notation", goes_on=True).page
     page.wait_for_selector("#search-results li a")
     assert page.locator("#search-results li a[href*='notation']").count() >= 1
+
+
+def test_a_link_opens_a_figure_in_its_state(sample, site, visit):
+    """Also when the book was opened from the disk, where nothing is served."""
+    page = visit((site / f"{sample}.html").as_uri(), formulas=False).page
+    page.locator(SLIDERS).first.press("End")
+    figure = page.locator(".ib-figure:has(input[type=range])").first
+    figure.locator(".ib-link").click()
+    page.wait_for_function("location.hash.startsWith('#fig-')")
+    setting = figure.locator(".ib-setting").inner_text()
+    again = visit(page.url, formulas=False).page
+    figure = again.locator(".ib-figure:has(input[type=range])").first
+    assert figure.locator(".ib-setting").inner_text() == setting
+    again.wait_for_timeout(100)
+    assert -1 <= figure.bounding_box()["y"] < 150
+
+
+def test_type_in_figures_is_legible_on_a_phone(sample, address, visit):
+    page = visit(f"{address}/{sample}.html", formulas=False, **PHONE).page
+    sizes = page.locator(".ib-picture svg > text, .ib-picture svg g > text").evaluate_all(
+        """all => all.map(e => parseFloat(getComputedStyle(e).fontSize) *
+            Math.hypot(e.getScreenCTM().a, e.getScreenCTM().b))"""
+    )
+    assert len(sizes) > 5
+    assert min(sizes) >= 11

@@ -14,6 +14,7 @@ from .style import (
     SEQUENCE,
     figure,
     house_style,
+    legend_below,
     level_sets,
     sequence,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "figure",
     "geomspace",
     "house_style",
+    "legend_below",
     "level_sets",
     "linspace",
     "picture",
