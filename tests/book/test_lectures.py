@@ -85,12 +85,18 @@ def cells_of(page: str) -> str:
     return "\n".join(CELL.findall(source(page)))
 
 
-FIGURES = [p for p in BOOK.titles if re.search(r"^(?:explore|picture)\(", cells_of(p), re.M)]
+FIGURES = [
+    p for p in BOOK.titles if re.search(r"^(?:explore|picture|live_figure)\(", cells_of(p), re.M)
+]
 
 
 @pytest.mark.parametrize("page", FIGURES)
 def test_every_figure_has_a_name_a_caption_and_a_number(page: str) -> None:
-    cells = [c for c in CELL.findall(source(page)) if re.search(r"^(?:explore|picture)\(", c, re.M)]
+    cells = [
+        c
+        for c in CELL.findall(source(page))
+        if re.search(r"^(?:explore|picture|live_figure)\(", c, re.M)
+    ]
     named = {
         name: label
         for name, label in BOOK.labels.items()
@@ -159,6 +165,13 @@ def test_every_claim_is_shown_on_a_page() -> None:
         for claim in CLAIMS
     }
     assert [identity for identity, name in names.items() if name not in asked] == []
+
+
+def test_a_claim_names_a_theorem_of_the_book() -> None:
+    named = {claim.id: claim.theorem for claim in CLAIMS if claim.theorem is not None}
+    kinds = {name: label.kind for name, label in BOOK.labels.items()}
+    assert {i: name for i, name in named.items() if kinds.get(name) not in PROOF_KINDS} == {}
+    assert len(named) > len(CLAIMS) * 3 / 4
 
 
 @pytest.mark.parametrize("page", BOOK.titles)

@@ -1,11 +1,14 @@
-"""A browser for the figure's block on a page of its own."""
+"""A browser for the figure's block on a page of its own; one page with all that pages compute."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from browser import FLAGS, find_chromium
+from live_figures import LIVE, live_blocks
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from ibtools.show import COLORS, Exploration, choices, explore, figure, level_sets, linspace
@@ -145,3 +148,25 @@ def show(
     for context in contexts:
         context.close()
     assert errors == []
+
+
+@pytest.fixture(scope="session")
+def live_page(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """Open one page with all figures that pages compute, to ask it for numbers."""
+    file = tmp_path_factory.mktemp("live") / "page.html"
+    body = "\n".join(live_blocks(*LIVE))
+    file.write_text(PAGE.format(attributes="", body=body), encoding="utf-8")
+    page = chromium.new_page()
+    page.goto(file.as_uri())
+    return page
+
+
+@pytest.fixture
+def computed(live_page: Page) -> Callable[..., list[dict[str, Any]]]:
+    """Return what a figure's script computes at each of some states."""
+    # As text, which is read a hundred times as fast as Playwright reads nested arrays.
+    numbers_at = """([name, states]) => JSON.stringify(states.map(state => {
+        const figure = ibtoolsLive[name], frame = ibtoolsLive.frame;
+        return figure.compute(frame.changed(figure, frame.start(figure), state));
+    }))"""
+    return lambda name, states: json.loads(live_page.evaluate(numbers_at, [name, states]))

@@ -2,6 +2,7 @@
 
 from .explore import Exploration, Frame, explore
 from .grids import Grid, choices, geomspace, linspace
+from .in_page import LiveFigure, live_figure
 from .picture import Picture, picture
 from .style import (
     BACKGROUND,
@@ -31,6 +32,7 @@ __all__ = [
     "Exploration",
     "Frame",
     "Grid",
+    "LiveFigure",
     "Picture",
     "choices",
     "explore",
@@ -40,6 +42,7 @@ __all__ = [
     "legend_below",
     "level_sets",
     "linspace",
+    "live_figure",
     "picture",
     "sequence",
 ]

@@ -7,11 +7,12 @@ import html
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from .style import THEME
 from .svg import ID_PREFIX, theme_variables
 
 WIDE = 5.6 * 72
@@ -159,8 +160,7 @@ def explore_block(
         f'<div class="ib-bar" hidden>{_presets(presets)}{_tools(caption)}</div>\n'
         f"{_picture(frames[start])}"
         '<p class="ib-live" aria-live="polite"></p>\n'
-        # Inside a script element only "</" and "<!" could end or change the text.
-        f'<script type="application/json">{data.replace("<", chr(92) + "u003c")}</script>\n'
+        f'<script type="application/json">{_in_script(data)}</script>\n'
     )
     return _block(
         prefix,
@@ -184,6 +184,57 @@ def _on_paper(sizes: Sequence[int], start: int, presets: Sequence[int]) -> list[
     """Return the frames that show on paper what moves on the screen, the most telling first."""
     ends = [0, math.prod(sizes) - 1]
     return list(dict.fromkeys([start, *presets, *ends]))[:MOST_ON_PAPER]
+
+
+def computed_block(
+    svg: str,
+    *,
+    name: str,
+    start: Mapping[str, float],
+    note: str,
+    data: str = "{}",
+    caption: Caption | None = None,
+) -> str:
+    """Return the block of a figure that is computed in the page.
+
+    Parameters
+    ----------
+    svg
+        The still: what is seen without scripts and on paper.
+    name
+        The figure's name, by which the page's script knows it.
+    start
+        Where its parameters are at first, by name; where one is not given, as the script says.
+    note
+        What a reader without scripts is told.
+    data
+        What the script computes with, as JSON. Default: nothing.
+    caption
+        What stands under the picture, and the name by which it can be linked to.
+
+    Returns
+    -------
+    str
+        HTML, with the colours of the book as CSS variables. The script is the page's affair.
+
+    Examples
+    --------
+    >>> svg = '<svg viewBox="0 0 9 9"></svg>'
+    >>> block = computed_block(svg, name="plane", start={"scale": 0.1}, note="A still.")
+    >>> 'data-ib-figure="plane"' in block
+    True
+    """
+    caption = caption or Caption()
+    prefix = _prefix(["computed", name, svg])
+    palette = "".join(f"var({variable})" for variable, _, _ in THEME.values())
+    inside = f'<p class="ib-note">{html.escape(note)}</p>\n{_picture(svg)}'
+    values = html.escape(json.dumps(dict(start), separators=(",", ":")))
+    return (
+        f'<div class="ib-live-figure" data-ib-figure="{html.escape(name)}" '
+        f'data-ib-start="{values}">\n'
+        f"{_block(prefix, svg + palette, inside, caption=caption.html(), anchor=caption.anchor)}\n"
+        f'<script type="application/json" class="ib-data">{_in_script(data)}</script>\n</div>'
+    )
 
 
 def thumbnail(svg: str) -> str:
@@ -263,6 +314,11 @@ def deduplicated(frames: Sequence[str]) -> tuple[list[str], list[list[int]]]:
             row.append(chunk_of.setdefault(tuple(run), len(chunk_of)))
         indices.append(row)
     return ["".join(text[line] for line in run) for run in chunk_of], indices
+
+
+def _in_script(data: str) -> str:
+    # Inside a script element only "</" and "<!" could end or change the text.
+    return data.replace("<", chr(92) + "u003c")
 
 
 def _control(prefix: str, control: Control) -> str:

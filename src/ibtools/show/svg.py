@@ -6,7 +6,7 @@ import html
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -180,6 +180,9 @@ def _prepared(figure: Figure, width: float, height: float, stream: io.StringIO) 
         for legend in legends(figure):
             # A frame is one more box to look past, but curves must not run through the text.
             legend.get_frame().set(visible=True, facecolor=BACKGROUND, edgecolor="none", alpha=0.8)
+        for axes in figure.axes:
+            # Fewer ticks where the larger type would make their labels touch.
+            vars(axes.xaxis)["get_tick_space"] = _fewer(axes.xaxis.get_tick_space)
         writes = _Renderer(width, height, stream, image_dpi=200)
         renderer = MixedModeRenderer(figure, width / 72, height / 72, 200, writes)
         _Canvas(figure, renderer)
@@ -188,6 +191,12 @@ def _prepared(figure: Figure, width: float, height: float, stream: io.StringIO) 
         figure.dpi, visible, canvas = before
         figure.patch.set_visible(visible)
         figure.set_canvas(canvas)
+        for axes in figure.axes:
+            vars(axes.xaxis).pop("get_tick_space", None)
+
+
+def _fewer(space: Callable[[], int]) -> Callable[[], int]:
+    return lambda: max(1, int(space() / GROWTH))
 
 
 class _Canvas(FigureCanvasBase):

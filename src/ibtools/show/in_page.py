@@ -1,0 +1,156 @@
+"""Figures that are computed in the reader's page: no kernel, and no frames drawn beforehand."""
+
+from __future__ import annotations
+
+import json
+import math
+import numbers
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from .block import computed_block
+from .explore import Exploration
+from .picture import Picture, static_figures
+
+Still = Exploration | Picture
+
+
+class LiveFigure:
+    """A figure that the page computes; what :func:`live_figure` returns and a notebook shows.
+
+    While the book is built (environment variable ``IBTOOLS_STATIC_FIGURES=1``) it is shown as its
+    still in a block that the page's script brings to life; in a notebook, as what was passed.
+
+    Attributes
+    ----------
+    name
+        The figure's name, by which the page's script knows it.
+    still
+        What a notebook shows.
+    start
+        Where the figure's parameters are at first, by name.
+    data
+        What the page's script computes with, as JSON.
+    """
+
+    def __init__(self, name: str, still: Still, start: Mapping[str, float], data: str) -> None:
+        self.name = name
+        self.data = data
+        self.still = still
+        self.start: Mapping[str, float] = MappingProxyType(dict(start))
+
+    def __repr__(self) -> str:
+        """Show the name and what a notebook shows."""
+        return f"LiveFigure({self.name!r}, {self.still!r})"
+
+    def html(self) -> str:
+        """Return the figure as one block of HTML, its still drawn in it."""
+        if isinstance(self.still, Picture):
+            svg = self.still.svg
+        else:
+            svg = self.still.frame(**self.still.start).svg
+        note = "This is a still: its points and sliders need JavaScript."
+        return computed_block(
+            svg,
+            name=self.name,
+            start=self.start,
+            data=self.data,
+            note=note,
+            caption=self.still.caption,
+        )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        if static_figures():
+            return {"text/html": self.html()}
+        return self.still._repr_mimebundle_(include, exclude)
+
+    def _ipython_display_(self, **_: Any) -> None:
+        if static_figures() or isinstance(self.still, Picture):
+            raise NotImplementedError  # as IPython asks of who leaves it to the other methods
+        self.still._ipython_display_()
+
+
+def live_figure(
+    name: str,
+    still: Still,
+    /,
+    start: Mapping[str, float | int] | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> LiveFigure:
+    """Show a figure that the page computes itself, whose points the reader can drag.
+
+    Parameters
+    ----------
+    name
+        The figure's name: lower-case letters, digits and hyphens, such as ``"plane"``. Its
+        mathematics is in ``book/_extra/live/<name>.js``.
+    still
+        What a notebook with a kernel shows instead, from :func:`explore` or :func:`picture`. Its
+        first picture is what the page shows without scripts and on paper.
+    start
+        Where the figure's parameters are at first, by name; where one is not given, as its script
+        says. Default: none.
+    data
+        What the script computes with: numbers, strings, and lists or arrays of them, by name. It
+        finds them in ``ibtoolsLive.<name>.data``; they are part of the page. Default: none.
+
+    Returns
+    -------
+    LiveFigure
+        Shown by a notebook as the value of a cell.
+
+    Raises
+    ------
+    TypeError
+        If `still` is neither an exploration nor a picture, or `data` holds what JSON does not.
+    ValueError
+        If `name` is not such a name, or a value of `start` or a number in `data` is not
+        finite.
+
+    See Also
+    --------
+    explore : a figure whose frames are drawn when the page is built.
+
+    Examples
+    --------
+    >>> from ibtools.show import figure, picture
+    >>> fig, ax = figure()
+    >>> _ = ax.plot([0, 1, 2], [0, 1, 4])
+    >>> live_figure("plane", picture(fig, alt="A parabola through (0, 0), (1, 1) and (2, 4)."))
+    LiveFigure('plane', Picture(alt='A parabola through (0, 0), (1, 1) and (2, 4).'))
+    """
+    if not isinstance(name, str) or not re.fullmatch("[a-z][a-z0-9-]*", name):
+        raise ValueError(
+            f"name must be lower-case letters, digits and hyphens, as the name of its script in "
+            f"book/_extra/live; got {name!r}"
+        )
+    if not isinstance(still, (Exploration, Picture)):
+        raise TypeError(
+            f"still must be what explore(...) or picture(...) returns, got {type(still).__name__}"
+        )
+    values = dict(start or {})
+    for key, value in values.items():
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if not number or not math.isfinite(value):
+            raise ValueError(f"start[{key!r}] must be a finite number, got {value!r}")
+    numbers_first = {key: float(value) for key, value in values.items()}
+    return LiveFigure(name, still, numbers_first, _json(data or {}))
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    plain = {
+        key: value.tolist() if isinstance(value, np.ndarray) else value
+        for key, value in data.items()
+    }
+    try:
+        return json.dumps(plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    except TypeError as error:
+        raise TypeError(
+            f"data must hold numbers, strings, and lists or arrays of them: {error}"
+        ) from error
+    except ValueError as error:
+        raise ValueError(f"data must hold finite numbers only: {error}") from error

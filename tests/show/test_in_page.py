@@ -1,0 +1,71 @@
+"""Figures that the page computes: what Python puts there, and what a notebook shows instead."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from ibtools.show import explore, figure, linspace, live_figure, picture
+
+
+def draw(slope):
+    fig, ax = figure()
+    ax.plot([-1, 1], [-slope, slope])
+    return fig
+
+
+def tell(slope):
+    return f"A line through the origin with slope {slope:.2f}."
+
+
+@pytest.fixture
+def exploration():
+    return explore(draw, alt=tell, slope=linspace(0, 1, 3, label="slope"), start={"slope": 0.5})
+
+
+def test_a_page_gets_the_first_picture_the_name_and_the_start(exploration, monkeypatch):
+    monkeypatch.setenv("IBTOOLS_STATIC_FIGURES", "1")
+    bundle = live_figure("a-line", exploration, start={"slope": 1})._repr_mimebundle_()
+    assert list(bundle) == ["text/html"]
+    html = bundle["text/html"]
+    assert 'data-ib-figure="a-line"' in html
+    start = re.search(r'data-ib-start="([^"]*)"', html)[1]
+    assert json.loads(start.replace("&quot;", '"')) == {"slope": 1.0}
+    assert html.count("<svg") == 1
+    assert f'aria-label="{tell(0.5)}"' in html
+    for variable in ("--ib-purple", "--ib-sequence-50", "--ib-muted"):  # colours for the script
+        assert variable in html
+
+
+def test_a_notebook_shows_what_was_passed(exploration, monkeypatch):
+    monkeypatch.delenv("IBTOOLS_STATIC_FIGURES", raising=False)
+    still = picture(draw(1.0), alt=tell(1.0))
+    assert live_figure("a-line", still)._repr_mimebundle_() == still._repr_mimebundle_()
+    assert live_figure("a-line", exploration)._repr_mimebundle_()["text/plain"] == repr(exploration)
+
+
+def test_a_page_gets_the_data(exploration):
+    html = live_figure("a-line", exploration, data={"X": np.eye(2), "word": "</script>"}).html()
+    store = re.search(r'<script type="application/json" class="ib-data">(.*?)</script>', html)[1]
+    assert json.loads(store) == {"X": [[1, 0], [0, 1]], "word": "</script>"}
+
+
+@pytest.mark.parametrize("name", ["Plane", "a line", "", "../plane", 3, "1st"])
+@pytest.mark.usefixtures("as_a_user")
+def test_a_name_is_the_name_of_a_script(exploration, name):
+    with pytest.raises(ValueError, match=r"book/_extra/live"):
+        live_figure(name, exploration)
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_what_cannot_be_shown_is_refused(exploration):
+    with pytest.raises(TypeError, match=r"still must be what explore\(...\) or picture\(...\)"):
+        live_figure("a-line", draw(1.0))
+    with pytest.raises(TypeError, match="data must hold numbers, strings"):
+        live_figure("a-line", exploration, data={"net": object()})
+    with pytest.raises(ValueError, match="data must hold finite numbers"):
+        live_figure("a-line", exploration, data={"X": np.array([1.0, np.inf])})
+    for wrong in (float("nan"), "1", True):
+        with pytest.raises(ValueError, match=r"start\['slope'\] must be a finite number"):
+            live_figure("a-line", exploration, start={"slope": wrong})

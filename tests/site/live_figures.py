@@ -1,0 +1,20 @@
+"""All figures that pages compute, on a page of their own."""
+
+from book_live import EXTRA, sources
+
+from ibtools.show import figure, live_figure, picture
+
+LIVE = sorted(path.stem for path in (EXTRA / "live").glob("*.js") if path.stem != "frame")
+
+
+def live_blocks(*names: str) -> list[str]:
+    """What a page holds for figures that it computes: their scripts, and a still for each."""
+    fig, ax = figure(4.4, 4.2)
+    for power in range(1, 7):
+        ax.plot([0, 0.5, 1], [0, 0.5**power, 1])
+    still = picture(fig, alt="Six powers of a number between 0 and 1, the still of a figure.")
+    scripts = sources(list(names))
+    assert all(path.is_file() for path in scripts)
+    style = f"<style>{(EXTRA / 'live/live.css').read_text(encoding='utf-8')}</style>"
+    tags = [f'<script defer src="{path.as_uri()}"></script>' for path in scripts]
+    return [style, *tags, *(live_figure(name, still).html() for name in names)]
