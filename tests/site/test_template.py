@@ -90,7 +90,11 @@ def test_sliders_move_by_touch_on_a_phone(sample, address, visit):
     """In a browser that is a phone's altogether, not one whose window became narrow."""
     page = visit(f"{address}/{sample}.html", **PHONE, has_touch=True, is_mobile=True).page
 
-    def tap(page, slider):
+    def tap(page, row):
+        slider = row.locator("input[type=range]")
+        if not slider.count():
+            row.locator("label:not(:has(input:checked))").last.tap()
+            return
         box, at = slider.bounding_box(), int(slider.input_value())
         right = 2 * at < int(slider.get_attribute("max"))
         x = box["x"] + (box["width"] - 8 if right else 8)
@@ -108,7 +112,7 @@ def test_first_frame_is_there_without_scripts(sample, address, visit):
         assert box["width"] > 150
         assert box["height"] > 80
         assert figure.locator(".ib-picture > svg").locator("path, text, use").count() > 5
-        assert figure.locator("input:visible").count() == 0, "a dead slider is shown"
+        assert figure.locator("input:visible, button:visible").count() == 0, "a dead control"
 
 
 def test_page_stands_and_moves_when_opened_from_the_disk(sample, site, visit):
@@ -161,3 +165,28 @@ def test_an_address_that_leads_nowhere_is_answered_in_the_looks_of_the_book(
 class QuietPages(Pages):
     def log_message(self, *arguments: object) -> None:
         """Say nothing."""
+
+
+def test_a_link_opens_a_figure_in_its_state(sample, site, visit):
+    """Also when the book was opened from the disk, where nothing is served."""
+    page = visit((site / f"{sample}.html").as_uri()).page
+    figure = page.locator(".ib-figure:has(.ib-link):has(input[type=range])").first
+    figure.locator("input[type=range]").first.press("End")
+    figure.locator(".ib-link").click()
+    page.wait_for_function("location.hash.startsWith('#fig-')")
+    setting = figure.locator(".ib-setting").inner_text()
+    again = visit(page.url).page
+    figure = again.locator(".ib-figure:has(.ib-link):has(input[type=range])").first
+    assert figure.locator(".ib-setting").inner_text() == setting
+    again.wait_for_timeout(100)
+    assert -1 <= figure.bounding_box()["y"] < 150
+
+
+def test_type_in_figures_is_legible_on_a_phone(sample, address, visit):
+    page = visit(f"{address}/{sample}.html", **PHONE).page
+    sizes = page.locator(".ib-picture svg > text, .ib-picture svg g > text").evaluate_all(
+        """all => all.map(e => parseFloat(getComputedStyle(e).fontSize) *
+            Math.hypot(e.getScreenCTM().a, e.getScreenCTM().b))"""
+    )
+    assert len(sizes) > 5
+    assert min(sizes) >= 11

@@ -175,6 +175,7 @@ ALT_LOST = """new MutationObserver(() => document.querySelectorAll('.ib-picture 
     {subtree: true, childList: true})"""
 UNTABBED = "document.querySelectorAll('.ib-figure input').forEach(e => { e.tabIndex = -1 })"
 ONE_VALUE = "Element.prototype.setAttribute = () => {}"
+SETTING_LOST = STYLE.format(".ib-setting { display: none }")
 
 
 def by_keyboard_in_pixels(page):
@@ -192,6 +193,7 @@ def by_keyboard_in_pixels(page):
         (UNPRESSED, lambda page: stuck(page, by_mouse), "the shown value did not change"),
         (UNHEARD, lambda page: stuck(page, by_mouse), "the shown value did not change"),
         (UNPRESSED, lambda page: stuck(page, by_touch(page)), "the shown value did not change"),
+        (SETTING_LOST, lambda page: stuck(page, by_mouse), "the caption did not change"),
         (UNHEARD, useless_steps, "no change on reaching"),
         (WORDS_ONLY, useless_steps, "it changes words only"),
         (ALT_LOST, useless_steps, "alt text"),

@@ -54,12 +54,24 @@ class LiveFigure:
         else:
             svg = self.still.frame(**self.still.start).svg
         note = "This is a still: its points and sliders need JavaScript."
-        return computed_block(svg, name=self.name, start=self.start, data=self.data, note=note)
+        return computed_block(
+            svg,
+            name=self.name,
+            start=self.start,
+            data=self.data,
+            note=note,
+            caption=self.still.caption,
+        )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         if static_figures():
             return {"text/html": self.html()}
         return self.still._repr_mimebundle_(include, exclude)
+
+    def _ipython_display_(self, **_: Any) -> None:
+        if static_figures() or isinstance(self.still, Picture):
+            raise NotImplementedError  # as IPython asks of who leaves it to the other methods
+        self.still._ipython_display_()
 
 
 def live_figure(
