@@ -1,5 +1,6 @@
 """What every trainer keeps to, and every run, model and loader."""
 
+import contextlib
 import copy
 import inspect
 import pickle
@@ -114,23 +115,23 @@ def test_an_interruption_loses_nothing(name: str, at: int, monkeypatch: pytest.M
 
     with monkeypatch.context() as patch:
         patch.setattr(nn.functional, "linear", interrupting)
-        try:
+        run = None
+        with contextlib.suppress(KeyboardInterrupt):  # before there was anything to keep
             run = call()
-        except KeyboardInterrupt:
-            return  # before there was anything to keep
-    assert len({len(column) for column in _numbers(run).values()}) == 1
-    assert np.isfinite(run.log_loss).all()
-    if counted < at + 6:
-        return  # the run was over
-    assert run.message == "interrupted"
-    assert not run.converged
-    short = copy.copy(call)
-    on = short(resume=run)
-    assert differing(on.net, whole.net) == ""
-    columns = [_numbers(r) for r in (on, whole)]
-    for column in columns:
-        column.pop("evaluations")
-    assert differing(*columns) == ""
+    assert run is not None or at <= 3
+    if run is not None:
+        assert len({len(column) for column in _numbers(run).values()}) == 1
+        assert np.isfinite(run.log_loss).all()
+        if counted >= at + 6:  # else the run was over
+            assert run.message == "interrupted"
+            assert not run.converged
+            short = copy.copy(call)
+            on = short(resume=run)
+            assert differing(on.net, whole.net) == ""
+            columns = [_numbers(r) for r in (on, whole)]
+            for column in columns:
+                column.pop("evaluations")
+            assert differing(*columns) == ""
 
 
 def _models() -> list[str]:
