@@ -1,13 +1,15 @@
-"""Find the Chromium that the browser tests drive; as a script, also install it where missing."""
+"""Find the browsers that the tests drive; as a script, also install those that are missing."""
 
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC_APPS = ("Google Chrome", "Chromium")
+FIREFOX = ("firefox-esr", "firefox")
 FLAGS = (
     "--no-sandbox",  # a container has no user namespaces; the pages are our own
     "--disable-gpu",
@@ -19,46 +21,60 @@ FLAGS = (
 
 def find_chromium() -> str | None:
     """Path of a Chromium or Chrome: ``$CHROMIUM``, one on the path, or Playwright's own."""
-    candidates = [os.environ.get("CHROMIUM"), *map(shutil.which, NAMES)]
-    candidates += [f"/Applications/{app}.app/Contents/MacOS/{app}" for app in MAC_APPS]
-    for path in candidates:
-        if path and Path(path).exists() and runs(path):
+    return _find("chromium", "Chrom", *map(shutil.which, NAMES), *_apps(*MAC_APPS))
+
+
+def find_firefox() -> str | None:
+    """Path of a Firefox: ``$FIREFOX``, one on the path, or Playwright's own."""
+    return _find("firefox", "Firefox", *map(shutil.which, FIREFOX), *_apps("Firefox"))
+
+
+def _apps(*names: str) -> list[str]:
+    return [f"/Applications/{name}.app/Contents/MacOS/{name}" for name in names]
+
+
+def _find(name: str, says: str, *candidates: str | None) -> str | None:
+    for path in (os.environ.get(name.upper()), *candidates):
+        if path and Path(path).exists() and runs(path, says):
             return path
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        path = playwright.chromium.executable_path
+        path = getattr(playwright, name).executable_path
     return path if Path(path).exists() else None
 
 
-def runs(path: str) -> bool:
+def runs(path: str, says: str) -> bool:
     """Whether it is a browser, and not the stub by which Ubuntu points to a snap."""
     try:
         answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60)
     except OSError:
         return False
-    return answer.returncode == 0 and "Chrom" in answer.stdout
+    return answer.returncode == 0 and says in answer.stdout
 
 
-def install() -> None:
+def install(name: str, package: str, find: Callable[[], str | None]) -> None:
     """Through apt where we may, else Playwright's own build in the user's cache."""
     if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        print("Installing Chromium for the browser tests (apt-get install chromium).", flush=True)
+        print(f"Installing {package} for the browser tests (apt-get install).", flush=True)
         subprocess.run(["apt-get", "update", "-qq"])
-        apt = ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", "chromium"]
+        apt = ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", package]
         subprocess.run(apt, stdout=subprocess.DEVNULL)
-        if find_chromium():
+        if find():
             return
-    print("Installing Chromium for the browser tests (playwright install chromium).", flush=True)
-    subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"])
+    print(f"Installing {name} for the browser tests (playwright install {name}).", flush=True)
+    subprocess.run([sys.executable, "-m", "playwright", "install", name])
 
+
+BROWSERS = (("chromium", "chromium", find_chromium), ("firefox", "firefox-esr", find_firefox))
 
 if __name__ == "__main__":
-    if not find_chromium():
-        install()
-    if not (found := find_chromium()):
-        sys.exit(
-            "The browser tests need Chromium or Chrome, and none could be installed. Install one "
-            "(Debian: apt install chromium), or set CHROMIUM to the path of the one you have."
-        )
-    print(f"Browser for the tests: {found}")
+    for name, package, find in BROWSERS:
+        if not find():
+            install(name, package, find)
+        if not (found := find()):
+            sys.exit(
+                f"The browser tests need {name}, which could not be installed. Install it "
+                f"(Debian: apt install {package}), or set {name.upper()} to the path of yours."
+            )
+        print(f"Browser for the tests: {found}")

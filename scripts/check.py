@@ -50,7 +50,7 @@ def steps() -> list[Step]:
         Step(
             "sync", "notebooks agree with pages", (python, "scripts/notebooks.py", "--check"), True
         ),
-        Step("browser", "there is a browser to test with", (python, "scripts/browser.py"), True),
+        Step("browser", "there are browsers to test with", (python, "scripts/browser.py"), True),
         Step(
             "unit",
             "unit and property tests",

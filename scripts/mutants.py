@@ -63,6 +63,7 @@ NEAREST = {"metrics/net_margins": ["metrics/test_net_kkt.py", "metrics/test_robu
 
 PYTEST = ("-q", "-s", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 SPENT = 1.5  # seconds of tests after which a change is left for the plain way
+LONG = 4.0  # seconds after which a test is no longer watched to see what it runs
 MEMORY = 8 << 30  # bytes a child may have: a changed size must not take the machine's
 QUICK, PLAIN = "mutants, quick", "mutants, plain"  # profiles of Hypothesis
 BROKEN = 3  # exit status of a process in which pytest itself stopped
@@ -468,6 +469,9 @@ class Trials:
             items.sort(key=lambda item: self.measured.get(item.nodeid, (1e9,))[0])
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if self.measuring:
+            signal.signal(signal.SIGPROF, too_long)
+            signal.setitimer(signal.ITIMER_PROF, LONG)
         if self.changed:
             os.write(self.killer, f"{nodeid}\n".encode())
             limit = self.measured.get(nodeid, (UNMEASURED / 4,))[0]
@@ -485,6 +489,7 @@ class Trials:
             os._exit(1)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         self.measured[nodeid] = (time.process_time() - self.began, sorted(self.rows))
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
@@ -494,6 +499,11 @@ class Trials:
             sys.settrace(None)
             kept(self.module, "measured.new").write_text(json.dumps(self.measured))
         os._exit(0)
+
+
+def too_long(*_: object) -> None:
+    """Leave a test that takes longer than all tests that a change is tried with."""
+    pytest.skip("too long for every change")
 
 
 def read_json(path: Path, otherwise: Any) -> Any:
@@ -582,7 +592,12 @@ def warm() -> None:
     sys.path.insert(0, str(TREE / "src"))
     for name in HEAVY:
         __import__(name)
-    sys.modules["torch"].set_num_threads(1)
+    torch = sys.modules["torch"]
+    torch.set_num_threads(1)
+    # PyTorch imports another 700 modules when these are called first; not in every child.
+    torch.func.vmap(torch.func.grad(torch.sum))(torch.ones(1, 1))
+    torch.func.jvp(torch.sin, (torch.ones(1),), (torch.ones(1),))
+    torch.optim.SGD([torch.ones(1, requires_grad=True)]).step()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,6 @@
-"""Fetch the browser assets that the site serves itself, and list them with their checksums.
+"""Fetch the scripts and fonts that the site is made with, and list them with their checksums.
 
-``python scripts/vendor.py`` writes book/_extra/vendor again from the packages named here; run it
+``python scripts/vendor.py`` writes book/_ext/vendor again from the packages named here; run it
 after a change of version or selection, and commit the result.
 """
 
@@ -14,7 +14,7 @@ import tarfile
 import urllib.request
 from pathlib import Path
 
-VENDOR = Path(__file__).resolve().parent.parent / "book" / "_extra" / "vendor"
+VENDOR = Path(__file__).resolve().parent.parent / "book" / "_ext" / "vendor"
 # Of D3 what draws axes and curves, and follows a finger: a fourth of it.
 D3 = {
     "d3-array": (
@@ -91,10 +91,18 @@ PACKAGES = [
         "source": "https://registry.npmjs.org/mathjax/-/mathjax-3.2.2.tgz",
         "integrity": "sha512-Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/"
         "FEsPsjKPZGJvtRZM1vO+geW0OhGw==",
-        # The renderer, its fonts, the extensions that TeX input loads when a macro asks for them,
-        # and the speech of formulas in English.
-        "selection": r"LICENSE|es5/(tex-chtml\.js|output/chtml/fonts/woff-v2/.*|a11y/.*"
-        r"|sre/mathmaps/(base|en)\.json|input/tex/extensions/(?!all-packages|mhchem).*)",
+        # What sets TeX without a browser, the MathML that is read aloud, and the fonts.
+        "selection": r"LICENSE|es5/(core|loader|adaptors/liteDOM|input/tex-full|output/chtml"
+        r"|output/chtml/fonts/tex|a11y/assistive-mml)\.js|es5/output/chtml/fonts/woff-v2/.*",
+    },
+    {
+        "name": "minisearch",
+        "version": "7.2.0",
+        "licence": "MIT",
+        "source": "https://registry.npmjs.org/minisearch/-/minisearch-7.2.0.tgz",
+        "integrity": "sha512-dqT2XBYUOZOiC5t2HRnwADjhNS2cecp9u+TJRiJ1Qp/f5qjkeT5APcGPjHw+bz89"
+        "Ms8Jp+cG4AlE+QZ/QnDglg==",
+        "selection": r"LICENSE\.txt|dist/umd/index\.js",
     },
     *(
         {
@@ -125,7 +133,7 @@ def main() -> None:
             for member in tar.getmembers():
                 inside = member.name.removeprefix("package/")
                 if member.isfile() and re.fullmatch(package["selection"], inside):
-                    path = folder / re.sub("^(es5|dist)/", "", inside)
+                    path = folder / re.sub(r"^(es5|dist/umd|dist)/|\.txt$", "", inside)
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(tar.extractfile(member).read())
                     files[path.relative_to(VENDOR).as_posix()] = sha256(path)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import jaxtyping
 import pytest
+import shapes
 from hypothesis import settings
 
 os.environ["TQDM_DISABLE"] = "1"  # progress bars would litter the report
@@ -13,6 +14,13 @@ os.environ["TQDM_DISABLE"] = "1"  # progress bars would litter the report
 # the same cases each time, so that red means a change; a laptop goes on looking for new ones.
 settings.register_profile("book", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("book")
+
+
+jaxtyping.jaxtyped = shapes.some_calls  # before the package is imported
+
+
+def pytest_runtest_setup() -> None:
+    shapes.next_test()
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
-EXTRA = Path(__file__).resolve().parents[1] / "_extra"
+HERE = Path(__file__).resolve().parent
+EXTRA = HERE.parent / "_extra"
 FIGURE = re.compile(r'data-ib-figure="([^"]+)"')
 
 # In the order in which they need each other.
@@ -24,8 +25,13 @@ LIBRARY = (
 
 def scripts(names: list[str]) -> list[str]:
     """Return the scripts of some figures, relative to the site."""
-    library = [f"vendor/d3-{part}/d3-{part}.min.js" for part in LIBRARY]
-    return [*library, "live/frame.js", *(f"live/{name}.js" for name in names)]
+    return ["live/d3.js", "live/frame.js", *(f"live/{name}.js" for name in names)]
+
+
+def sources(names: list[str]) -> list[Path]:
+    """Return the files of these scripts: the parts of D3 are one on the site."""
+    library = [HERE / "vendor" / f"d3-{part}" / f"d3-{part}.min.js" for part in LIBRARY]
+    return [*library, *(EXTRA / script for script in scripts(names)[1:])]
 
 
 def add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
@@ -40,6 +46,14 @@ def add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, do
         app.add_js_file(f"../{script}", loading_method="defer")
 
 
+def write_library(app: Sphinx, exception: Exception | None) -> None:
+    folder = Path(app.outdir) / "live"
+    if exception is None and folder.is_dir():
+        parts = (part.read_text(encoding="utf-8") for part in sources([])[: len(LIBRARY)])
+        (folder / "d3.js").write_text("\n".join(parts), encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", add_scripts)
+    app.connect("build-finished", write_library)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,33 +7,6 @@ from sphinx.application import Sphinx
 # withdrawn, so that to a screen reader the list has no items.
 MENDED_HTML = {'role="doc-biblioentry"': 'role="listitem"'}
 
-
-# A formula in a line does not break. The theme cuts what does not fit on a phone, and takes every
-# formula for a block of its own, so that the comma after it may start a line. Here a formula is
-# part of its line (book.css), and one that is wider than its paragraph is marked, and scrolls.
-WIDE_FORMULAS = """
-(function () {
-  function mark() {
-    var formulas = document.querySelectorAll("main span.math");
-    formulas.forEach(function (e) { e.classList.remove("wide"); e.removeAttribute("tabindex"); });
-    var wide = Array.prototype.filter.call(formulas, function (e) {
-      var block = e.closest("p, li, dd, dt, h1, h2, h3, h4, figcaption, summary, div");
-      var set = e.firstElementChild;
-      return set && block && !e.closest("table") && set.offsetWidth > block.clientWidth;
-    });
-    wide.forEach(function (e) { e.classList.add("wide"); e.tabIndex = 0; });
-    var others = "main mjx-container[display=true], main .pst-scrollable-table-container";
-    document.querySelectorAll(others).forEach(function (e) {
-      if (e.scrollWidth > e.clientWidth) e.tabIndex = 0; else e.removeAttribute("tabindex");
-    });
-  }
-  addEventListener("resize", mark);
-  addEventListener("load", function () {
-    if (window.MathJax && MathJax.startup) MathJax.startup.promise.then(mark);
-  });
-})();
-"""
-
 # Paper is white, whatever the screen is.
 LIGHT_ON_PAPER = """
 (function () {
@@ -90,8 +63,7 @@ def number_repeated_ids(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    for script in (WIDE_FORMULAS, LIGHT_ON_PAPER):
-        app.add_js_file(None, body=script)
+    app.add_js_file(None, body=LIGHT_ON_PAPER)
     app.connect("doctree-read", number_repeated_ids)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("html-page-context", mend_html, priority=900)

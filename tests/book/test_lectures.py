@@ -140,6 +140,13 @@ def test_every_claim_is_shown_on_a_page() -> None:
     assert [identity for identity, name in names.items() if name not in asked] == []
 
 
+def test_a_claim_names_a_theorem_of_the_book() -> None:
+    named = {claim.id: claim.theorem for claim in CLAIMS if claim.theorem is not None}
+    kinds = {name: label.kind for name, label in BOOK.labels.items()}
+    assert {i: name for i, name in named.items() if kinds.get(name) not in PROOF_KINDS} == {}
+    assert len(named) > len(CLAIMS) * 3 / 4
+
+
 @pytest.mark.parametrize("page", BOOK.titles)
 def test_no_list_is_broken_by_what_stands_in_it(page: str) -> None:
     """A formula at the margin ends the list, and the next number is a word in a paragraph."""

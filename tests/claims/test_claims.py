@@ -2,7 +2,9 @@
 
 import ast
 import dataclasses
+import html
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -236,7 +238,7 @@ def test_a_leaky_neuron_of_the_wrong_slope_fails(monkeypatch: pytest.MonkeyPatch
 
 
 def _claim(error: float) -> Claim:
-    @claim("test.made-up", title="Made up", source="nobody", statement="1 < 2 & 2 > 1.")
+    @claim("test.made-up", title="Made up", source="nobody", statement="$1 < 2$ & $2 > 1$.")
     def made_up() -> Comparison:
         return Comparison("a & b", 1.0, 1.0 + error, error, "difference", 1e-3)
 
@@ -324,15 +326,32 @@ def test_an_outcome_shows_itself() -> None:
     good, bad = _claim(1e-4).check(), _claim(1e-2).run()
     assert "✔ holds" in str(good)
     assert "✘ fails" in repr(bad)
+    assert "1 < 2 & 2 > 1." in str(good)
     assert "1 &lt; 2 &amp; 2 &gt; 1." in good._repr_html_()
+    assert "$" not in str(good) + _without_data(good._repr_html_())
     assert "✘ fails" in bad._repr_html_()
     board = Scoreboard([good, bad])
     assert not board.all_hold
     assert "1 of 2 claims hold" in str(board)
     assert "1 of 2 claims hold" in board._repr_html_()
     assert "a &amp; b" in board._repr_html_()
-    assert "Made up" in repr(board.statements())
-    assert "1 &lt; 2" in board.statements()._repr_html_()
+    assert "$" not in str(board) + _without_data(board._repr_html_())
+
+
+def _without_data(page: str) -> str:
+    return re.sub(r'data-\w+="[^"]*"', "", page)
+
+
+@pytest.mark.parametrize("attribute", ["data-claim", "data-claims"])
+def test_a_page_finds_in_it_what_it_shows(attribute: str) -> None:
+    outcome = dataclasses.replace(_claim(1e-4), relation="moves", theorem="thm-made-up").run()
+    shown = outcome if attribute == "data-claim" else Scoreboard([outcome])
+    (data,) = re.findall(rf'{attribute}="([^"]*)"', shown._repr_html_())
+    record = json.loads(html.unescape(data))
+    assert record == (outcome.shown() if shown is outcome else [outcome.shown()])
+    assert outcome.shown()["statement"] == "$1 < 2$ & $2 > 1$."
+    assert outcome.shown()["theorem"] == "thm-made-up"
+    assert outcome.shown()["error"] == number(outcome.comparison.error)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,11 @@ def test_layers_by_hand() -> None:
     assert layer_alignment([[[1.0, 2.0]]]).adjacent.size == 0
 
 
+def test_a_cosine_is_at_most_1_though_an_inner_product_rounds_to_more() -> None:
+    line = np.array([[1.0, 3.0, 6.0, 9.0]])
+    assert layer_alignment([line.T, line]).adjacent == [1.0]
+
+
 @given(st.integers(0, 10_000), st.integers(1, 4), st.floats(-200, 200))
 def test_neither_depends_on_scale_or_sign(seed: int, depth: int, exponent: float) -> None:
     random = np.random.default_rng(seed)

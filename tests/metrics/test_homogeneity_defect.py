@@ -43,27 +43,26 @@ def test_a_homogeneous_net_has_none() -> None:
 
 
 def test_the_search_finds_a_known_supremum() -> None:
-    # f = a x + c, order 2: the defect is |ax + c|, at most √2‖θ‖ for |x| = 1; the bound given is 3r
+    # f = a x + c, order 3: the defect is 2|ax + c|, at most 2√2‖θ‖ for |x| = 1; the bound is r/2.
     net = linear(1, 1)
-    bound = Polynomial([0.0, 3.0])
+    bound = Polynomial([0.0, 0.5])
     options = {"radius": 1.0, "input_shape": (1,), "starts": 8, "steps": 200, "seed": 0}
-    assert worst_defect_ratio(net, bound, order=2, **options) == pytest.approx(
-        2**0.5 / 3, rel=1e-4, abs=0
+    assert worst_defect_ratio(net, bound, order=3, **options) == pytest.approx(
+        4 * 2**0.5, rel=1e-4, abs=0
     )
-    # The gap to the zero function is |f| itself.
-    nothing = _Nothing(linear(1, 1))
-    assert worst_gap_ratio(net, nothing, bound, **options) == pytest.approx(
-        2**0.5 / 3, rel=1e-4, abs=0
+    # The gap to a quarter of f is ¾|f|.
+    assert worst_gap_ratio(net, _Quarter(linear(1, 1)), bound, **options) == pytest.approx(
+        1.5 * 2**0.5, rel=1e-4, abs=0
     )
 
 
-class _Nothing(nn.Module):
+class _Quarter(nn.Module):
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
         self.weight, self.bias = layer.weight, layer.bias
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return 0.0 * (self.weight.sum() + self.bias.sum()) * x
+        return (self.weight * x + self.bias) / 4
 
 
 @pytest.mark.usefixtures("as_a_user")

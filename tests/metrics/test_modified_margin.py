@@ -54,6 +54,12 @@ def test_start_of_strong_separability() -> None:
     assert separability_start(log_loss, [0.0, 0.0, 0.0, 0.0, 8.0]) is None
 
 
+def test_a_loss_that_the_gap_accounts_for_is_not_separable() -> None:
+    np.testing.assert_array_equal(
+        strong_separability([-2.0, -1.5, -2.5], 3 * [2.0]), [False, False, True]
+    )
+
+
 def test_a_loss_of_zero_is_separable() -> None:
     assert bool(strong_separability(-np.inf, 1e300))
     assert float(modified_margin(-np.inf, 1.0, 2, 1.0)) == np.inf

@@ -85,6 +85,11 @@ def test_path_distance_is_the_largest_gap_either_way() -> None:
     )
 
 
+def test_a_path_does_not_go_on_beyond_its_ends() -> None:
+    for path in ([[-0.5, 0.0], [1.0, 0.0]], [[0.0, 0.0], [1.5, 0.0]]):
+        assert metrics.path_distance(path, [[0.0, 0.0], [1.0, 0.0]]) == 0.5
+
+
 X, Y, W = np.ones((2, 3)), np.ones(2), np.ones(3)
 
 

@@ -1,6 +1,6 @@
 """All figures that pages compute, on a page of their own."""
 
-from book_live import EXTRA, scripts
+from book_live import EXTRA, sources
 
 from ibtools.data import sparse_regression
 from ibtools.models import TwoLayerNet
@@ -21,8 +21,9 @@ def live_blocks(*names: str) -> list[str]:
     for power in range(1, 7):
         ax.plot([0, 0.5, 1], [0, 0.5**power, 1])
     still = picture(fig, alt="Six powers of a number between 0 and 1, the still of a figure.")
-    sources = [EXTRA / script for script in scripts(list(names))]
-    assert all(path.is_file() for path in sources)
+    scripts = sources(list(names))
+    assert all(path.is_file() for path in scripts)
     style = f"<style>{(EXTRA / 'live/live.css').read_text(encoding='utf-8')}</style>"
-    tags = [f'<script defer src="{path.as_uri()}"></script>' for path in sources]
-    return [style, *tags, *(live_figure(name, still, data=DATA.get(name)).html() for name in names)]
+    tags = [f'<script defer src="{path.as_uri()}"></script>' for path in scripts]
+    blocks = (live_figure(name, still, data=DATA.get(name)).html() for name in names)
+    return [style, *tags, *blocks]

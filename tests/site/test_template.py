@@ -5,6 +5,7 @@ import re
 import pytest
 from axe import PLACES, beyond_the_theme, go
 from book_site import PAGES, PHONE, read
+from formulas import set_formulas_in
 from sliders import SLIDERS, stuck
 from visible import faults_of_formulas
 
@@ -37,24 +38,23 @@ def test_formulas_are_read_aloud_and_are_no_tab_stops(sample, address, visit):
     page = visit(f"{address}/{sample}.html").page
     formulas = page.locator("main mjx-container")
     assert formulas.count() == page.locator("main mjx-assistive-mml").count() > 0
-    stops = page.locator("main mjx-container[tabindex='0']").all()
+    stops = page.locator("main :is(mjx-container, span.math)[tabindex='0']").all()
     assert all(stop.evaluate("e => e.scrollWidth > e.clientWidth") for stop in stops)
 
 
 def test_a_formula_is_part_of_its_line_and_scrolls_where_it_is_too_wide(sample, address, visit):
     page = visit(f"{address}/{sample}.html").page
+    text = rf'<p id="long">A \({"+".join("x" * 120)}\), and \(y\).</p>'
     page.evaluate(
-        r"""{
-        const long = 'x'.repeat(120).split('').join('+');
-        document.querySelector('main article section').insertAdjacentHTML('afterbegin',
-            String.raw`<p id="long">A <span class="math">\(${long}\)</span>, and
-            <span class="math">\(y\)</span>.</p>`);
-        window.typeset = MathJax.typesetPromise([document.querySelector('#long')]);
-        }"""
+        """html => {
+            document.querySelector('main article section').insertAdjacentHTML('afterbegin', html);
+            dispatchEvent(new Event('DOMContentLoaded'));
+        }""",
+        set_formulas_in(text),
     )
-    page.evaluate("window.typeset")
     go(page, "phone")
     wide, short = page.locator("#long .math").all()
+    page.wait_for_function("document.querySelector('#long .math').matches('.wide.cut-right')")
     assert wide.evaluate("e => e.scrollWidth > e.clientWidth && e.tabIndex === 0")
     assert wide.evaluate("e => getComputedStyle(e).overflowX") == "auto"
     assert wide.bounding_box()["width"] < PHONE["viewport"]["width"]
@@ -63,7 +63,7 @@ def test_a_formula_is_part_of_its_line_and_scrolls_where_it_is_too_wide(sample, 
 
 
 def test_paper_is_white_in_the_dark_too(sample, address, visit):
-    page = visit(f"{address}/{sample}.html", formulas=False, color_scheme="dark").page
+    page = visit(f"{address}/{sample}.html", color_scheme="dark").page
 
     def brightness(element):
         colour = page.evaluate(f"getComputedStyle({element}).color.match(/[\\d.]+/g)")
@@ -117,7 +117,7 @@ def test_page_stands_and_moves_when_opened_from_the_disk(sample, site, visit):
 
 def test_printed_path_leads_to_the_book(site, visit):
     # index.html sends the reader on at once: whatever is asked of it while it does is lost
-    page = visit((site / "index.html").as_uri(), formulas=False, goes_on=True).page
+    page = visit((site / "index.html").as_uri(), goes_on=True).page
     page.wait_for_url(re.compile(r"book/intro\.html"))
     assert page.locator("h1:visible").count() == 1
 

@@ -60,9 +60,10 @@ def faults_of_formulas(page, name: str) -> list[str]:
     found = page.evaluate(
         """inSight => {
             const ok = eval(inSight), all = [...document.querySelectorAll('main mjx-container')];
+            const own = all.filter(e => !e.closest('.claim-box, .claim-row, .preview'));
             const red = 'mjx-merror, [data-mjx-error], mjx-mtext[style*="red"], [fill="red"]';
             return {
-                set: all.filter(ok).length,
+                set: own.filter(ok).length,
                 errors: [...document.querySelectorAll(red)].map(e => e.textContent.slice(0, 60)),
                 coloured: all.filter(e => getComputedStyle(e).color !==
                     getComputedStyle(e.parentElement).color).map(e => e.outerHTML.slice(0, 60)),
@@ -104,7 +105,7 @@ def faults_of_figures(page, name: str) -> list[str]:
         IN_SIGHT,
     )
     faults = [f"figure {index}: {fault}" for index, fault in enumerate(found) if fault]
-    move = page.locator(".ib-figure:has(input[type=range])").count()
+    move = page.evaluate("document.querySelectorAll('.ib-figure:has(input[type=range])').length")
     figures, to_move = figures_in_source(name)
     if len(found) < figures or move < to_move:
         faults.append(f"{len(found)} figures, {move} to move; the source has {figures}, {to_move}")

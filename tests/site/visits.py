@@ -4,9 +4,7 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import Browser, Page
 
-FORMULAS = "/vendor/mathjax/"
 STANDS = """async () => {
-    await window.MathJax?.startup?.promise;
     await document.fonts.ready;
     await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
 }"""
@@ -26,7 +24,8 @@ class Visit:
         origin = "file:" if self.page.url.startswith("file:") else "http://127.0.0.1:"
         foreign = [u for u in self.requests if not u.startswith((origin, "data:", "blob:"))]
         late = [] if self.loaded is None else self.requests[self.loaded :]
-        late = [url for url in late if "favicon" not in url]  # the browser's own affair
+        # An icon is the browser's own affair, and previews are loaded when one is asked for.
+        late = [url for url in late if "favicon" not in url and "/_previews/" not in url]
         return [
             *self.errors,
             *(f"asked another server: {url}" for url in foreign),
@@ -34,22 +33,16 @@ class Visit:
         ]
 
 
-def open_page(
-    browser: Browser, url: str, *, formulas: bool = True, goes_on: bool = False, **options: object
-) -> Visit:
-    """Open an address in a fresh browser context and wait until it stands: formulas and fonts.
+def open_page(browser: Browser, url: str, *, goes_on: bool = False, **options: object) -> Visit:
+    """Open an address in a fresh browser context and wait until it stands, with its fonts.
 
-    With ``formulas=False`` they stay unset, which is quicker, for tests of something else. A page
-    that ``goes_on`` is not waited for until it stands, and may ask for more later.
+    A page that ``goes_on`` is not waited for until it stands, and may ask for more later.
     """
     context = browser.new_context(reduced_motion="reduce", **options)
-    if not formulas:
-        context.route(f"**{FORMULAS}**", lambda route: route.abort())
     visit = Visit(context.new_page())
 
-    # What this visit itself refuses, the browser reports as missing: formulas, or all scripts.
-    refused = () if formulas else (FORMULAS, "net::ERR_FAILED")
-    refused += () if options.get("java_script_enabled", True) else (": csp",)
+    # Scripts that this visit itself refuses, the browser reports.
+    refused = () if options.get("java_script_enabled", True) else (": csp",)
 
     def complain(what: str) -> None:
         if not any(reason in what for reason in refused):

@@ -56,12 +56,37 @@ def test_they_are_bounds_for_the_modules_of_the_nets(name: str, z: float) -> Non
     assert abs(float(value)) - abs(z) <= constants.excess + 1e-12 * abs(z)
 
 
+def test_gelu_by_tanh_to_all_digits() -> None:
+    def value(z: mp.mpf) -> mp.mpf:
+        return z / 2 * (1 + mp.tanh(mp.sqrt(2 / mp.pi) * (z + mp.mpf("0.044715") * z**3)))
+
+    def off_order_one(z: mp.mpf) -> mp.mpf:
+        return z * mp.diff(value, z) - value(z)
+
+    with mp.workdps(30):
+        kappa = off_order_one(mp.findroot(lambda z: mp.diff(off_order_one, z), 1.5))
+        slope = mp.diff(value, mp.findroot(lambda z: mp.diff(value, z, 2), 1.5))
+    found = activation_constants("gelu_tanh")
+    assert found.kappa == pytest.approx(float(kappa), rel=1e-14, abs=0)
+    assert found.slope == pytest.approx(float(slope), rel=1e-14, abs=0)
+    assert found.excess == 0.0
+
+
 def test_an_activation_of_ones_own() -> None:
     found = suprema(
         lambda z: np.where(z > 1, z - 0.5, z * np.abs(z) / 2) * (z > 0), lambda z: np.clip(z, 0, 1)
     )
     assert found.kappa == pytest.approx(0.5, abs=1e-8)
     assert found.slope == 1.0
+
+
+def test_a_slope_with_rounding_errors_is_a_slope() -> None:
+    steep = 1 + 1e-13
+    found = suprema(lambda z: steep * np.maximum(z, 0), lambda z: steep * (z > 0))
+    assert found.slope == steep
+    assert found.excess == pytest.approx(4.5e-12, rel=1e-2, abs=0)
+    leaky = suprema(lambda z: np.maximum(z, 0.1 * z), lambda z: np.where(z > 0, 1.0, 0.1))
+    assert leaky == (0.0, 1.0, 0.0)
 
 
 def test_an_unknown_activation() -> None:
@@ -88,7 +113,10 @@ SELU = 1.0507009873554805, 1.6732632423543772
             r"straight beyond \|z\| = 45",
         ),
         (lambda z: np.maximum(z, 0), lambda z: 0.5 * (z > 0), "straight"),
-        (lambda z: z * z, lambda z: 2 * z, "straight"),
+        # 900² and the tangent at −45 are 731025 apart
+        (lambda z: z * z, lambda z: 2 * z, r"got 8.1e\+02 \|z\| off the line through -45"),
+        # a bump that is over again
+        (lambda z: z * ((z < 80) | (z > 100)), np.ones_like, "straight"),
         (lambda z: np.full_like(z, np.nan), lambda z: z, "straight"),
     ],
 )

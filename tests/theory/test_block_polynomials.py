@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
 
 from ibtools.theory.block_polynomials import BlockPolynomial
 
@@ -19,6 +20,13 @@ norms = st.fixed_dictionaries({name: st.floats(0, 10) for name in NAMES})
 
 def block(name: str) -> BlockPolynomial:
     return BlockPolynomial.block(name)
+
+
+def cubic(square: str, other: str) -> BlockPolynomial:
+    return block(square) * block(square) * block(other)
+
+
+SUM = block("a") + 2 * block("b") + 3 * block("c")
 
 
 def climbed(p: BlockPolynomial, degree: int) -> float:
@@ -86,10 +94,43 @@ def test_the_bound_is_above_the_maximum_and_not_loose(drawn: dict) -> None:
         (block("a") * block("a") + block("b") * block("b"), [0, 0, 1]),
         # a path of three blocks has the eigenvalue √2/2
         (block("a") * block("b") + block("b") * block("c"), [0, 0, 2**-0.5]),
+        ((block("a") + 2 * block("b") + 3 * block("c")) * SUM, [0, 0, 14]),
+        # a bilinear form has half its largest singular value
+        (
+            block("a") * (block("c") + 2 * block("d")) + block("b") * (3 * block("c") + block("d")),
+            [0, 0, np.linalg.norm([[1, 2], [3, 1]], 2) / 2],
+        ),
+        (3 * cubic("a", "b") + cubic("c", "d"), [0, 0, 0, 6 / 27**0.5]),
+        # three factors of blocks that enter together
+        (
+            (3 * block("a") + 4 * block("b") + 12 * block("d"))
+            * (5 * block("c") + 12 * block("f"))
+            * (8 * block("e") + 15 * block("g")),
+            [0, 0, 0, 13 * 13 * 17 * 3**-1.5],
+        ),
+        (
+            (1e-6 * block("a") + block("b"))
+            * (0.1 * block("c") + 0.7 * block("d"))
+            * (0.3 * block("e") + 0.9 * block("f")),
+            [0, 0, 0, math.hypot(1e-6, 1) * math.hypot(0.1, 0.7) * math.hypot(0.3, 0.9) * 3**-1.5],
+        ),
     ],
 )
 def test_exact_maxima(p: BlockPolynomial, coefficients: list) -> None:
     np.testing.assert_allclose(p.on_sphere().coef, coefficients, rtol=1e-12, atol=0)
+
+
+def test_the_concave_bound_is_the_maximum_of_the_concave_function() -> None:
+    # a³ + 2a²b is at most u + 2 (2/√27)^(1/3) u^(2/3) (1 − u)^(1/3), u = a²
+    c = 2 * (2 / 27**0.5) ** (1 / 3)
+    found = minimize_scalar(
+        lambda u: -(u + c * u ** (2 / 3) * (1 - u) ** (1 / 3)), bounds=(0, 1), method="bounded"
+    )
+    bound = (cubic("a", "a") + 2 * cubic("a", "b")).on_sphere().coef[3]
+    assert bound == pytest.approx(-found.fun, rel=2e-10, abs=0)
+    # A block whose share of the sum no float holds.
+    tiny = cubic("a", "a") + 2 * cubic("a", "b") + 1e-310 * cubic("c", "a")
+    assert tiny.on_sphere().coef[3] == pytest.approx(bound, rel=1e-9, abs=0)
 
 
 def test_one_block_twice_is_one_block() -> None:
@@ -112,6 +153,14 @@ def test_many_terms_become_powers_of_the_norm(values: list) -> None:
     assert product(at) <= product.on_sphere()(r) * (1 + 1e-9)
 
 
+def test_as_many_terms_as_there_may_be() -> None:
+    product = BlockPolynomial.constant(1.0)
+    for name in "abcdefgh":
+        product = product * (block(name) + 1)
+    assert len(product.terms) == 256
+    assert (product + block("z")).terms.keys() == {(("", i),) if i else () for i in range(9)}
+
+
 def test_powers_of_the_norm_write_themselves() -> None:
     total = BlockPolynomial({(("", 2), ("W", 1)): 2.0})
     assert repr(total) == "2 ‖θ‖² ‖W‖"
@@ -122,3 +171,4 @@ def test_powers_of_the_norm_write_themselves() -> None:
 def test_it_writes_itself() -> None:
     assert repr(BlockPolynomial.constant(0.0)) == "0"
     assert repr(block("b") + 2 * block("a") * block("a") + 1) == "1 + ‖b‖ + 2 ‖a‖²"
+    assert repr(block("b") + 2 * block("a")) == "2 ‖a‖ + ‖b‖"

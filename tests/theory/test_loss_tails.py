@@ -78,6 +78,9 @@ def test_no_unequal_scores_beat_the_cap() -> None:
 def test_the_norm_bound_by_hand() -> None:
     bound = norm_bound([2.0], order=3, samples=5, initial_norm=3.0, loss="cubic")
     np.testing.assert_allclose(bound, [np.sqrt(9 + 2 * 3 * 5 * 3 / np.e * 2)], rtol=1e-14)
+    two = norm_bound([2.0], order=3, samples=5, initial_norm=3.0, loss="cross_entropy")
+    cap = growth_cap("cross_entropy", classes=2)
+    np.testing.assert_allclose(two, [np.sqrt(9 + 2 * 3 * 5 * cap * 2)], rtol=1e-14)
 
 
 @pytest.mark.parametrize(

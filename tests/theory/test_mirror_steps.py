@@ -72,6 +72,19 @@ def test_units() -> None:
     assert mirror_descent_step_bound(q, 2 * X, 2 * y) == pytest.approx(step / 4, rel=1e-12, abs=0)
 
 
+def test_it_is_the_same_in_the_mirror_and_for_small_data() -> None:
+    X, y = np.array([[0.02, 0.01, 0.03]]), np.array([0.5])
+    q = HypentropyPotential([0.1, 1e-6, 2.0], [0.2, -0.1, 0.0])
+    step = mirror_descent_step_bound(q, X, y)
+    mirrored = HypentropyPotential([0.1, 1e-6, 2.0], [-0.2, 0.1, 0.0])
+    assert mirror_descent_step_bound(mirrored, X, -y) == pytest.approx(step, rel=1e-12, abs=0)
+    assert 1 < step < np.inf
+    # A coordinate that no sample sees and that stays at 0.
+    bare = mirror_descent_step_bound(q, X * [1, 1, 0], y)
+    fewer = HypentropyPotential([0.1, 1e-6], [0.2, -0.1])
+    assert bare <= mirror_descent_step_bound(fewer, X[:, :2], y) * (1 + 1e-12)
+
+
 def test_without_data_any_step_will_do() -> None:
     q = HypentropyPotential([1.0, 1.0], [0.3, 0.0])
     assert mirror_descent_step_bound(q, [[0.0, 0.0]], [0.0]) == np.inf

@@ -114,6 +114,16 @@ def test_deep_linear_gap_is_the_one_of_the_flow(
     assert measured == pytest.approx(predicted[0], rel=relative, abs=0)
 
 
+@pytest.mark.parametrize(("depth", "remainder"), [(1, 0.0), (1, 0.3), (3, 0.7), (4, 2.0)])
+def test_deep_linear_gap_by_hand(depth: int, remainder: float) -> None:
+    # γ = 7/√13, p = (4, 9)/13.
+    v = np.array([2.0, 50.0, 1e4])
+    size = v * 13**0.5 / 7
+    expected = remainder / 2 * size ** (-2 / depth) + 4 / 13 * np.log(9 / 4) / v
+    found = deep_linear_gap(-v, TOY, np.ones(3), depth=depth, remainder=remainder)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
 def test_exclusive_or() -> None:
     found = two_layer_margin(XOR, XOR_LABELS)
     assert found.margin == pytest.approx(2**0.5 / 8, rel=1e-14, abs=0)

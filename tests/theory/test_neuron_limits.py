@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ibtools.models import LinearNet, LinearNeuron
 from ibtools.theory import (
+    AccuracyWarning,
     WarpedPotential,
     explicit_limit,
     implicit_limit,
@@ -106,6 +107,16 @@ def test_closed_form_and_convex_solver_agree(
     )
 
 
+@pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
+def test_newton_s_method_takes_few_steps(scale: float) -> None:
+    for shape in (-0.5, 0.0, 0.9):
+        neuron = LinearNeuron.from_scale_shape(scale=scale, shape=shape, direction=DIRECTION)
+        found = warped_projection(implicit_potential(neuron), X, Y)
+        assert found.iterations <= 6
+        limit = explicit_limit(neuron, X, Y, final_sign=1)
+        np.testing.assert_allclose(found.w, limit.w, rtol=1e-12)
+
+
 def test_limits_in_many_dimensions() -> None:
     random = np.random.default_rng(0)
     A, y, direction = random.normal(size=(100, 1000)), random.normal(size=100), np.ones(1000)
@@ -131,6 +142,37 @@ def test_labels_of_zero_are_interpolated_by_what_the_data_do_not_see() -> None:
     np.testing.assert_allclose(
         warped_projection(implicit_potential(shrunk), X, zero).w, 0, atol=1e-12
     )
+
+
+def test_what_the_data_do_not_see_may_outweigh_the_corner() -> None:
+    # a∞² = a₀² though ‖w₀‖ > a₀, as Xw₀ = 0: the limit is a₀w₀ = w̃₀, not the corner 0.
+    neuron = LinearNeuron(0.5, 2 * np.linalg.svd(X)[2][2])
+    for limit in (
+        explicit_limit(neuron, X, np.zeros(2)).w,
+        warped_projection(implicit_potential(neuron), X, np.zeros(2)).w,
+    ):
+        np.testing.assert_allclose(limit, neuron.predictor, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("share", "vanishes"), [(0.99, True), (1.01, False)])
+def test_the_corner_is_the_limit_exactly_where_the_output_weight_dies(
+    share: float, vanishes: bool
+) -> None:
+    # y = 0: a∞² = a₀² − ‖Πw₀‖² where that is positive, else 0.
+    w = np.array([1.0, 1.0, 1.0])
+    neuron = LinearNeuron(share * float(np.linalg.norm(np.linalg.pinv(X) @ X @ w)), w)
+    found = warped_projection(implicit_potential(neuron), X, np.zeros(2))
+    limit = explicit_limit(neuron, X, np.zeros(2))
+    assert (limit.a == 0) == vanishes == (not found.w.any())
+    np.testing.assert_allclose(found.w, limit.w, rtol=1e-9)
+    if vanishes:
+        assert found.iterations == 0
+        assert found.error_estimate < 1e-15
+
+
+def test_where_no_sample_says_anything_nothing_moves() -> None:
+    neuron = LinearNeuron(0.5, [1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(kernel_limit(neuron, np.zeros((1, 3)), [0.0]), neuron.predictor)
 
 
 @given(seeds, st.sampled_from([1.0, 0.1]), st.sampled_from([1, -1]))
@@ -319,6 +361,26 @@ def test_rows_may_depend_on_each_other() -> None:
     np.testing.assert_allclose(solved.w, expected, rtol=1e-12)
     found = warped_projection(implicit_potential(neuron), square, [1.0, -0.5, 0.1])
     np.testing.assert_allclose(found.w, expected, rtol=1e-12)
+
+
+def test_rows_that_nearly_depend_on_each_other_cost_their_condition_once() -> None:
+    neuron = LinearNeuron(0.8, [0.3, -0.5, 0.2])
+    net = LinearNet([0.3, -0.2], [[0.1, 0.2, -0.1], [0.3, 0.0, 0.2]])
+
+    def mixed(near: float) -> tuple[np.ndarray, np.ndarray]:
+        mix = np.array([[1.0, 0.0], [1.0, near]])
+        return mix @ X, mix @ Y
+
+    for solve in (
+        lambda A, y: explicit_limit(neuron, A, y).w,
+        lambda A, y: warped_projection(implicit_potential(neuron), A, y).w,
+        lambda A, y: kernel_limit(neuron, A, y),
+        lambda A, y: small_start_bound(net, A, y),
+    ):
+        np.testing.assert_allclose(solve(*mixed(1e-3)), solve(X, Y), rtol=3e-12)
+    with pytest.warns(AccuracyWarning, match="condition number of X is"):
+        found = warped_projection(implicit_potential(neuron), *mixed(1e-9))
+    assert not found.converged
 
 
 def test_which_labels_a_leaky_neuron_can_reach_depends_on_its_sign() -> None:

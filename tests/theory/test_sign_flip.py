@@ -138,6 +138,52 @@ def test_a_neuron_without_output_weight_goes_where_its_first_step_goes() -> None
     assert explicit_limit(LinearNeuron(0.0, FLIPPING), X, Y).a < 0
 
 
+@pytest.mark.parametrize("slope", [1.0, 0.2])
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+def test_the_loss_starts_below_that_of_zero_exactly_where_it_says_so(
+    slope: float, unit: float
+) -> None:
+    # ½‖y − as‖² < ½‖y‖² where a < 2⟨s, y⟩/‖s‖², s the outputs at a = 1.
+    w = -unit * FLIPPING
+    outputs = LinearNeuron(1.0, w, slope=slope).predict(X)
+    y = 0.05 * unit**2 * Y
+    edge = float(2 * (outputs @ y) / (outputs @ outputs))
+    assert edge < 0.9 * np.linalg.norm(np.linalg.pinv(X) @ X @ w)
+    for share in (0.5, 1 - 1e-6, 1 + 1e-6, 1.05):
+        for sign in (1, -1):
+            neuron = LinearNeuron(sign * share * edge, sign * w, slope=slope)
+            if slope < 1 and sign < 0:
+                continue
+            told = final_sign(neuron, X, y).reason
+            assert ("starts below" in told) == (share < 1), told
+
+
+def test_a_sample_against_an_equal_weight_ends_in_the_saddle_point() -> None:
+    for unit in (1e-3, 1.0, 1e3):
+        w = unit * np.array([0.6, 0.8, 0.3])
+        decision = final_sign(LinearNeuron(unit, w), [[3.0, 4.0, 0.0]], [-0.01 * unit**2])
+        assert decision.sign is None
+        assert "one sample and a y wᵀx < 0" in decision.reason
+        # The same weights towards the sample, and a little more or less of a.
+        for a, y, sign in ((1.0, 0.01, 1), (1 - 1e-6, -0.01, -1), (1 + 1e-6, -0.01, 1)):
+            found = final_sign(LinearNeuron(a * unit, w), [[3.0, 4.0, 0.0]], [y * unit**2])
+            assert found.sign == sign
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_the_threshold_has_no_unit(unit: float) -> None:
+    A, y, w = np.eye(2, 3), unit**2 * np.ones(2), unit * np.array([-1.0, 0.5, 2.0])
+    assert sign_flip_threshold(w, A, y) == pytest.approx(unit / 2, rel=1e-12, abs=0)
+    assert "threshold" in final_sign(LinearNeuron(unit / 2, w), A, y).reason
+    for share, sign in ((1 - 1e-6, -1), (1 + 1e-6, 1)):
+        assert final_sign(LinearNeuron(share * unit / 2, w), A, y).sign == sign
+
+
+def test_a_saddle_point_in_large_units() -> None:
+    hidden = np.cross(X.T @ Y, [0.3, 0.1, 0.7])
+    assert final_sign(LinearNeuron(0.0, hidden), 1e4 * X, Y).sign is None
+
+
 def test_saddle_points_are_told() -> None:
     pull = X.T @ Y
     hidden = np.linalg.svd(np.vstack([pull, X]))[2][2]

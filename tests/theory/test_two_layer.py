@@ -715,3 +715,144 @@ def test_what_rounding_may_have_moved_does_not_count(tilt: float, counts: bool) 
     X, y = np.array([[1.0, 0.0], [tilt, 1.0]]), np.array([1.0, -1.0])
     found = _limit(X, y, np.eye(2), _two_neurons(0.0), np.eye(2, dtype=bool), np.ones(2))
     assert found.consistency == (-tilt if counts else 1.0)
+
+
+def test_an_input_of_0_at_the_start_is_active() -> None:
+    # As PyTorch has it in `TwoLayerNet`; the second sample has no other neuron.
+    relu = TwoLayerNet([[1.0, 0.0], [-1.0, -1.0]], slope=0.0)
+    for limit_of in (two_layer_limit, own_pattern_limit, frozen_limit):
+        np.testing.assert_allclose(limit_of(relu, np.eye(2), [1, 1]).multipliers, 1, rtol=1e-12)
+    # A pattern with an input of 0 is the labels' as well.
+    W = [[0.2, 0.0, -0.3], [0.0, 0.0, -0.3], [-0.2, -0.1, 0.0], [-0.1, -0.2, 0.4]]
+    net = TwoLayerNet(W, slope=0.5)
+    constants = signed_rank_constants(net, np.eye(3), [1, 1, -1])
+    v = np.array([[1.0, 1.0, -0.5], [-0.5, -0.5, 1.0]])
+    for rows, along, constant in zip((net.W[:2], net.W[2:]), v, constants, strict=True):
+        off = rows - rows.mean(axis=0)
+        expected = np.sum(off**2) - np.sum((off @ along) ** 2) / (along @ along)
+        assert constant == pytest.approx(expected, rel=1e-12, abs=0)
+
+
+def test_the_first_of_several_is_named() -> None:
+    with pytest.raises(ValueError, match=r"no neuron of sign \+ is active on sample 1 at"):
+        two_layer_limit(
+            TwoLayerNet([[1.0, -1.0, -1.0], [1.0, 1.0, 1.0]], slope=0.0), np.eye(3), [1, 1, 1]
+        )
+    for high in (0.3, 3.0):
+        active = TwoLayerNet(np.full((2, 3), high), slope=0.5)
+        with pytest.raises(ValueError, match=r"neuron 0 of sign \+ is active on sample 1 of"):
+            signed_rank_constants(active, np.eye(2, 3), [1, -1])
+    with pytest.raises(ValueError, match=r"neuron 0 of sign \+ is inactive on sample 0 of"):
+        signed_rank_constants(TwoLayerNet(-np.eye(2) / 2, slope=0.5), np.eye(2), [1, -1])
+    X = np.array([[1.0, 0, 0], [0.1, 1, 0], [0, 0, 1]])
+    with pytest.raises(ValueError, match=r"samples 0 and 1 have cosine 0\.0995;"):
+        two_layer_limit(TwoLayerNet(np.ones((4, 3)), slope=0.0), X, [1, 1, -1])
+
+
+@pytest.mark.parametrize(("seed", "slope"), [(50, 0.3), (71, 0.3), (112, 0.3), (201, 0.0)])
+def test_the_wrong_side_that_is_named_is_an_own_one(seed: int, slope: float) -> None:
+    # There are opposite inputs that are larger than the own one that is wrong.
+    slides = seed in (50, 112)
+    X, y = gaussian(4, 3 if slides else 2, seed)
+    if slides:
+        net, limit_of = leaky(1, 3, slope), sliding_limit
+    else:
+        net = TwoLayerNet(np.random.default_rng(seed).normal(size=(4, 2)), slope=slope)
+        limit_of = own_pattern_limit
+    with pytest.raises(InconsistentPatternError) as refused:
+        limit_of(net, X, y)
+    named = re.search(r"sign (.) would .* at sample (\d) of label (.),", str(refused.value))
+    assert named is not None
+    assert named[1] == named[3] == ("+" if y[int(named[2])] > 0 else "−")
+
+
+@settings(max_examples=20)
+@given(seeds, st.sampled_from([0.2, 0.7]), st.floats(0.1, 10))
+def test_first_step_slack_is_its_formula(seed: int, slope: float, step: float) -> None:
+    random = np.random.default_rng(seed)
+    X, y = random.normal(size=(3, 4)), np.array([1.0, -1.0, 1.0])
+    net = TwoLayerNet(random.normal(size=(4, 4)), slope=slope)
+    slack = np.inf
+    for w, s in zip(net.W, net.signs, strict=True):
+        c = [1.0 if w @ x > 0 else slope for x in X]
+        g = 1 / (1 + np.exp(y * net.predict(X)))
+        for i in range(3):
+            others = sum(c[k] * g[k] * abs(X[i] @ X[k]) for k in range(3) if k != i)
+            own = c[i] * g[i] * (X[i] @ X[i])
+            unit = step / (3 * 2)
+            slack = min(slack, (s * y[i] * (w @ X[i]) + unit * (own - others)) / (unit * own))
+    assert first_step_slack(net, X, y, step=step) == pytest.approx(slack, rel=1e-10, abs=1e-12)
+
+
+def test_an_input_of_0_moves_with_the_slope_1() -> None:
+    # Both samples pull ½, both neurons are active on both: (1 − ½ ⟨x₁, x₂⟩/‖x₁‖²) at the first.
+    net = TwoLayerNet(np.zeros((2, 2)), slope=0.5)
+    assert first_step_slack(net, [[1.0, 0.0], [0.5, 1.0]], [1, -1], step=1.0) == 0.5
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e4])
+def test_units_do_not_matter_where_a_sample_is_no_support_vector(unit: float) -> None:
+    X = unit * np.array([[1.0, 0.0, 0.0], [1.5, 0.1, 0.0], [0.0, 0.0, 1e-4]])
+    y = np.array([1.0, 1.0, -1.0])
+    limit = two_layer_limit(leaky(3, 3, 0.5), X, y)
+    np.testing.assert_allclose(limit.multipliers * unit**2, [0.8, 0, 0.8e8], rtol=1e-9)
+    assert not limit.equal_margins
+    assert limit.determined  # lengths are no matter of independence
+    with pytest.raises(ValueError, match="no weights separate the samples"):
+        two_layer_limit(leaky(1, 1, 1.0), [[unit], [-unit]], [1, 1])
+
+
+@pytest.mark.parametrize("X", [[[1.0, 0.0], [0.0, 0.0]], np.zeros((2, 2))])
+def test_a_sample_of_zeros_is_named(X: list) -> None:
+    X = np.asarray(X)
+    for limit_of in (sliding_limit, own_pattern_limit):
+        with pytest.raises(ValueError, match=f"sample {int(X[0, 0])} is zero"):
+            limit_of(leaky(1, 2, 0.5), X, [1, -1])
+
+
+def test_a_linear_network_slides_nowhere() -> None:
+    X, y = gaussian(5, 7, 0)
+    closed, convex = two_layer_limit(leaky(2, 7, 1.0), X, y), sliding_limit(leaky(2, 7, 1.0), X, y)
+    np.testing.assert_allclose(convex.W, closed.W, atol=1e-12 * np.abs(closed.W).max())
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e6])
+def test_crossing_kinks_does_not_depend_on_the_unit(unit: float) -> None:
+    angles = np.array([0.0, 0.3, -0.3, 0.5])
+    X, y = np.column_stack([np.cos(angles), np.sin(angles)]), np.array([1.0, 1.0, -1.0, -1.0])
+    net = TwoLayerNet([[1.0, 0.2], [0.6, -0.9], [0.2, -1.0], [0.0, 1.0]], slope=0.0)
+    limit, scaled = own_pattern_limit(net, X, y), own_pattern_limit(net, unit * X, y)
+    np.testing.assert_allclose(unit * scaled.W, limit.W, atol=1e-9 * np.abs(limit.W).max())
+    # Every pair counts that is not on its kink: own ones on their side, opposite ones on any.
+    inputs = limit.W @ X.T
+    own = np.outer(net.signs, y) > 0
+    sides = np.where(own, np.where(net.W @ X.T >= 0, inputs, -inputs), np.abs(inputs))
+    assert limit.consistency == pytest.approx(
+        sides[~limit.sliding & (sides > 1e-9)].min(), rel=1e-9, abs=0
+    )
+
+
+@pytest.mark.parametrize(("tilt", "counts"), [(4.0e-15, False), (4.3e-15, True)])
+def test_what_rounding_may_have_moved_depends_on_lengths(tilt: float, counts: bool) -> None:
+    # 4(n + √d) units in the last place, n = 2 and d = 7, of 4², the size of an input: 4.13e-15.
+    X, y = 4 * np.eye(2, 7), np.array([1.0, -1.0])
+    X[1, 0] = 4 * tilt
+    net = TwoLayerNet(np.eye(2, 7), slope=0.0)
+    found = _limit(X, y, np.eye(2), net, np.eye(2, dtype=bool), np.ones(2))
+    assert found.consistency == (-16 * tilt if counts else 16.0)
+
+
+def test_a_limit_by_hand_is_determined() -> None:
+    limit = TwoLayerLimit(np.eye(2), np.array([1.0, 2.0]), np.diag([1.0, 0.5]), np.eye(2), 1.0, 0.0)
+    assert limit.margin_gap() == pytest.approx(np.log(2), rel=1e-14, abs=0)
+
+
+def test_relu_loss_bound_is_a_quotient() -> None:
+    assert relu_loss_bound(m=3, n=5, step=3.0, share=0.5, least_square=4.0) == pytest.approx(
+        15 / (6 * 15 / 16), rel=1e-14, abs=0
+    )
+
+
+def test_long_orthogonal_samples_are_orthogonal() -> None:
+    X, y = orthogonal(4, 9, np.array([1e6, 3e6, 2e6, 1e6]), 0)
+    assert two_layer_limit(TwoLayerNet(X, slope=0.0), X, y, check=False).equal_margins

@@ -120,6 +120,13 @@ def test_the_limit_is_the_neuron_s() -> None:
     np.testing.assert_allclose(again.w, found.w, rtol=1e-12)
 
 
+def test_samples_that_nearly_depend_on_each_other_cost_their_condition_once() -> None:
+    mix, start = np.array([[1.0, 0.0], [1.0, 1e-3]]), [0.5, 0.0, -0.5]
+    found = metric_limit(innocent, mix @ X, mix @ Y, start=start)
+    plain = metric_limit(innocent, X, Y, start=start)
+    np.testing.assert_allclose(found.w, plain.w, rtol=3e-12)
+
+
 def test_what_no_clock_mends_is_told() -> None:
     plane, space = np.array([0.7, -1.2]), np.array([0.7, -1.2, 0.4])
     # In the plane the candidate leaves no defect; its curl decides.
@@ -161,6 +168,43 @@ def test_the_curl_is_that_of_the_candidate(seed: int) -> None:
     found = warpability(metric, w)
     scale = np.abs(slopes).max()
     np.testing.assert_allclose(found.curl, slopes - slopes.T, atol=1e-7 * (1 + scale))
+
+
+def test_the_obstruction_is_the_part_of_the_derivatives_that_no_warp_mends() -> None:
+    # H = diag(1 + w₂, 1 + w₃, 1 + w₁) at 0: H₁₁₂ = H₂₂₃ = H₃₃₁ = 1, no second derivatives.
+    def affine(w: np.ndarray) -> np.ndarray:
+        return np.diag(1 + np.roll(w, -1))
+
+    found = warpability(affine, np.zeros(3))
+    np.testing.assert_allclose(found.gradient, np.full(3, -0.5), rtol=1e-12)
+    # T + Hφ: of each l one pair i at 1 − ½, one at −½, each there and back.
+    assert found.obstruction == pytest.approx(np.sqrt(12 / 4) / np.sqrt(3), rel=1e-9, abs=0)
+    # H = diag(e^(c w₁w₂), 1): no defect in the plane, and a curl of c beside H's derivatives.
+    for c in (1.0, 3e-3):
+        w = np.array([0.7, -1.2])
+        found = warpability(lambda w, c=c: np.diag([np.exp(c * w[0] * w[1]), 1 + 0 * w[0]]), w)
+        h = np.exp(c * w[0] * w[1])
+        first = c * w[::-1]
+        second = h * (np.outer(first, first) + c * (1 - np.eye(2)))
+        size = np.sqrt(1 + 1 / h**2)
+        bend = size * np.linalg.norm(second) + (size * h * np.linalg.norm(first)) ** 2
+        assert found.obstruction == pytest.approx(np.sqrt(2) * c / bend, rel=1e-8, abs=0)
+
+
+def test_every_point_of_a_path_has_to_have_a_metric() -> None:
+    np.testing.assert_array_equal(log_warp(innocent, [[1.0, 2.0]]), [0.0])
+
+    def lopsided(w: np.ndarray) -> np.ndarray:
+        return innocent(w) + (w[0] == 0) * np.array([[0.0, 1.0], [0.0, 0.0]])
+
+    for path in ([[0.0, 1.0], [1.0, 1.0]], [[1.0, 1.0], [0.0, 1.0]]):
+        with pytest.raises(ValueError, match="symmetric"):
+            log_warp(lopsided, path)
+
+
+def test_newton_s_method_has_the_right_curvature() -> None:
+    found = metric_limit(innocent, [[1.0, 2.0, 0.5]], [1.0], start=[0.5, 0.0, -0.5])
+    assert found.iterations <= 6
 
 
 def test_tiny_and_flat_metrics() -> None:

@@ -182,6 +182,27 @@ def test_a_start_at_zero_is_fine_where_the_output_weight_is_not() -> None:
     np.testing.assert_allclose(q.hessian([0.0, 0.0]), 0.75 * np.eye(2), rtol=1e-14)
 
 
+@pytest.mark.parametrize(("delta", "along"), [(0.0, np.inf), (-0.5, 0.0), (2.0, 0.75 * 2**0.5)])
+def test_the_potential_at_zero(delta: float, along: float) -> None:
+    # Along w̃ it is ¾|a|/R: at 0, |a| = |w̃|/√|δ| for δ < 0 and √|w̃| for δ = 0.
+    q = WarpedPotential(delta=delta, start=[0.0, 1.0])
+    assert q.radial(0.0) == 0
+    assert q.curvature(np.zeros(2))[1] == pytest.approx(along, rel=1e-14, abs=0)
+    np.testing.assert_array_equal(q.gradient(np.zeros(2)), q.tilt)
+
+
+def test_a_value_is_a_number_and_a_start_stays() -> None:
+    q = WarpedPotential(delta=1.0, start=[0.0, 1.0])
+    assert isinstance(q([1.0, 2.0]), float)
+    assert np.shape(q([[1.0, 2.0]])) == (1,)
+    with pytest.raises(ValueError, match="read-only"):
+        q.start[0] = 1.0
+
+
+def test_the_smallest_predictors_have_a_length() -> None:
+    assert warp(0.0, [3e-200, 4e-200]) == pytest.approx(1.5 * 5e-200**0.5, rel=1e-14, abs=0)
+
+
 @given(seeds)
 def test_balanced_networks_have_the_power_three_halves(seed: int) -> None:
     random = np.random.default_rng(seed)

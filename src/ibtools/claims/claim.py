@@ -1,6 +1,7 @@
 """A claim: one theorem as a function that runs both of its sides."""
 
 import html
+import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -16,15 +17,6 @@ from ibtools.claims import kept
 Relation = Literal["=", "≤", "≥", "moves"]
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-# The book's theme lays a light panel under outputs in the dark; claims are text like any other. A
-# class named twice outweighs the theme's own rule.
-_STYLE = (
-    "<style>html[data-theme=dark] .bd-content div.cell_output .text_html:has(>.ib-claim.ib-claim),"
-    "html[data-theme=dark] .bd-content div.cell_output .text_html:has(>.ib-claims.ib-claims)"
-    "{background:none;color:inherit;padding:0}</style>"
-)
 
 
 class ClaimError(AssertionError):
@@ -149,10 +141,25 @@ class Outcome:
             "seconds": self.seconds,
         }
 
+    def shown(self) -> dict[str, str | bool | None]:
+        """Return what a page shows of the outcome: words, and numbers as a reader wants them."""
+        claim, c = self.claim, self.comparison
+        return {
+            **{f.name: getattr(claim, f.name) for f in fields(claim) if f.name != "compare"},
+            "quantity": c.quantity,
+            "predicted": None if c.predicted is None else number(c.predicted),
+            "measured": number(c.measured),
+            "error": number(c.error),
+            "error_of": c.error_of,
+            "tolerance": number(c.tolerance),
+            "room": None if c.room is None else number(c.room),
+            "holds": self.holds,
+        }
+
     def __str__(self) -> str:
         """Return the outcome as lines of text."""
         c = self.comparison
-        return (
+        return plain(
             f"{self.claim.title} [{self.claim.id}; {self.claim.source}]\n"
             f"  {self.claim.statement}\n"
             f"  {c.quantity}: {self._sides()}\n"
@@ -171,29 +178,13 @@ class Outcome:
         return f"predicted {number(c.predicted)} {relation} measured {number(c.measured)}{room}"
 
     def _repr_html_(self) -> str:
-        c, relation = self.comparison, self.claim.relation
-        facts = [
-            ("predicted", "6em", number(c.predicted)),
-            ("relation", "3em", relation),
-            ("measured", "6em", number(c.measured)),
-            (f"error: {c.error_of}", "12em", number(c.error)),
-            ("tolerance", "6em", number(c.tolerance)),
-        ]
-        if c.room is not None:
-            facts.insert(3, ("room left, of the bound", "6em", number(c.room)))
-        cells = "".join(
-            f'<div style="flex:1 1 {width}">'
-            f'<dt style="font-weight:normal;font-size:.85em">{html.escape(name)}</dt>'
-            f'<dd style="margin:0;font-weight:bold">{html.escape(value)}</dd></div>'
-            for name, width, value in facts
-        )
+        lines = [html.escape(line.strip()) for line in str(self).splitlines()]
+        title = f"<strong>{verdict(self)}: {html.escape(plain(self.claim.title))}.</strong>"
+        source = f"<em>({html.escape(self.claim.source)})</em>"
         return (
-            f"{_STYLE}"
-            '<div class="ib-claim" style="border:1px solid;border-left-width:4px;padding:.5em 1em">'
-            f"<p><strong>{verdict(self)}: {html.escape(self.claim.title)}.</strong> "
-            f"{html.escape(self.claim.statement)} <em>({html.escape(self.claim.source)})</em></p>"
-            f'<p style="margin-bottom:.2em">{html.escape(c.quantity)}:</p>'
-            f'<dl style="display:flex;flex-wrap:wrap;gap:.4em 1em;margin:0">{cells}</dl></div>'
+            f'<div class="ib-claim" data-claim="{_data(self.shown())}" '
+            'style="border:1px solid;border-left-width:4px;padding:.5em 1em">'
+            f"<p>{title} {lines[1]} {source}</p><p>{lines[2]}; {lines[3]}</p></div>"
         )
 
 
@@ -210,12 +201,16 @@ class Claim:
     source
         Paper and theorem, or "this book".
     statement
-        What is claimed, in a sentence.
+        What is claimed, in a sentence. Formulas stand between dollars, here as in the title and in
+        the words of a `Comparison`; they are written in Unicode, so that they can be read as they
+        are, and the book's pages set them.
     relation
         What is asserted of the two numbers: ``"="``; predicted ``"≤"`` measured, a lower bound;
         predicted ``"≥"`` measured, an upper bound; or that the measured one ``"moves"``.
     compare
         The function that runs the theory and the simulation, which share no code.
+    theorem
+        The book's label of the theorem that is run; None where the claim stands for itself.
     """
 
     id: str
@@ -224,6 +219,7 @@ class Claim:
     statement: str
     relation: Relation
     compare: Callable[[], Comparison]
+    theorem: str | None = None
 
     def run(self) -> Outcome:
         """Run both sides and return what they said, whether or not they agree."""
@@ -248,14 +244,20 @@ class Claim:
 
 
 def claim(
-    identifier: str, *, title: str, source: str, statement: str, relation: Relation = "="
+    identifier: str,
+    *,
+    title: str,
+    source: str,
+    statement: str,
+    relation: Relation = "=",
+    theorem: str | None = None,
 ) -> Callable[[Callable[[], Comparison]], Claim]:
     """Turn a function that compares both sides into a `Claim`."""
     if relation not in get_args(Relation):
         raise ValueError(f"relation must be one of {get_args(Relation)}, got {relation!r}")
 
     def decorate(compare: Callable[[], Comparison]) -> Claim:
-        return Claim(identifier, title, source, statement, relation, compare)
+        return Claim(identifier, title, source, statement, relation, compare, theorem)
 
     return decorate
 
@@ -271,16 +273,12 @@ class Scoreboard:
         """Whether every claim holds."""
         return all(outcome.holds for outcome in self.outcomes)
 
-    def statements(self) -> "Statements":
-        """Return what the claims say."""
-        return Statements([outcome.claim for outcome in self.outcomes])
-
     def _rows(self) -> list[tuple[str, ...]]:
         return [
             (
                 o.claim.id,
                 o.claim.source,
-                o.comparison.quantity,
+                plain(o.comparison.quantity),
                 number(o.comparison.predicted),
                 o.claim.relation,
                 number(o.comparison.measured),
@@ -305,37 +303,20 @@ class Scoreboard:
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
-        held = sum(o.holds for o in self.outcomes)
-        return "\n".join([*lines, "", f"{held} of {len(self.outcomes)} claims hold"])
+        return "\n".join([*lines, "", self._count()])
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
+    def _count(self) -> str:
         held = sum(o.holds for o in self.outcomes)
+        return f"{held} of {len(self.outcomes)} claims hold"
+
+    def _repr_html_(self) -> str:
         table = _table(self._HEAD, self._rows(), name="Scoreboard")
         return (
-            f'{_STYLE}<div class="ib-claims"><p>{held} of {len(self.outcomes)} claims hold.</p>'
-            f"{table}</div>"
+            f'<div class="ib-claims" data-claims="{_data([o.shown() for o in self.outcomes])}">'
+            f"<p>{self._count()}.</p>{table}</div>"
         )
-
-
-class Statements:
-    """What claims say, in words, for a page."""
-
-    def __init__(self, claims: Sequence[Claim]) -> None:
-        self.claims = tuple(claims)
-
-    def __repr__(self) -> str:
-        """Return one paragraph for each claim."""
-        return "\n".join(f"{c.id}: {c.title}. {c.statement} ({c.source})" for c in self.claims)
-
-    def _repr_html_(self) -> str:
-        items = "".join(
-            f"<dt><code>{html.escape(c.id)}</code> {html.escape(c.title)}</dt>"
-            f"<dd>{html.escape(c.statement)} <em>({html.escape(c.source)})</em></dd>"
-            for c in self.claims
-        )
-        return f'{_STYLE}<div class="ib-claims"><dl>{items}</dl></div>'
 
 
 def relative(difference: Float[np.ndarray, "..."], reference: Float[np.ndarray, "..."]) -> float:
@@ -377,6 +358,16 @@ def number(value: float | None) -> str:
 def verdict(outcome: Outcome) -> str:
     """Return the verdict with a sign that does not depend on colour."""
     return "✔ holds" if outcome.holds else "✘ fails"
+
+
+def plain(text: str) -> str:
+    """Return a text without the dollars around its formulas."""
+    return text.replace("$", "")
+
+
+def _data(value: object) -> str:
+    """Return what is to be shown as an attribute, from which the book's pages make their boxes."""
+    return html.escape(json.dumps(value, ensure_ascii=False))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, name: str) -> str:

@@ -142,8 +142,10 @@ def _norms(states: Float[np.ndarray, "t p"]) -> Float[np.ndarray, " t"]:
     "homogeneous.euler",
     title="The order of a net, counted in its layers",
     source="Euler; the orders: Lyu & Li 2020",
-    statement="A net of order L has ⟨θ, ∇Φ⟩ = LΦ and Φ(cθ) = c^L Φ(θ), where L is 1 for each "
-    "linear or convolutional layer, doubled by a squared ReLU; the first layer may have a bias.",
+    theorem="thm-hm-euler",
+    statement="A net of order $L$ has $⟨θ, ∇Φ⟩ = LΦ$ and $Φ(cθ) = c^L Φ(θ)$, where $L$ is 1 for "
+    "each linear or convolutional layer, doubled by a squared ReLU; the first layer may have a "
+    "bias.",
 )
 def euler() -> Comparison:
     """Compare the counted order with how outputs and their derivatives grow, for eight nets."""
@@ -180,8 +182,8 @@ def euler() -> Comparison:
         scaled = float((outputs - factor**order * at_once).norm() / outputs.norm())
         worst.see([abs(measured / order - 1), scaled], order, measured)
     return worst.comparison(
-        "order L, and what ⟨θ, ∇Φ⟩/Φ shows",
-        "relative difference of ⟨θ, ∇Φ⟩ and LΦ, or of Φ(cθ) and c^L Φ(θ), worst of 8 nets",
+        "order $L$, and what $⟨θ, ∇Φ⟩/Φ$ shows",
+        "relative difference of $⟨θ, ∇Φ⟩$ and $LΦ$, or of $Φ(cθ)$ and $c^L Φ(θ)$, worst of 8 nets",
         1e-11,
     )
 
@@ -190,8 +192,9 @@ def euler() -> Comparison:
     "homogeneous.smoothed-margin",
     title="The smoothed margin climbs",
     source=_LYU,
-    statement="Once 𝓛 < ℓ(0), gradient flow never lowers γ̃ = ℓ⁻¹(𝓛)/ρ^L, whether the loss is the "
-    "exponential, the logistic or cross-entropy. (Error: the largest relative fall.)",
+    theorem="thm-hm-climbs",
+    statement="Once $𝓛 < ℓ(0)$, gradient flow never lowers $γ̃ = ℓ⁻¹(𝓛)/ρ^L$, whether the loss is "
+    "the exponential, the logistic or cross-entropy. (Error: the largest relative fall.)",
 )
 def smoothed_margin_climbs() -> Comparison:
     """Watch the smoothed margin along an ODE solver's path, for three losses."""
@@ -207,7 +210,7 @@ def smoothed_margin_climbs() -> Comparison:
         times += rises.size
         harm.append(largest(0.0, -rises))
     return Comparison(
-        f"times of {times} at which γ̃ fell",
+        f"times of {times} at which $γ̃$ fell",
         0.0,
         falls,
         largest(harm),
@@ -220,8 +223,9 @@ def smoothed_margin_climbs() -> Comparison:
     "homogeneous.margin-growth",
     title="… at least as fast as the direction moves",
     source=f"{_LYU}; with equality: this book",
-    statement="d log γ̃ = L‖dθ̂‖²/d log ρ + (ν/(𝓛h(u)) − 1)·L(d log ρ + ‖dθ̂‖²/d log ρ), where "
-    "ν ≥ 𝓛h(u), u = log(1/𝓛); hence d log γ̃ ≥ L‖dθ̂‖²/d log ρ.",
+    theorem="thm-hm-climbs",
+    statement="$d log γ̃ = L‖dθ̂‖²/d log ρ + (ν/(𝓛h(u)) − 1)·L(d log ρ + ‖dθ̂‖²/d log ρ)$, where "
+    "$ν ≥ 𝓛h(u)$, $u = log(1/𝓛)$; hence $d log γ̃ ≥ L‖dθ̂‖²/d log ρ$.",
 )
 def margin_growth() -> Comparison:
     """Integrate identity and bound beside an ODE solver's path; read the margin at its ends."""
@@ -243,7 +247,7 @@ def margin_growth() -> Comparison:
         predicted, least = sums[-1]
         worst.see([abs(measured / predicted - 1), excess(least, measured)], predicted, measured)
     return worst.comparison(
-        "growth of log γ̃ down to 𝓛 = e⁻¹²",
+        "growth of $log γ̃$ down to $𝓛 = e⁻¹²$",
         "relative difference, or excess of the bound, worst of three losses",
         1e-8,
     )
@@ -274,9 +278,10 @@ def _growth(order: int, loss: str) -> Callable[[Flat, _Point, np.ndarray], list[
     "homogeneous.bracket",
     title="Smoothed and normalized margin",
     source=_LYU,
+    theorem="def-hm-margins",
     relation="≥",
-    statement="With the exponential loss γ̃ ≤ γ̄ ≤ γ̃ + ρ⁻ᴸ log n: an equality on the left for one "
-    "sample, on the right where all margins are equal.",
+    statement="With the exponential loss $γ̃ ≤ γ̄ ≤ γ̃ + ρ⁻ᴸ log n$: an equality on the left for "
+    "one sample, on the right where all margins are equal.",
 )
 def bracket() -> Comparison:
     """Measure both sides of the bracket along six runs."""
@@ -301,8 +306,8 @@ def bracket() -> Comparison:
         room = largest(0.0, smallest(1 - middle / high))
         worst.see(outside, float(high[-1]), float(middle[-1]), room=room)
     return worst.comparison(
-        "γ̄ at 10⁻²⁰, and its bound γ̃ + ρ⁻ᴸ log n",
-        "part of γ̄ outside the bracket, or off the equality, worst of 6 runs",
+        "$γ̄$ at $10⁻²⁰$, and its bound $γ̃ + ρ⁻ᴸ log n$",
+        "part of $γ̄$ outside the bracket, or off the equality, worst of 6 runs",
         1e-12,
     )
 
@@ -318,8 +323,9 @@ def _even_weights(net: DeepLinear, y: np.ndarray) -> DeepLinear:
     "homogeneous.kkt-identity",
     title="How far from a KKT point: exactly",
     source=_LYU,
-    statement="At θ̃ = θ/q_min^(1/L), with λⱼ = q_min^(1−2/L) ρ e^(−qⱼ)/‖∇𝓛‖, the residual "
-    "ε = ‖θ̃ − Σλⱼ∇qⱼ(θ̃)‖ is √(2(1−β)) γ̄^(−1/L), β the cosine between θ and −∇𝓛.",
+    theorem="thm-hm-residual",
+    statement="At $θ̃ = θ/q_min^(1/L)$, with $λⱼ = q_min^(1−2/L) ρ e^(−qⱼ)/‖∇𝓛‖$, the residual $ε "
+    "= ‖θ̃ − Σλⱼ∇qⱼ(θ̃)‖$ is $√(2(1−β)) γ̄^(−1/L)$, $β$ the cosine between $θ$ and $−∇𝓛$.",
 )
 def kkt_identity() -> Comparison:
     """Form multipliers and gradients sample by sample at three losses of three nets."""
@@ -346,8 +352,8 @@ def kkt_identity() -> Comparison:
             )
             worst.see(np.abs(differences) / size, predicted, residual)
     return worst.comparison(
-        "ε",
-        "difference relative to ‖θ̃‖, worst of 9; of δ = Σλⱼ(qⱼ(θ̃) − 1) as well",
+        "$ε$",
+        "difference relative to $‖θ̃‖$, worst of 9; of $δ = Σλⱼ(qⱼ(θ̃) − 1)$ as well",
         1e-12,
     )
 
@@ -378,11 +384,12 @@ def _residual(net: Net, X: np.ndarray, y: np.ndarray, order: int) -> tuple[float
 
 @claim(
     "homogeneous.complementarity",
-    title="Complementarity decays like 1/log(1/𝓛)",
+    title="Complementarity decays like $1/log(1/𝓛)$",
     source=f"{_LYU}; n − 1 and γ̄ in place of n and γ̃: this book",
+    theorem="thm-hm-residual",
     relation="≥",
-    statement="With the multipliers that the gradient offers, "
-    "δ = Σλⱼ(qⱼ(θ̃) − 1) ≤ (n − 1)/(eL γ̄^(2/L) log(1/𝓛)).",
+    statement="With the multipliers that the gradient offers, $δ = Σλⱼ(qⱼ(θ̃) − 1) ≤ (n − 1)/(eL "
+    "γ̄^(2/L) log(1/𝓛))$.",
 )
 def complementarity() -> Comparison:
     """Hold the bound against four runs; one has the two samples that it is sharpest for."""
@@ -410,7 +417,7 @@ def complementarity() -> Comparison:
             room=smallest(1 - delta / bound),
         )
     return worst.comparison(
-        "δ, where it is nearest to its bound", "excess over the bound in four runs", 1e-12
+        "$δ$, where it is nearest to its bound", "excess over the bound in four runs", 1e-12
     )
 
 
@@ -418,8 +425,9 @@ def complementarity() -> Comparison:
     "homogeneous.complementarity-limit",
     title="… and with which constant",
     source="this book",
-    statement="For a linear predictor δ log t tends to γ⁻² Σpⱼ log(max p/pⱼ), pⱼ the multipliers "
-    "of ŵ over their sum.",
+    theorem="thm-hm-residual",
+    statement="For a linear predictor $δ log t$ tends to $γ⁻² Σpⱼ log(max p/pⱼ)$, $pⱼ$ the "
+    "multipliers of $ŵ$ over their sum.",
 )
 def complementarity_limit() -> Comparison:
     """Compare with the flow on three points of the plane at 10⁻¹⁰⁰⁰⁰."""
@@ -429,7 +437,7 @@ def complementarity_limit() -> Comparison:
     run = margin_flow(DeepLinear(d=2, depth=1, seed=0), X, y, until_log10_loss=-10_000)
     measured = float(run.complementarity[-1] * run.log_time[-1])
     return Comparison(
-        "δ log t on three points of the plane, at 10⁻¹⁰⁰⁰⁰",
+        "$δ log t$ on three points of the plane, at $10⁻¹⁰⁰⁰⁰$",
         predicted,
         measured,
         abs(measured / predicted - 1),
@@ -440,10 +448,12 @@ def complementarity_limit() -> Comparison:
 
 @claim(
     "homogeneous.kkt-residual",
-    title="The KKT residual decays like 1/ρ",
+    title="The KKT residual decays like $1/ρ$",
     source="this book",
-    statement="ε q_min^(1/L) tends to the norm of what stays of θ beside its growing part: ω off ŵ "
-    "for a linear predictor, the singular values but the first of each layer for deep linear nets.",
+    theorem="thm-hm-residual",
+    statement="$ε q_min^(1/L)$ tends to the norm of what stays of $θ$ beside its growing part: "
+    "$ω$ off $ŵ$ for a linear predictor, the singular values but the first of each layer for deep "
+    "linear nets.",
 )
 def kkt_residual() -> Comparison:
     """Compare residuals with Soudry's ω (L = 1) and with the layers' spectra (L = 2, 3)."""
@@ -462,8 +472,8 @@ def kkt_residual() -> Comparison:
         measured = float(run.kkt_residual[-1] * run.minimum_margin[-1] ** (1 / depth))
         worst.see(abs(measured / left - 1), left, measured)
     return worst.comparison(
-        "ε q_min^(1/L) at 10⁻¹⁰⁰⁰⁰",
-        "relative difference, worst of L = 1, 2, 3",
+        "$ε q_min^(1/L)$ at $10⁻¹⁰⁰⁰⁰$",
+        "relative difference, worst of $L = 1$, 2, 3",
         5e-3,
     )
 
@@ -478,7 +488,8 @@ def _left_beside(net: nn.Module) -> float:
     "homogeneous.rate",
     title="The loss in time, with its constant",
     source=f"{_LYU}; the constant: this book",
-    statement="𝓛 t (log 1/𝓛)^(2−2/L) tends to 1/(L²γ̄^(2/L)).",
+    theorem="thm-hm-rates",
+    statement="$𝓛 t (log 1/𝓛)^(2−2/L)$ tends to $1/(L²γ̄^(2/L))$.",
 )
 def rate() -> Comparison:
     """Solve the flow with its clock as a stiff ODE down to e⁻¹⁰⁰⁰, for L = 1, 2, 3."""
@@ -499,8 +510,8 @@ def rate() -> Comparison:
         measured = float(np.exp(times[-1, 0] - 1000.0) * 1000.0 ** (2 - 2 / depth))
         worst.see(abs(measured / predicted - 1), predicted, measured)
     return worst.comparison(
-        "𝓛 t (log 1/𝓛)^(2−2/L) at 𝓛 = e⁻¹⁰⁰⁰",
-        "relative difference, worst of L = 1, 2, 3",
+        "$𝓛 t (log 1/𝓛)^(2−2/L)$ at $𝓛 = e⁻¹⁰⁰⁰$",
+        "relative difference, worst of $L = 1$, 2, 3",
         1e-3,
     )
 
@@ -509,8 +520,10 @@ def rate() -> Comparison:
     "homogeneous.linear-constants",
     title="Linear predictors: direction and what stays beside it",
     source="Soudry et al. 2018; the gaps: this book",
-    statement="w(t) − ŵ log t → ω with e^(−⟨zⱼ,ω⟩) = λⱼ on the support vectors; t𝓛 → 1/γ²; the "
-    "margin's relative gap times log t → Σpⱼ log(max p/pⱼ), the smoothed one's → −Σpⱼ log pⱼ.",
+    theorem="thm-hm-linear",
+    statement="$w(t) − ŵ log t → ω$ with $e^(−⟨zⱼ,ω⟩) = λⱼ$ on the support vectors; $t𝓛 → 1/γ²$; "
+    "the margin's relative gap times $log t → Σpⱼ log(max p/pⱼ)$, the smoothed one's $→ −Σpⱼ log "
+    "pⱼ$.",
 )
 def linear_constants() -> Comparison:
     """Compare all four with the flow on Toy A at 10⁻¹⁰⁰⁰⁰⁰."""
@@ -528,11 +541,11 @@ def linear_constants() -> Comparison:
         abs(smoothed_gap / predicted.smoothed_gap - 1),
     )
     return Comparison(
-        "(1 − γ̄/γ) log t",
+        "$(1 − γ̄/γ) log t$",
         predicted.margin_gap,
         float(gap),
         error,
-        "relative difference, worst of the four, at 10⁻¹⁰⁰⁰⁰⁰",
+        "relative difference, worst of the four, at $10⁻¹⁰⁰⁰⁰⁰$",
         2e-5,
     )
 
@@ -541,6 +554,7 @@ def linear_constants() -> Comparison:
     "homogeneous.linear-limit",
     title="Linear predictors end at the largest margin",
     source="Soudry et al. 2018",
+    theorem="thm-hm-linear",
     statement="On 357 digits, 3 against 8, the flow of a linear predictor reaches the margin of "
     "the hard-margin support vector machine.",
 )
@@ -551,7 +565,7 @@ def linear_limit() -> Comparison:
     run = margin_flow(DeepLinear(d=64, depth=1, seed=0), X, y, until_log10_loss=-1e6)
     measured = float(run.normalized_margin[-1])
     return Comparison(
-        "γ̄ at 10⁻¹⁰⁰⁰⁰⁰⁰",
+        "$γ̄$ at $10⁻¹⁰⁰⁰⁰⁰⁰$",
         predicted,
         measured,
         abs(measured / predicted - 1),
@@ -564,8 +578,9 @@ def linear_limit() -> Comparison:
     "homogeneous.ten-classes",
     title="Cross-entropy: the largest margin over all pairs of classes",
     source=_LYU,
-    statement="With k outputs the flow of a linear predictor on cross-entropy ends at the largest "
-    "least Φ_y − Φ_l: a hard-margin problem with one constraint for each wrong class.",
+    theorem="thm-hm-pairs",
+    statement="With $k$ outputs the flow of a linear predictor on cross-entropy ends at the "
+    "largest least $Φ_y − Φ_l$: a hard-margin problem with one constraint for each wrong class.",
 )
 def ten_classes() -> Comparison:
     """Compare the flow on ten digits with the hard margin of the samples (e_y − e_j) ⊗ x."""
@@ -582,7 +597,7 @@ def ten_classes() -> Comparison:
     run = margin_flow(net, X, y, loss="cross_entropy", until_log10_loss=-100_000)
     measured = float(run.normalized_margin[-1])
     return Comparison(
-        "γ̄ at 10⁻¹⁰⁰⁰⁰⁰",
+        "$γ̄$ at $10⁻¹⁰⁰⁰⁰⁰$",
         predicted,
         measured,
         abs(measured / predicted - 1),
@@ -595,9 +610,10 @@ def ten_classes() -> Comparison:
     "homogeneous.deep-linear",
     title="Deep linear networks end at the largest margin",
     source="Ji & Telgarsky 2019; the gap: this book",
-    statement="γ̄ L^(L/2) → γ, the predictor's own largest margin, from below by the relative gap "
-    "½Σmᵢ‖w‖^(−2/L) + Σpⱼ log(max p/pⱼ)/(γ‖w‖): ‖w‖ = log(1/𝓛)/γ, Σmᵢ the sum of squares of all "
-    "singular values but each layer's largest.",
+    theorem="thm-hm-deep",
+    statement="$γ̄ L^(L/2) → γ$, the predictor's own largest margin, from below by the relative "
+    "gap $½Σmᵢ‖w‖^(−2/L) + Σpⱼ log(max p/pⱼ)/(γ‖w‖)$: $‖w‖ = log(1/𝓛)/γ$, $Σmᵢ$ the sum of "
+    "squares of all singular values but each layer's largest.",
 )
 def deep_linear() -> Comparison:
     """Compare L = 2, 3, 4 at 10⁻¹⁰⁰⁰⁰⁰⁰ with the margin less the gap."""
@@ -616,8 +632,8 @@ def deep_linear() -> Comparison:
             measured * depth ** (depth / 2),
         )
     return worst.comparison(
-        "γ̄ L^(L/2) at 10⁻¹⁰⁰⁰⁰⁰⁰",
-        "relative difference, worst of L = 2, 3, 4",
+        "$γ̄ L^(L/2)$ at $10⁻¹⁰⁰⁰⁰⁰⁰$",
+        "relative difference, worst of $L = 2$, 3, 4",
         1e-6,
     )
 
@@ -631,8 +647,9 @@ def _deep_run(depth: int) -> MarginRun[DeepLinear]:
     "homogeneous.deep-linear-gap",
     title="Deeper is slower",
     source="this book",
-    statement="With hidden layers wider than one neuron, the gap of a deep linear network's margin "
-    "falls like (log 1/𝓛)^(−2/L).",
+    theorem="thm-hm-deep",
+    statement="With hidden layers wider than one neuron, the gap of a deep linear network's "
+    "margin falls like $(log 1/𝓛)^(−2/L)$.",
 )
 def deep_linear_slope() -> Comparison:
     """Measure the slope between 10⁻¹⁰⁰⁰⁰⁰ and 10⁻¹⁰⁰⁰⁰⁰⁰ for L = 2, 3, 4."""
@@ -645,18 +662,18 @@ def deep_linear_slope() -> Comparison:
         measured = float(np.log(gap[-1] / gap[i]) / np.log(run.log_loss[-1] / run.log_loss[i]))
         worst.see(abs(measured + 2 / depth), -2 / depth, measured)
     return worst.comparison(
-        "slope of log gap in log log(1/𝓛)",
-        "difference of the slopes, worst of L = 2, 3, 4",
+        "slope of log gap in $log log(1/𝓛)$",
+        "difference of the slopes, worst of $L = 2$, 3, 4",
         0.01,
     )
 
 
 @claim(
     "homogeneous.diagonal",
-    title="Diagonal networks end at the largest ℓ₁ margin",
+    title="Diagonal networks end at the largest $ℓ₁$ margin",
     source="Gunasekar et al. 2018; Lyu & Li 2020",
-    statement="⟨u² − v², x⟩ has order 2, and its normalized margin tends to the largest ℓ₁ margin "
-    "of a linear predictor: where the ℓ₂ solution has 1.41875, it goes to 1.5.",
+    statement="$⟨u² − v², x⟩$ has order 2, and its normalized margin tends to the largest $ℓ₁$ "
+    "margin of a linear predictor: where the $ℓ₂$ solution has 1.41875, it goes to 1.5.",
 )
 def diagonal() -> Comparison:
     """Compare the flow's margin at 10⁻¹⁰⁰⁰⁰⁰⁰ with a linear program."""
@@ -666,7 +683,7 @@ def diagonal() -> Comparison:
     run = margin_flow(net, X, y, until_log10_loss=-1e6, relative_step=0.2)
     measured = float(run.normalized_margin[-1])
     return Comparison(
-        "γ̄ at 10⁻¹⁰⁰⁰⁰⁰⁰",
+        "$γ̄$ at $10⁻¹⁰⁰⁰⁰⁰⁰$",
         predicted,
         measured,
         abs(measured / predicted - 1),
@@ -677,10 +694,10 @@ def diagonal() -> Comparison:
 
 @claim(
     "homogeneous.xor",
-    title="Exclusive or: √2/8",
+    title="Exclusive or: $√2/8$",
     source="Chizat & Bach 2020",
     statement="Two layers of ReLUs with neurons in all directions reach the largest margin that "
-    "networks of any width have on the four points (±1, ±1), √2/8.",
+    "networks of any width have on the four points $(±1, ±1)$, $√2/8$.",
 )
 def exclusive_or() -> Comparison:
     """Compare the flow of eight neurons with a convex problem over all directions."""
@@ -693,7 +710,12 @@ def exclusive_or() -> Comparison:
     run = margin_flow(net, X, y, until_log10_loss=-7, relative_step=1e-3, max_steps=1000)
     measured = float(run.normalized_margin[-1])
     return Comparison(
-        "γ̄ at 10⁻⁷", predicted, measured, abs(measured / predicted - 1), "relative difference", 1e-3
+        "$γ̄$ at $10⁻⁷$",
+        predicted,
+        measured,
+        abs(measured / predicted - 1),
+        "relative difference",
+        1e-3,
     )
 
 
@@ -713,8 +735,9 @@ def _all_around(neurons: int) -> MLP:
     "homogeneous.net-limit",
     title="A network's limit is a KKT point",
     source=_LYU,
+    theorem="thm-hm-kkt",
     statement="On 357 digits a net with squared ReLUs goes to a direction that is the hard-margin "
-    "solution in its own tangent features; its margin's gap falls like (log 1/𝓛)^(−2/3).",
+    "solution in its own tangent features; its margin's gap falls like $(log 1/𝓛)^(−2/3)$.",
 )
 def net_limit() -> Comparison:
     """Extrapolate the flow from 10⁻¹⁰⁰⁰⁰ and 10⁻¹⁰⁰⁰⁰⁰⁰; polish its state at 10⁻¹⁰⁰⁰ by theory."""
@@ -727,7 +750,7 @@ def net_limit() -> Comparison:
     share = (run.log_loss[-1] / run.log_loss[middle]) ** (2 / 3)
     measured = float(later + (later - late) / (share - 1))
     return Comparison(
-        "γ̄ at the limit",
+        "$γ̄$ at the limit",
         found.margin,
         measured,
         largest(abs(measured / found.margin - 1), found.residual),
@@ -740,6 +763,7 @@ def net_limit() -> Comparison:
     "homogeneous.two-limits",
     title="A KKT point, not the largest margin",
     source="this book",
+    theorem="thm-hm-two",
     statement="From two starts a net of three neurons goes to two directions of different margins "
     "on the same data; both are KKT points.",
 )
@@ -770,9 +794,10 @@ def two_limits() -> Comparison:
     "homogeneous.descent",
     title="Descent keeps the modified margin",
     source=_LYU,
+    theorem="thm-hm-descent",
     statement="With the exponential loss on a model that bends smoothly, gradient descent with "
-    "steps of η = μ/(Cκ) never lowers γ̂ and never raises 𝓛. B₁ and B₂ in C are the largest slope "
-    "and curvature found on the sphere, and γ̂ is the integral it is defined by.",
+    "steps of $η = μ/(Cκ)$ never lowers $γ̂$ and never raises $𝓛$. $B₁$ and $B₂$ in $C$ are the "
+    "largest slope and curvature found on the sphere, and $γ̂$ is the integral it is defined by.",
 )
 def descent() -> Comparison:
     """Take every step as long as the theorem allows, on five models; measure its constants."""
@@ -803,9 +828,9 @@ def descent() -> Comparison:
             )
     worst.see(largest(0.0, *harm), worst.predicted, worst.measured)
     return worst.comparison(
-        "longest step η",
-        "relative difference of η, or of γ̂, or largest relative fall of γ̂ or rise of log 𝓛 "
-        "in 600 steps",
+        "longest step $η$",
+        "relative difference of $η$, or of $γ̂$, or largest relative fall of $γ̂$ or rise of $log "
+        "𝓛$ in 600 steps",
         1e-9,
     )
 
@@ -882,9 +907,10 @@ def _suprema_on_sphere(net: Net, X: np.ndarray) -> tuple[float, float]:
     "homogeneous.descent-too-long",
     title="Ten times that step loses it",
     source="this book",
+    theorem="thm-hm-descent",
     relation="moves",
-    statement="On 357 digits a linear predictor with steps of 10μ/(Cκ) soon loses γ̂ and raises its "
-    "loss: the condition is short of the truth by less than a factor of 10.",
+    statement="On 357 digits a linear predictor with steps of $10μ/(Cκ)$ soon loses $γ̂$ and "
+    "raises its loss: the condition is short of the truth by less than a factor of 10.",
 )
 def descent_too_long() -> Comparison:
     """Measure how far the modified margin falls; do the same steps once more, in other code."""
@@ -900,11 +926,11 @@ def descent_too_long() -> Comparison:
         np.abs(np.subtract(again, (fall, rise))) / (fall, rise)
     )  # fmt: skip
     return Comparison(
-        "share of γ̂ that is lost in one step",
+        "share of $γ̂$ that is lost in one step",
         None,
         fall,
         apart,
-        "relative difference of that, or of the rise of log 𝓛, to the same descent by hand",
+        "relative difference of that, or of the rise of $log 𝓛$, to the same descent by hand",
         1e-6,
     )
 
@@ -979,10 +1005,11 @@ def _longest_steps(
     "homogeneous.certificate",
     title="A margin is a distance",
     source=f"{_LYU}; for convolutions, and in balls: this book",
+    theorem="thm-hm-robust",
     relation="≤",
-    statement="Every training sample is at least L^(L/2) γ̄/√N from the decision boundary, N the "
-    "product of the largest numbers of windows that one pixel lies in; for linear predictors at "
-    "the largest margin the least distance is that, and it is γ.",
+    statement="Every training sample is at least $L^(L/2) γ̄/√N$ from the decision boundary, $N$ "
+    "the product of the largest numbers of windows that one pixel lies in; for linear predictors "
+    "at the largest margin the least distance is that, and it is $γ$.",
 )
 def certificate() -> Comparison:
     """Attack five nets; each layer's own norm certifies more, and never too much."""

@@ -76,9 +76,10 @@ def _pairs(X: Float[np.ndarray, "n d"], y: np.ndarray) -> Float[np.ndarray, "m p
     "homogeneous.exists",
     title="The flow exists for all times",
     source="this book",
-    statement="ρ² ≤ ρ₀² + 2Lnct, c the largest value of −ℓ′(q)q: 1/e for the exponential loss, "
-    "W(1/e) for the logistic one, W((k−1)/e) for k classes, 3/e for e^(−q³); at equal margins of "
-    "the worst size ρ² grows just so fast.",
+    theorem="thm-hm-exists",
+    statement="$ρ² ≤ ρ₀² + 2Lnct$, $c$ the largest value of $−ℓ′(q)q$: $1/e$ for the exponential "
+    "loss, $W(1/e)$ for the logistic one, $W((k−1)/e)$ for $k$ classes, $3/e$ for $e^(−q³)$; at "
+    "equal margins of the worst size $ρ²$ grows just so fast.",
     relation="≥",
 )
 def exists() -> Comparison:
@@ -118,8 +119,9 @@ def exists() -> Comparison:
         most = float(bound[0] ** 2 - first.norm[0] ** 2)
         worst.see(abs(grown / most - 1), float(bound[0]), float(first.norm[-1]), room=0.0)
     return worst.comparison(
-        "ρ at the end",
-        "excess over the bound in 2 flows, or relative difference of ρ² − ρ₀² where it is attained",
+        "$ρ$ at the end",
+        "excess over the bound in 2 flows, or relative difference of $ρ² − ρ₀²$ where it is "
+        "attained",
         1e-3,
     )
 
@@ -140,8 +142,9 @@ def _just_below(q: float, loss: str) -> float:
     "homogeneous.time-bracket",
     title="When a loss is reached: from both sides",
     source=f"{_LYU}; the constants: this book",
-    statement="With a = 2 − 2/L, L²γ̃₀^(2/L) t ≤ ∫eᵛ g^(2/L)/h² dv and ∫eᵛ g^(−a) dv ≤ "
-    "B₁²γ̃₀^(−a) t, from u₀ to u = log(1/𝓛): equalities for one sample and layers along it.",
+    theorem="thm-hm-bracket",
+    statement="With $a = 2 − 2/L$, $L²γ̃₀^(2/L) t ≤ ∫eᵛ g^(2/L)/h² dv$ and $∫eᵛ g^(−a) dv ≤ "
+    "B₁²γ̃₀^(−a) t$, from $u₀$ to $u = log(1/𝓛)$: equalities for one sample and layers along it.",
     relation="≤",
 )
 def time_bracket() -> Comparison:
@@ -172,7 +175,7 @@ def time_bracket() -> Comparison:
         room = 0.0 if len(y) == 1 else smallest(-np.expm1(early - log_t), -np.expm1(log_t - late))
         worst.see(error, float(early[-1]), float(log_t[-1]), room=room)
     return worst.comparison(
-        "log t at 𝓛 = e⁻¹⁰",
+        "$log t$ at $𝓛 = e⁻¹⁰$",
         "violation of either side, or difference where both are attained, worst of 7 flows",
         1e-3,
     )
@@ -182,10 +185,11 @@ def time_bracket() -> Comparison:
     "homogeneous.losses",
     title="Four losses, one bracket",
     source=_LYU,
-    statement="g(u) ≤ q_min ≤ g(u + log n) + log(k − 1), u = log(1/𝓛), for the exponential loss, "
-    "the logistic one, cross-entropy of k classes and e^(−q³): on the left for one sample, on the "
-    "right for equal margins; and g(u)/ρ^L never falls once 𝓛 < ℓ(0). (Error: relative "
-    "difference, violation, or fall.)",
+    theorem="thm-hm-losses",
+    statement="$g(u) ≤ q_min ≤ g(u + log n) + log(k − 1)$, $u = log(1/𝓛)$, for the exponential "
+    "loss, the logistic one, cross-entropy of $k$ classes and $e^(−q³)$: on the left for one "
+    "sample, on the right for equal margins; and $g(u)/ρ^L$ never falls once $𝓛 < ℓ(0)$. (Error: "
+    "relative difference, violation, or fall.)",
 )
 def losses() -> Comparison:
     """Follow flows with one sample, with equal margins, and with three samples in the plane."""
@@ -213,16 +217,17 @@ def losses() -> Comparison:
             margin = tail_inverse(-flow.log_loss[on], loss) / flow.norm[on]
             climbed = np.diff(margin) / margin[1:]
             worst.see(largest(error, -climbed), float(high[-1]), float(q[-1]))
-    return worst.comparison("q_min", "largest of the three, in twelve flows", 1e-9)
+    return worst.comparison("$q_min$", "largest of the three, in twelve flows", 1e-9)
 
 
 @claim(
     "homogeneous.cubic",
-    title="The loss e^(−q³) is the exponential one of order 3L",
+    title="The loss $e^(−q³)$ is the exponential one of order $3L$",
     source="this book",
-    statement="For labels ±1 the loss e^(−q³) of a net of order L is the exponential loss of its "
-    "cube, of order 3L: 𝓛 t u^(2−2/3L) → 1/(9L²γ̄^(2/L)), u = log(1/𝓛), and γ̄ goes where the "
-    "exponential loss takes it.",
+    theorem="thm-hm-losses",
+    statement="For labels $±1$ the loss $e^(−q³)$ of a net of order $L$ is the exponential loss "
+    "of its cube, of order $3L$: $𝓛 t u^(2−2/3L) → 1/(9L²γ̄^(2/L))$, $u = log(1/𝓛)$, and $γ̄$ "
+    "goes where the exponential loss takes it.",
 )
 def cubic() -> Comparison:
     """Follow a linear predictor and a diagonal one down to e⁻³⁰⁰."""
@@ -244,8 +249,8 @@ def cubic() -> Comparison:
             largest(abs(measured / predicted - 1), abs(reached / best - 1)), predicted, measured
         )
     return worst.comparison(
-        "𝓛 t u^(2−2/3L) at 𝓛 = e⁻³⁰⁰",
-        "relative difference, of it and of γ̄, worst of L = 1, 2",
+        "$𝓛 t u^(2−2/3L)$ at $𝓛 = e⁻³⁰⁰$",
+        "relative difference, of it and of $γ̄$, worst of $L = 1$, 2",
         5e-3,
     )
 
@@ -254,7 +259,8 @@ def cubic() -> Comparison:
     "homogeneous.other-rates",
     title="The same rate for the logistic loss and cross-entropy",
     source=f"{_LYU}; the constant: this book",
-    statement="𝓛 t (log 1/𝓛)^(2−2/L) → 1/(L²γ̄^(2/L)) for these as for the exponential loss.",
+    theorem="thm-hm-rates",
+    statement="$𝓛 t (log 1/𝓛)^(2−2/L) → 1/(L²γ̄^(2/L))$ for these as for the exponential loss.",
 )
 def other_rates() -> Comparison:
     """Compare flows at 10⁻³⁰⁰⁰⁰ with the largest margins, of all pairs for three classes."""
@@ -278,7 +284,7 @@ def other_rates() -> Comparison:
         predicted = loss_rate_constant(best, net.order)
         worst.see(abs(measured / predicted - 1), predicted, measured)
     return worst.comparison(
-        "𝓛 t (log 1/𝓛)^(2−2/L) at 10⁻³⁰⁰⁰⁰",
+        "$𝓛 t (log 1/𝓛)^(2−2/L)$ at $10⁻³⁰⁰⁰⁰$",
         "relative difference, worst of 4 flows",
         1e-4,
     )
@@ -288,9 +294,10 @@ def other_rates() -> Comparison:
     "homogeneous.kkt-pairs",
     title="KKT points of cross-entropy: one constraint for each wrong class",
     source=f"{_LYU}; the bound: this book",
-    statement="With λ_jl = q_min^(1−2/L) ρ v_jl/‖∇𝓛‖, v_jl = −∂𝓛/∂s_jl, ε = √(2(1−β)) γ̄^(−1/L) and "
-    "δ ≤ (m−1)κ/(eLγ̄^(2/L)h(u)), m = n(k−1); for a linear predictor the λ_jl tend to the "
-    "multipliers of the hard-margin problem with s_jl ≥ 1.",
+    theorem="thm-hm-pairs",
+    statement="With $λ_jl = q_min^(1−2/L) ρ v_jl/‖∇𝓛‖$, $v_jl = −∂𝓛/∂s_jl$, $ε = √(2(1−β)) "
+    "γ̄^(−1/L)$ and $δ ≤ (m−1)κ/(eLγ̄^(2/L)h(u))$, $m = n(k−1)$; for a linear predictor the "
+    "$λ_jl$ tend to the multipliers of the hard-margin problem with $s_jl ≥ 1$.",
 )
 def kkt_pairs() -> Comparison:
     """Form the residuals pair by pair on the way; compare multipliers at 10⁻¹⁰⁰⁰⁰⁰."""
@@ -324,8 +331,8 @@ def kkt_pairs() -> Comparison:
             error = largest(error, excess(kkt.complementarity, bound))
             worst.see(error, float(run.kkt_residual[i]), kkt.stationarity)
     return worst.comparison(
-        "Σλ of three classes, at 10⁻¹⁰⁰⁰⁰⁰ (predicted: hard margin)",
-        "relative difference of the multipliers or of ε, or excess of δ over its bound",
+        "$Σλ$ of three classes, at $10⁻¹⁰⁰⁰⁰⁰$ (predicted: hard margin)",
+        "relative difference of the multipliers or of $ε$, or excess of $δ$ over its bound",
         1e-4,
     )
 
@@ -334,9 +341,10 @@ def kkt_pairs() -> Comparison:
     "homogeneous.kkt-visit",
     title="An approximate KKT point is visited in finite time",
     source=f"{_LYU}; the constant: this book",
-    statement="While log ρ grows by R and γ̃ from γ̃₁ to γ̃₂, some point has "
-    "ε² ≤ 2(1 − (1+x)^(−1/2)) γ̃₁^(−2/L), x = log(γ̃₂/γ̃₁)/(LR); for one sample ∫(β⁻² − 1) d log ρ = "
-    "L⁻¹ log(γ̃₂/γ̃₁), so that in a short stretch the bound is attained.",
+    theorem="thm-hm-visit",
+    statement="While $log ρ$ grows by $R$ and $γ̃$ from $γ̃₁$ to $γ̃₂$, some point has $ε² ≤ 2(1 "
+    "− (1+x)^(−1/2)) γ̃₁^(−2/L)$, $x = log(γ̃₂/γ̃₁)/(LR)$; for one sample $∫(β⁻² − 1) d log ρ = "
+    "L⁻¹ log(γ̃₂/γ̃₁)$, so that in a short stretch the bound is attained.",
     relation="≥",
 )
 def kkt_visit() -> Comparison:
@@ -377,7 +385,7 @@ def kkt_visit() -> Comparison:
     budget = float(np.log(last / first))
     worst.see(abs(float(flow.turning[-1]) / budget - 1), budget, float(flow.turning[-1]), room=0.0)
     return worst.comparison(
-        "ε",
+        "$ε$",
         "excess over the bound in two runs, or relative difference where it is attained",
         1e-2,
     )
@@ -387,9 +395,10 @@ def kkt_visit() -> Comparison:
     "homogeneous.blocks",
     title="Layer by layer: the margin over the product of norms climbs too",
     source=_LYU,
-    statement="With Φ of degree k_i in each block, ‖w_i‖² = ‖w_i(0)‖² + (k_i/L)(ρ² − ρ₀²), and "
-    "log(u/Π‖w_i‖^k_i) grows by at least Σk_i∫‖dŵ_i‖²/d log‖w_i‖, for one sample by just that; "
-    "γ̄ ρ^L/Π‖w_i‖^k_i tends to Π(L/k_i)^(k_i/2).",
+    theorem="thm-hm-blocks",
+    statement="With $Φ$ of degree $k_i$ in each block, $‖w_i‖² = ‖w_i(0)‖² + (k_i/L)(ρ² − ρ₀²)$, "
+    "and $log(u/Π‖w_i‖^k_i)$ grows by at least $Σk_i∫‖dŵ_i‖²/d log‖w_i‖$, for one sample by just "
+    "that; $γ̄ ρ^L/Π‖w_i‖^k_i$ tends to $Π(L/k_i)^(k_i/2)$.",
 )
 def blocks() -> Comparison:
     """Predict every layer's norm from ρ, and the growth from how the layers' directions turn."""
@@ -419,7 +428,7 @@ def blocks() -> Comparison:
         best = block_margin_ratio(degrees)
         worst.see(abs(ratio / best - 1), best, ratio)
     return Comparison(
-        "γ̄ ρ^L/Π‖w_i‖^k_i at 10⁻³⁰⁰⁰⁰, three layers",
+        "$γ̄ ρ^L/Π‖w_i‖^k_i$ at $10⁻³⁰⁰⁰⁰$, three layers",
         best,
         ratio,
         worst.error,
@@ -432,9 +441,10 @@ def blocks() -> Comparison:
     "homogeneous.descent-rates",
     title="Gradient descent has the rates of the flow",
     source=f"{_LYU}; the constants: this book",
-    statement="With steps of at most the share s of the permitted ones, "
-    "(1 − s/2) L² γ_s^(2/L) T ≤ ∫eᵛ v^(−a) dv ≤ e^(s√e) B₁² γ_s^(−a) T, T = Ση, a = 2 − 2/L, "
-    "γ_s = γ̃₀e^(−s(1+1/2u₀)): for one sample, and s → 0, equalities.",
+    theorem="thm-hm-descent-rates",
+    statement="With steps of at most the share $s$ of the permitted ones, $(1 − s/2) L² γ_s^(2/L) "
+    "T ≤ ∫eᵛ v^(−a) dv ≤ e^(s√e) B₁² γ_s^(−a) T$, $T = Ση$, $a = 2 − 2/L$, $γ_s = "
+    "γ̃₀e^(−s(1+1/2u₀))$: for one sample, and $s → 0$, equalities.",
     relation="≤",
 )
 def descent_rates() -> Comparison:
@@ -463,8 +473,8 @@ def descent_rates() -> Comparison:
         room = 0.0 if len(y) == 1 else smallest(-np.expm1(early - log_t), -np.expm1(log_t - late))
         worst.see(error, float(early[-1]), float(log_t[-1]), room=room)
     return worst.comparison(
-        "log T",
-        "violation of either side in log T, or difference where both are attained, 3 runs",
+        "$log T$",
+        "violation of either side in $log T$, or difference where both are attained, 3 runs",
         5e-3,
     )
 
@@ -483,9 +493,10 @@ def _longest(net: Net, log_loss: float, norm: float, bounds: SphereBounds) -> fl
     "homogeneous.descent-visit",
     title="Gradient descent visits approximate KKT points as well",
     source=f"{_LYU}; the constants: this book",
-    statement="With permitted steps Σr(β⁻² − 1) ≤ L⁻¹ log(γ̂₂/γ̂₁), r = −η⟨θ,∇𝓛⟩/ρ², so that the "
-    "flow's bound on ε holds with R = Σr and γ̂: attained for one sample, s → 0 and a short "
-    "stretch.",
+    theorem="thm-hm-descent-rates",
+    statement="With permitted steps $Σr(β⁻² − 1) ≤ L⁻¹ log(γ̂₂/γ̂₁)$, $r = −η⟨θ,∇𝓛⟩/ρ²$, so that "
+    "the flow's bound on $ε$ holds with $R = Σr$ and $γ̂$: attained for one sample, $s → 0$ and a "
+    "short stretch.",
     relation="≥",
 )
 def descent_visit() -> Comparison:
@@ -518,7 +529,7 @@ def descent_visit() -> Comparison:
             error = largest(error, abs(seen[-1] / bound[-1] - 1))
         worst.see(error, float(bound[-1]), float(seen[-1]), room=room)
     return worst.comparison(
-        "least ε so far",
+        "least $ε$ so far",
         "excess over the bound at any step, or relative difference where it is attained",
         1e-2,
     )
@@ -528,9 +539,10 @@ def descent_visit() -> Comparison:
     "homogeneous.kink",
     title="A limit on a kink",
     source="this book",
-    statement="Two ReLU neurons on two unit samples at the angle φ, of opposite labels, slide "
-    "along each other's sample: on the kink the flow takes the slope cos φ of Clarke's [0, 1], and "
-    "the normalized margin tends to ¼ sin φ.",
+    theorem="thm-hm-kink",
+    statement="Two ReLU neurons on two unit samples at the angle $φ$, of opposite labels, slide "
+    "along each other's sample: on the kink the flow takes the slope $cos φ$ of Clarke's [0, 1], "
+    "and the normalized margin tends to $¼ sin φ$.",
 )
 def kink() -> Comparison:
     """Descend with short steps, which hop across the kink: count how often they are beyond it."""
@@ -554,7 +566,7 @@ def kink() -> Comparison:
         limit.slope,
         share,
         error,
-        "relative, of it and of γ̄",
+        "relative, of it and of $γ̄$",
         0.01,
     )
 

@@ -35,6 +35,7 @@ def _random_net(d: int, *, seed: int) -> DiagonalNet:
     "imd.theorem-1",
     title="Theorem 1",
     source=f"{_AZULAY}, Theorem 1",
+    theorem="thm-diagonal",
     statement="From an unbiased start of any scale and shape, gradient flow on the weights ends at "
     "the interpolator of least potential.",
 )
@@ -50,14 +51,15 @@ def theorem_1() -> Comparison:
             error, q = relative(measured - predicted, predicted), implicit_potential(net)
             worst.see(error, float(q(predicted)), float(q(measured)))
     return worst.comparison(
-        "potential q at the limit", f"relative distance in w, worst of {worst.cases}", 1e-8
+        "potential $q$ at the limit", f"relative distance in $w$, worst of {worst.cases}", 1e-8
     )
 
 
 @claim(
     "imd.theorem-1-at-scale",
-    title="Theorem 1 at full size, from 10⁻²⁰ to 10³",
+    title="Theorem 1 at full size, from $10⁻²⁰$ to $10³$",
     source=f"{_AZULAY}, Theorem 1",
+    theorem="thm-diagonal",
     statement="The same with 1000 dimensions and 100 samples, where scale and shape are extreme.",
 )
 def theorem_1_at_scale() -> Comparison:
@@ -70,13 +72,14 @@ def theorem_1_at_scale() -> Comparison:
         measured = gradient_flow(net, X, y).w[-1]
         error = relative(measured - predicted, predicted)
         worst.see(error, float(np.abs(predicted).sum()), float(np.abs(measured).sum()))
-    return worst.comparison("‖w(∞)‖₁", f"relative distance in w, worst of {worst.cases}", 1e-8)
+    return worst.comparison("$‖w(∞)‖₁$", f"relative distance in $w$, worst of {worst.cases}", 1e-8)
 
 
 @claim(
     "imd.general-start",
     title="Any start",
     source=f"{_AZULAY}, Appendix A",
+    theorem="thm-diagonal",
     statement="From any start, with four different weights in every coordinate, gradient flow ends "
     "at the Bregman projection of the start.",
 )
@@ -91,7 +94,7 @@ def general_start() -> Comparison:
         error, q = relative(measured - predicted, predicted), implicit_potential(net)
         worst.see(error, float(q(predicted)), float(q(measured)))
     return worst.comparison(
-        "potential q at the limit", f"relative distance in w, worst of {worst.cases}", 1e-8
+        "potential $q$ at the limit", f"relative distance in $w$, worst of {worst.cases}", 1e-8
     )
 
 
@@ -99,8 +102,9 @@ def general_start() -> Comparison:
     "imd.repeated-sample",
     title="A sample that is there twice",
     source="this book; after Azulay et al. 2021, Theorem 1",
-    statement="If y is in the range of X, dependent rows change the path and not the limit: with "
-    "two samples repeated, gradient flow ends at the minimizer over the same interpolators.",
+    theorem="thm-diagonal",
+    statement="If $y$ is in the range of $X$, dependent rows change the path and not the limit: "
+    "with two samples repeated, gradient flow ends at the minimizer over the same interpolators.",
 )
 def repeated_sample() -> Comparison:
     """Compare the flow of raw weights with two rows repeated with the minimizer without."""
@@ -113,11 +117,11 @@ def repeated_sample() -> Comparison:
     )
     measured = gradient_flow(net, X[rows], y[rows], method="parameters").w[-1]
     return Comparison(
-        "‖w(∞)‖₁",
+        "$‖w(∞)‖₁$",
         float(np.abs(once).sum()),
         float(np.abs(measured).sum()),
         largest(relative(measured - once, once), relative(measured - again.w, once)),
-        "relative distance in w to the minimizer, worse of with and without the repeated rows",
+        "relative distance in $w$ to the minimizer, worse of with and without the repeated rows",
         1e-8,
     )
 
@@ -126,7 +130,9 @@ def repeated_sample() -> Comparison:
     "imd.row-space",
     title="The mirror variable stays in the row space",
     source=_AZULAY,
-    statement="Along the whole path of the raw weights, ∇q(w(t)) is a combination of rows of X.",
+    theorem="thm-mirror",
+    statement="Along the whole path of the raw weights, $∇q(w(t))$ is a combination of rows of "
+    "$X$.",
 )
 def row_space() -> Comparison:
     """Project the mirror variable of simulated weights off the row space."""
@@ -138,11 +144,11 @@ def row_space() -> Comparison:
     outside = np.linalg.norm(mirror - mirror @ rows @ rows.T, axis=1)
     measured = largest(outside) / largest(np.linalg.norm(mirror, axis=1))
     return Comparison(
-        "part of ∇q(w(t)) off the row space",
+        "part of $∇q(w(t))$ off the row space",
         0.0,
         measured,
         measured,
-        f"largest over {len(run.times)} times, relative to ‖∇q‖",
+        f"largest over {len(run.times)} times, relative to $‖∇q‖$",
         1e-9,
     )
 
@@ -151,8 +157,8 @@ def row_space() -> Comparison:
     "imd.conservation",
     title="What never changes",
     source=f"{_AZULAY}, Appendix A",
-    statement="u₊² − v₊², u₋² − v₋² and (u₊ + v₊)∘(u₋ + v₋) keep their initial values; k is a "
-    "function of the three.",
+    statement="$u₊² − v₊²$, $u₋² − v₋²$ and $(u₊ + v₊)∘(u₋ + v₋)$ keep their initial values; $k$ "
+    "is a function of the three.",
 )
 def conservation() -> Comparison:
     """Follow the three conserved vectors, and the k they make, along the raw weights' flow."""
@@ -167,11 +173,11 @@ def conservation() -> Comparison:
     predicted = implicit_potential(net).sqrt_k
     drift = largest(np.abs(kept - initial)) / largest(np.abs(initial))
     return Comparison(
-        "‖√k‖ from the weights at the limit",
+        "$‖√k‖$ from the weights at the limit",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured[-1])),
         largest(drift, np.abs(measured / predicted - 1)),
-        f"relative, over {len(run.times)} times: of the three vectors, and of √k",
+        f"relative, over {len(run.times)} times: of the three vectors, and of $√k$",
         1e-9,
     )
 
@@ -180,7 +186,7 @@ def conservation() -> Comparison:
     "imd.woodworth",
     title="Tied weights: Woodworth et al.",
     source="Woodworth et al. 2020, Theorem 1",
-    statement="The network w = u² − v² follows the same path as the untied one with √k = 4α², "
+    statement="The network $w = u² − v²$ follows the same path as the untied one with $√k = 4α²$, "
     "twice as fast, and ends where the untied one does.",
 )
 def woodworth() -> Comparison:
@@ -198,7 +204,7 @@ def woodworth() -> Comparison:
     ).w
     error = largest(relative(fast - slow, slow), relative(limit - predicted, predicted))
     return Comparison(
-        "‖w(∞)‖₁",
+        "$‖w(∞)‖₁$",
         float(np.abs(predicted).sum()),
         float(np.abs(limit).sum()),
         error,
@@ -211,7 +217,9 @@ def woodworth() -> Comparison:
     "imd.hessian-map",
     title="The network's metric is a Hessian",
     source=_AZULAY,
-    statement="Along the path of the raw weights, the metric tensor of the network equals ∇²q(w).",
+    theorem="thm-hessian-map",
+    statement="Along the path of the raw weights, the metric tensor of the network equals "
+    "$∇²q(w)$.",
 )
 def hessian_map() -> Comparison:
     """Compare the metric of simulated weights with the Hessian of the potential."""
@@ -222,7 +230,7 @@ def hessian_map() -> Comparison:
     predicted = np.stack([q.hessian(w) for w in run.w])
     measured = np.stack([run.net_at(i).metric_tensor() for i in range(len(run.times))])
     return Comparison(
-        "tr H at the limit",
+        "$tr H$ at the limit",
         float(np.trace(predicted[-1])),
         float(np.trace(measured[-1])),
         largest(np.abs(measured - predicted)) / largest(np.abs(predicted)),
@@ -240,7 +248,9 @@ def innocent_metric(w: Inexact[np.ndarray, " d"]) -> Inexact[np.ndarray, "d d"]:
     "imd.hessian-map-fails",
     title="A metric that is no Hessian",
     source="Gunasekar et al. 2021",
-    statement="For H = I + wwᵀ the mixed derivatives differ by δᵢₖwⱼ − δᵢⱼwₖ: no potential exists.",
+    theorem="thm-hessian-map",
+    statement="For $H = I + wwᵀ$ the mixed derivatives differ by $δᵢₖwⱼ − δᵢⱼwₖ$: no potential "
+    "exists.",
 )
 def hessian_map_fails() -> Comparison:
     """Compare the defect worked out by hand with the differentiated one."""
@@ -249,7 +259,7 @@ def hessian_map_fails() -> Comparison:
     predicted = np.einsum("ik,j->ijk", identity, w) - np.einsum("ij,k->ijk", identity, w)
     measured = hessian_map_defect(innocent_metric, w)
     return Comparison(
-        "‖T‖",
+        "$‖T‖$",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
         relative(measured - predicted, predicted),
@@ -262,6 +272,7 @@ def hessian_map_fails() -> Comparison:
     "imd.reweighting",
     title="Weights on the samples do not matter",
     source="this book; after Gunasekar et al. 2018",
+    theorem="thm-mirror",
     statement="Weighting the squared residuals changes the path of gradient flow, not its limit.",
 )
 def reweighting() -> Comparison:
@@ -273,11 +284,11 @@ def reweighting() -> Comparison:
     weighted = gradient_flow(net, X * importance[:, None], y * importance, method="parameters")
     predicted = implicit_limit(net, X, y)
     return Comparison(
-        "‖w(∞)‖₁ with weights",
+        "$‖w(∞)‖₁$ with weights",
         float(np.abs(predicted).sum()),
         float(np.abs(weighted.w[-1]).sum()),
         largest(*(relative(run.w[-1] - predicted, predicted) for run in (plain, weighted))),
-        "relative distance in w to the minimizer, worse of with and without weights",
+        "relative distance in $w$ to the minimizer, worse of with and without weights",
         1e-8,
     )
 
@@ -291,9 +302,10 @@ def cyclic_metric(w: Inexact[np.ndarray, " d"]) -> Inexact[np.ndarray, "d d"]:
     "imd.reweighting-matters",
     title="… unless the metric is no Hessian",
     source="this book",
-    statement="In the metric with Hᵢᵢ = 1 + wᵢ₋₁², whose Hessian-map defect is not 0, the same "
-    "change of weights moves the limit, so nothing that depends on the constraints Xw = y alone is "
-    "minimized there.",
+    theorem="thm-hessian-map",
+    statement="In the metric with $Hᵢᵢ = 1 + wᵢ₋₁²$, whose Hessian-map defect is not 0, the same "
+    "change of weights moves the limit, so nothing that depends on the constraints $Xw = y$ alone "
+    "is minimized there.",
     relation="moves",
 )
 def reweighting_matters() -> Comparison:
@@ -344,8 +356,9 @@ def _integrated(
     "imd.innocent-warped",
     title="No Hessian, and yet a potential: a change of clock",
     source="this book; after Azulay et al. 2021",
-    statement="I + wwᵀ times exp(‖w‖²/2) is the Hessian of exp(‖w‖²/2), so flow in the metric "
-    "I + wwᵀ still ends at the Bregman projection of its start in that potential.",
+    theorem="thm-hessian-map",
+    statement="$I + wwᵀ$ times $exp(‖w‖²/2)$ is the Hessian of $exp(‖w‖²/2)$, so flow in the "
+    "metric $I + wwᵀ$ still ends at the Bregman projection of its start in that potential.",
 )
 def innocent_warped() -> Comparison:
     """Compare the flow in the innocent metric with a generic constrained minimizer."""
@@ -363,21 +376,22 @@ def innocent_warped() -> Comparison:
     predicted = particular + free @ found.x
     measured = metric_flow(innocent_metric, X, y, start=start).w[-1]
     return Comparison(
-        "‖w(∞)‖₂",
+        "$‖w(∞)‖₂$",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
         relative(measured - predicted, predicted),
-        "relative distance in w",
+        "relative distance in $w$",
         1e-8,
     )
 
 
 @claim(
     "imd.collapse",
-    title="Only √k matters",
+    title="Only $√k$ matters",
     source="this book",
-    statement="Unbiased starts of different scale and shape but equal √k = 4α(1+s²)/(1−s²) share "
-    "one path.",
+    theorem="thm-diagonal",
+    statement="Unbiased starts of different scale and shape but equal $√k = 4α(1+s²)/(1−s²)$ "
+    "share one path.",
 )
 def collapse() -> Comparison:
     """Compare paths of raw weights from three starts with equal √k."""
@@ -399,7 +413,7 @@ def collapse() -> Comparison:
     predicted = bregman_projection(potential, X, y).w
     limits = [path[-1] for path in paths]
     return Comparison(
-        "‖w(∞)‖, measured from s = −0.95",
+        "$‖w(∞)‖$, measured from $s = −0.95$",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(limits[-1])),
         largest(
@@ -413,9 +427,10 @@ def collapse() -> Comparison:
 
 @claim(
     "imd.rich-limit",
-    title="Rich limit: least ℓ₁ norm",
+    title="Rich limit: least $ℓ₁$ norm",
     source=f"{_AZULAY}; Woodworth et al. 2020",
-    statement="As √k → 0 the limit of gradient flow is the least-ℓ₁ interpolator.",
+    theorem="thm-rich",
+    statement="As $√k → 0$ the limit of gradient flow is the least-$ℓ₁$ interpolator.",
 )
 def rich_limit() -> Comparison:
     """Compare the flow from scale 1e-20 with a linear program."""
@@ -424,11 +439,11 @@ def rich_limit() -> Comparison:
     net = DiagonalNet.from_scale_shape(scale=1e-20, shape=0.0, d=X.shape[1])
     measured = gradient_flow(net, X, y).w[-1]
     return Comparison(
-        "‖w(∞)‖₁",
+        "$‖w(∞)‖₁$",
         float(np.abs(predicted).sum()),
         float(np.abs(measured).sum()),
         relative(measured - predicted, predicted),
-        "relative distance in w, at α = 10⁻²⁰",
+        "relative distance in $w$, at $α = 10⁻²⁰$",
         1e-6,
     )
 
@@ -437,8 +452,10 @@ def rich_limit() -> Comparison:
     "imd.rich-rate",
     title="How fast the rich limit is reached",
     source="this book",
-    statement="A coordinate outside the support of the least-ℓ₁ interpolator dies like (√k)^(1−ρ), "
-    "where ρ = |xᵢᵀν| < 1 is its column's correlation with the dual certificate ν.",
+    theorem="thm-rich",
+    statement="A coordinate outside the support of the least-$ℓ₁$ interpolator dies like "
+    "$(√k)^(1−ρ)$, where $ρ = |xᵢᵀν| < 1$ is its column's correlation with the dual certificate "
+    "$ν$.",
 )
 def rich_rate() -> Comparison:
     """Compare exponents from the linear program's dual with slopes of flow limits."""
@@ -464,15 +481,15 @@ def rich_rate() -> Comparison:
     measured = np.diff(np.log(np.abs(limits)), axis=0)[0] / np.diff(np.log(sqrt_ks))
     slowest = predicted.argmin()
     return Comparison(
-        "exponent 1 − ρ of the slowest coordinate",
+        "exponent $1 − ρ$ of the slowest coordinate",
         float(predicted[slowest]),
         float(measured[slowest]),
         # The certificate is one: yᵀν is the least norm.
         largest(
             np.abs(measured / predicted - 1), np.abs(np.abs(sparse).sum() / (y @ certificate) - 1)
         ),
-        f"relative difference, worst of {dying.sum()} coordinates and of the programs' values, √k "
-        "from 10⁻⁹ to 10⁻¹²",
+        f"relative difference, worst of {dying.sum()} coordinates and of the programs' values, "
+        "$√k$ from $10⁻⁹$ to $10⁻¹²$",
         1e-3,
     )
 
@@ -487,8 +504,9 @@ def _clear_cut_problem() -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " 
     "imd.kernel-limit",
     title="Kernel limit: least norm in the RKHS of the tangent kernel",
     source=_AZULAY,
-    statement="As √k → ∞ the limit is argmin Σ wᵢ²/√kᵢ over the interpolators, also where √k "
-    "differs from coordinate to coordinate.",
+    theorem="thm-kernel",
+    statement="As $√k → ∞$ the limit is $argmin Σ wᵢ²/√kᵢ$ over the interpolators, also where "
+    "$√k$ differs from coordinate to coordinate.",
 )
 def kernel_limit() -> Comparison:
     """Compare the flow from a huge uneven start with weighted least norm."""
@@ -499,11 +517,11 @@ def kernel_limit() -> Comparison:
     predicted = minimum_norm_interpolator(X, y, weights=1 / (2 * (u**2 + u**2 / 4)))
     measured = gradient_flow(net, X, y).w[-1]
     return Comparison(
-        "‖w(∞)‖₂",
+        "$‖w(∞)‖₂$",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
         relative(measured - predicted, predicted),
-        "relative distance in w, at √k ≥ 2·10⁵",
+        "relative distance in $w$, at $√k ≥ 2·10⁵$",
         1e-9,
     )
 
@@ -512,8 +530,9 @@ def kernel_limit() -> Comparison:
     "imd.kernel-rate",
     title="How fast the kernel limit is reached",
     source="this book",
-    statement="For equal √k, w(∞) = X⁺y + (I−Π)(2/3k)(X⁺y)³ + O(k⁻²): the distance to the "
-    "least-norm interpolator shrinks like 1/k.",
+    theorem="thm-kernel",
+    statement="For equal $√k$, $w(∞) = X⁺y + (I−Π)(2/3k)(X⁺y)³ + O(k⁻²)$: the distance to the "
+    "least-norm interpolator shrinks like $1/k$.",
 )
 def kernel_rate() -> Comparison:
     """Compare the first correction with the flow at √k = 40."""
@@ -525,7 +544,7 @@ def kernel_rate() -> Comparison:
     net = DiagonalNet.from_scale_shape(scale=sqrt_k / 4, shape=0.0, d=30)
     measured = gradient_flow(net, X, y, tolerance=1e-12).w[-1] - least_norm
     return Comparison(
-        "distance to X⁺y at √k = 40",
+        "distance to $X⁺y$ at $√k = 40$",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
         relative(measured - predicted, predicted),
@@ -536,10 +555,11 @@ def kernel_rate() -> Comparison:
 
 @claim(
     "imd.least-norm-error",
-    title="Least ℓ₂ norm misses the share 1 − n/d of the truth",
+    title="Least $ℓ₂$ norm misses the share $1 − n/d$ of the truth",
     source="folklore; this book",
-    statement="Over truths β* from an orthonormal basis, the mean of ‖w(∞) − β*‖² is 1 − n/d from "
-    "a huge start, whatever the data.",
+    theorem="prop-imd-least-norm",
+    statement="Over truths $β*$ from an orthonormal basis, the mean of $‖w(∞) − β*‖²$ is $1 − "
+    "n/d$ from a huge start, whatever the data.",
 )
 def least_norm_error() -> Comparison:
     """Train on each unit vector as the truth, and average the errors."""
@@ -552,11 +572,11 @@ def least_norm_error() -> Comparison:
     errors = [population_error(w, truth) for w, truth in zip(limits, truths, strict=True)]
     predicted, measured = 1 - n / d, float(np.mean(errors))
     return Comparison(
-        "mean of ‖w(∞) − β*‖²",
+        "mean of $‖w(∞) − β*‖²$",
         predicted,
         measured,
         largest(abs(measured / predicted - 1), relative(limits - least, least)),
-        "relative, worse of the mean error and of the distance of the limits to least ℓ₂ norm",
+        "relative, worse of the mean error and of the distance of the limits to least $ℓ₂$ norm",
         1e-8,
     )
 
@@ -565,8 +585,9 @@ def least_norm_error() -> Comparison:
     "imd.joint-limit",
     title="Small scale, yet not rich: the joint limit",
     source=_AZULAY,
-    statement="As α → 0 and s → 1 with α/(1−s²) → μ, the limit is the one of √k = 8μ: a tiny scale "
-    "alone does not make the bias rich.",
+    theorem="thm-diagonal",
+    statement="As $α → 0$ and $s → 1$ with $α/(1−s²) → μ$, the limit is the one of $√k = 8μ$: a "
+    "tiny scale alone does not make the bias rich.",
 )
 def joint_limit() -> Comparison:
     """Compare the flow at α = 1e-9 with the minimizer at √k = 8μ."""
@@ -579,11 +600,11 @@ def joint_limit() -> Comparison:
     ).w
     measured = gradient_flow(net, X, y, method="parameters").w[-1]
     return Comparison(
-        "‖w(∞)‖₁",
+        "$‖w(∞)‖₁$",
         float(np.abs(predicted).sum()),
         float(np.abs(measured).sum()),
         relative(measured - predicted, predicted),
-        "relative distance in w, at α = 10⁻⁹",
+        "relative distance in $w$, at $α = 10⁻⁹$",
         1e-6,
     )
 
@@ -592,8 +613,8 @@ def joint_limit() -> Comparison:
     "imd.incremental",
     title="When the first coordinate switches on",
     source="this book; after Woodworth et al. 2020",
-    statement="From a tiny start the first coordinate reaches a small level c at time "
-    "arcsinh(2c/√k)/(2‖Xᵀy‖∞) ≈ log(1/√k)/(2‖Xᵀy‖∞).",
+    statement="From a tiny start the first coordinate reaches a small level $c$ at time "
+    "$arcsinh(2c/√k)/(2‖Xᵀy‖∞) ≈ log(1/√k)/(2‖Xᵀy‖∞)$.",
 )
 def incremental() -> Comparison:
     """Read the first coordinate off the flow at the predicted time."""
@@ -613,7 +634,7 @@ def incremental() -> Comparison:
         predicted,
         measured,
         abs(measured - predicted) / predicted,
-        "relative difference, at √k = 4·10⁻¹⁶",
+        "relative difference, at $√k = 4·10⁻¹⁶$",
         1e-5,
     )
 
@@ -622,8 +643,9 @@ def incremental() -> Comparison:
     "imd.descent-order",
     title="Gradient descent departs from flow linearly in its step",
     source="this book",
+    theorem="thm-before-steps",
     statement="The limit of gradient descent differs from the flow's by an amount proportional to "
-    "the step size η, as η → 0.",
+    "the step size $η$, as $η → 0$.",
 )
 def descent_order() -> Comparison:
     """Measure the order from two small steps, on raw weights."""
@@ -642,7 +664,7 @@ def descent_order() -> Comparison:
     ]
     measured = float(np.diff(np.log(gaps))[0] / np.diff(np.log(steps))[0])
     return Comparison(
-        "order in η", 1.0, measured, abs(measured - 1), "difference of the orders", 0.02
+        "order in $η$", 1.0, measured, abs(measured - 1), "difference of the orders", 0.02
     )
 
 
@@ -650,8 +672,9 @@ def descent_order() -> Comparison:
     "imd.mirror-descent",
     title="Mirror descent with steps ends where the flow does",
     source="Azizan and Hassibi 2019; the bound on the step: this book",
-    statement="With steps η of the size that `mirror_descent_step_bound` permits, mirror descent "
-    "ends exactly at the Bregman projection of its start.",
+    theorem="thm-mirror-descent",
+    statement="With steps $η$ of the size that `mirror_descent_step_bound` permits, mirror "
+    "descent ends exactly at the Bregman projection of its start.",
 )
 def mirror_descent_limit() -> Comparison:
     """Compare the end of mirror descent with the minimizer, from three starts."""
@@ -669,7 +692,7 @@ def mirror_descent_limit() -> Comparison:
         error = relative(measured - predicted, predicted)
         worst.see(error, float(q(predicted)), float(q(measured)))
     return worst.comparison(
-        "potential q at the limit", f"relative distance in w, worst of {worst.cases}", 1e-8
+        "potential $q$ at the limit", f"relative distance in $w$, worst of {worst.cases}", 1e-8
     )
 
 
@@ -677,7 +700,8 @@ def mirror_descent_limit() -> Comparison:
     "imd.mirror-descent-fall",
     title="Each step of mirror descent comes nearer",
     source="Azizan and Hassibi 2019; the bound on the step: this book",
-    statement="With a permitted step, η(L_k + L_{k+1}) ≤ D_q(w∞, w_k) − D_q(w∞, w_{k+1}).",
+    theorem="thm-mirror-descent",
+    statement="With a permitted step, $η(L_k + L_{k+1}) ≤ D_q(w∞, w_k) − D_q(w∞, w_{k+1})$.",
     relation="≥",
 )
 def mirror_descent_fall() -> Comparison:
@@ -690,7 +714,7 @@ def mirror_descent_fall() -> Comparison:
     divergence = q(limit) - q(run.w) - np.sum(q.gradient(run.w) * (limit - run.w), axis=1)
     falls, losses = -np.diff(divergence), step * (run.loss[:-1] + run.loss[1:])
     return Comparison(
-        "fall of the divergence in the first step, and η(L₀ + L₁)",
+        "fall of the divergence in the first step, and $η(L₀ + L₁)$",
         falls[0],
         losses[0],
         # The first divergence is known as well: q is 0 at w = 0, where this start is.
@@ -705,8 +729,9 @@ def mirror_descent_fall() -> Comparison:
     "imd.descent-smaller-start",
     title="Steps act as a smaller start",
     source="after Even et al. 2023",
-    statement="To first order in η, gradient descent ends at the minimizer of the potential whose "
-    "√k is multiplied by ∏(1 − (ηp)²), over the pulls p of its steps: what is left falls like η².",
+    statement="To first order in $η$, gradient descent ends at the minimizer of the potential "
+    "whose $√k$ is multiplied by $∏(1 − (ηp)²)$, over the pulls $p$ of its steps: what is left "
+    "falls like $η²$.",
 )
 def descent_smaller_start() -> Comparison:
     """Measure the order of the distance to the minimizer with the k that the steps leave."""
@@ -721,7 +746,7 @@ def descent_smaller_start() -> Comparison:
         gaps.append(np.linalg.norm(run.w[-1] - predicted))
     measured = float(np.diff(np.log(gaps))[0] / np.diff(np.log(steps))[0])
     return Comparison(
-        "order in η", 2.0, measured, abs(measured - 2), "difference of the orders", 0.02
+        "order in $η$", 2.0, measured, abs(measured - 2), "difference of the orders", 0.02
     )
 
 

@@ -86,8 +86,9 @@ _SIX: dict[str, Callable[[], Net]] = {
     "non_homogeneous.defect",
     title="The defect is bounded, and the bound is sharp",
     source=f"{_CAI}, closure rules; constants: {_OURS}",
-    statement="For six nets |⟨θ,∇f⟩ − M f| ≤ p′(‖θ‖) with p′ composed from their layers; a search "
-    "over θ and x comes within 2 % of equality for each of them and never beyond.",
+    theorem="thm-nh-closure",
+    statement="For six nets $|⟨θ,∇f⟩ − M f| ≤ p′(‖θ‖)$ with $p′$ composed from their layers; a "
+    "search over $θ$ and $x$ comes within 2 % of equality for each of them and never beyond.",
 )
 def defect() -> Comparison:
     """Compare 1 with the largest ratio that a search finds, for the worst of six nets."""
@@ -100,7 +101,7 @@ def defect() -> Comparison:
         beyond = found > bound * (1 + 1e-9)
         worst.see(np.inf if beyond else abs(1 - found / bound), bound, found)
     return worst.comparison(
-        "p′(1), and the least multiple of p′ that no defect exceeds",
+        "$p′(1)$, and the least multiple of $p′$ that no defect exceeds",
         "relative distance, worst of 6",
         0.02,
     )
@@ -110,8 +111,9 @@ def defect() -> Comparison:
     "non_homogeneous.gap",
     title="Far away the net is its homogenization",
     source=_CAI,
-    statement="For the same nets |f − f_H| ≤ p_a(‖θ‖) with p_a(ρ) = Σ p′ᵢ ρⁱ/(M − i); a search "
-    "finds nothing beyond, and comes to more than half of it for each.",
+    theorem="thm-nh-homogenization",
+    statement="For the same nets $|f − f_H| ≤ p_a(‖θ‖)$ with $p_a(ρ) = Σ p′ᵢ ρⁱ/(M − i)$; a "
+    "search finds nothing beyond, and comes to more than half of it for each.",
     relation="≥",
 )
 def gap() -> Comparison:
@@ -126,7 +128,7 @@ def gap() -> Comparison:
         error = excess(found, bound) if found > 0.5 * bound else np.inf
         worst.see(error, bound, found, room=1 - found / bound)
     return worst.comparison(
-        "p_a(1), and the least multiple of p_a that no gap exceeds",
+        "$p_a(1)$, and the least multiple of $p_a$ that no gap exceeds",
         "excess over the bound, worst of 6",
         1e-9,
     )
@@ -148,8 +150,10 @@ def _search(net: Net) -> dict[str, Any]:
     "non_homogeneous.two-parameters",
     title="Two parameters: the naive margin falls, the modified one rises",
     source=_OURS,
-    statement="For f = v(1+w) and one sample, the flow is a hyperbola: from v = w = ½, "
-    "f = e²ˢ − e⁻²ˢ/4. The naive margin f/ρ² falls from 3/2 to 1/2, and (f − ρ)/ρ² rises to it.",
+    theorem="thm-nh-modified",
+    statement="For $f = v(1+w)$ and one sample, the flow is a hyperbola: from $v = w = ½$, $f = "
+    "e²ˢ − e⁻²ˢ/4$. The naive margin $f/ρ²$ falls from $3/2$ to $1/2$, and $(f − ρ)/ρ²$ rises to "
+    "it.",
 )
 def two_parameters() -> Comparison:
     """Compare simulated parameters with the closed form at every record."""
@@ -169,11 +173,11 @@ def two_parameters() -> Comparison:
     if not (run.converged and falls.all() and rises.all()):
         error = np.inf
     return Comparison(
-        "modified margin at ψ = 200",
+        "modified margin at $ψ = 200$",
         margin[-1],
         run.modified_margin[-1],
         error,
-        f"largest relative distance of (w, v) and of the margin over {len(f)} records",
+        f"largest relative distance of $(w, v)$ and of the margin over {len(f)} records",
         1e-5,
     )
 
@@ -186,7 +190,7 @@ def _modified_margin(loss: str, until_psi: float) -> Comparison:
     psi = _psi(run)
     start = separability_start(run.log_loss, h.gap_bound(run.norm), loss)
     if start is None or not run.converged:
-        return Comparison("ψ", until_psi, psi[-1], np.inf, "strong separability never held", 0.0)
+        return Comparison("$ψ$", until_psi, psi[-1], np.inf, "strong separability never held", 0.0)
     margin = (psi - h.gap_bound(run.norm)) / run.norm**h.order
     changes = np.diff(margin[start:]) / margin[start + 1 :]
     error = largest(0.0, -changes)
@@ -198,7 +202,7 @@ def _modified_margin(loss: str, until_psi: float) -> Comparison:
         0.0,
         np.sum(~(changes >= 0)),
         error,
-        f"largest fall, relative, over {len(changes)} steps from ψ = {psi[start]:.1f} on",
+        f"largest fall, relative, over {len(changes)} steps from $ψ = {psi[start]:.1f}$ on",
         1e-12,
     )
 
@@ -207,7 +211,8 @@ def _modified_margin(loss: str, until_psi: float) -> Comparison:
     "non_homogeneous.modified-margin",
     title="The modified margin never falls",
     source=f"{_CAI}, theorem for gradient flow",
-    statement="From strong separability ψ > p_a(ρ) on, (ψ − p_a(ρ))/ρ^M never decreases along "
+    theorem="thm-nh-modified",
+    statement="From strong separability $ψ > p_a(ρ)$ on, $(ψ − p_a(ρ))/ρ^M$ never decreases along "
     "gradient flow with the exponential loss, while the naive margin falls at every step.",
 )
 def modified_margin() -> Comparison:
@@ -219,7 +224,8 @@ def modified_margin() -> Comparison:
     "non_homogeneous.modified-margin-logistic",
     title="The same for the logistic loss",
     source=_OURS,
-    statement="With ψ = −log(e^𝓛 − 1) the same holds for the logistic loss.",
+    theorem="thm-nh-modified",
+    statement="With $ψ = −log(e^𝓛 − 1)$ the same holds for the logistic loss.",
 )
 def modified_margin_logistic() -> Comparison:
     """Follow the same net with the other loss to ψ = 200, where the two can no longer differ."""
@@ -230,8 +236,9 @@ def modified_margin_logistic() -> Comparison:
     "non_homogeneous.norm",
     title="The norm grows at least as the theorem needs",
     source=f"{_CAI}, first step of the proof",
-    statement="⟨θ, ∇ψ⟩ ≥ Mψ − p′(ρ) along the flow: the norm grows once Mψ > p′. Along the flow of "
-    "v(1 + w) from w = 0.05, v = 2 it is nearly attained.",
+    theorem="thm-nh-modified",
+    statement="$⟨θ, ∇ψ⟩ ≥ Mψ − p′(ρ)$ along the flow: the norm grows once $Mψ > p′$. Along the "
+    "flow of $v(1 + w)$ from $w = 0.05$, $v = 2$ it is nearly attained.",
     relation="≤",
 )
 def norm() -> Comparison:
@@ -246,7 +253,7 @@ def norm() -> Comparison:
         error = largest(0.0, -1 - defect) if run.converged else np.inf
         worst.see(error, -1.0, smallest(defect), room=1 + smallest(defect))
     return worst.comparison(
-        "least (⟨θ, ∇ψ⟩ − Mψ)/p′", f"excess below −1, worst of {worst.cases} flows", 1e-12
+        "least $(⟨θ, ∇ψ⟩ − Mψ)/p′$", f"excess below $−1$, worst of {worst.cases} flows", 1e-12
     )
 
 
@@ -262,9 +269,10 @@ def _two_flows() -> list[tuple[Net, np.ndarray, np.ndarray]]:
     "non_homogeneous.alignment",
     title="What the modified margin gains, misalignment pays for",
     source=f"{_OURS}; for homogeneous nets Lyu & Li 2020",
-    statement="∫(β⁻² − 1) d log ρ ≤ (1/M) log of the modified margin's growth, β = cos∠(θ, ∇ψ): as "
-    "the margin is bounded and ρ is not, θ aligns with the gradient. Of the homogeneous net v w x "
-    "and one sample the two are equal.",
+    theorem="thm-nh-limit",
+    statement="$∫(β⁻² − 1) d log ρ$ is at most $1/M$ times the log of the modified margin's "
+    "growth, $β = cos∠(θ, ∇ψ)$: as the margin is bounded and $ρ$ is not, $θ$ aligns with the "
+    "gradient. Of the homogeneous net $v w x$ and one sample the two are equal.",
     relation="≥",
 )
 def alignment() -> Comparison:
@@ -277,7 +285,7 @@ def alignment() -> Comparison:
         start = separability_start(run.log_loss, h.gap_bound(run.norm))
         if start is None or not run.converged:
             return Comparison(
-                "ψ", 200.0, _psi(run)[-1], np.inf, "strong separability never held", 0.0
+                "$ψ$", 200.0, _psi(run)[-1], np.inf, "strong separability never held", 0.0
             )
         margin = (_psi(run) - h.gap_bound(run.norm)) / run.norm**h.order
         growth = np.diff(np.log(margin[start:])) / h.order
@@ -295,7 +303,7 @@ def alignment() -> Comparison:
             room=smallest(1 - paid[told] / growth[told]),
         )
     return worst.comparison(
-        "∫(β⁻² − 1) d log ρ, at most",
+        "$∫(β⁻² − 1) d log ρ$, at most",
         f"excess over the bound, worst step of {worst.cases} flows",
         1e-9,
     )
@@ -305,9 +313,10 @@ def alignment() -> Comparison:
     "non_homogeneous.certificate",
     title="Strong separability certifies the homogenization",
     source=f"{_CAI}; {_OURS}",
-    statement="At every record yₙ f_H(xₙ) ≥ ψ − p_a(ρ): once that is positive, f_H separates the "
-    "data, and its normalized margin is at least the modified margin. Along the flow of v(1 + w) "
-    "from w = 0.05, v = 2 it is nearly attained.",
+    theorem="thm-nh-modified",
+    statement="At every record $yₙ f_H(xₙ) ≥ ψ − p_a(ρ)$: once that is positive, $f_H$ separates "
+    "the data, and its normalized margin is at least the modified margin. Along the flow of $v(1 "
+    "+ w)$ from $w = 0.05$, $v = 2$ it is nearly attained.",
     relation="≤",
 )
 def certificate() -> Comparison:
@@ -328,8 +337,8 @@ def certificate() -> Comparison:
             room=smallest(slack),
         )
     return worst.comparison(
-        "least y f_H at the last record",
-        f"shortfall relative to p_a, worst of {worst.cases} flows",
+        "least $y f_H$ at the last record",
+        f"shortfall relative to $p_a$, worst of {worst.cases} flows",
         1e-12,
     )
 
@@ -338,7 +347,8 @@ def certificate() -> Comparison:
     "non_homogeneous.rate-of-loss",
     title="The rate of the loss, with its constant",
     source=f"{_CAI}; the constant: {_OURS}",
-    statement="𝓛·t·(log 1/𝓛)^(2−2/M)·M²γ^(2/M) → 1, γ the margin of the homogenized problem.",
+    theorem="thm-nh-rates",
+    statement="$𝓛·t·(log 1/𝓛)^(2−2/M)·M²γ^(2/M) → 1$, $γ$ the margin of the homogenized problem.",
 )
 def rate_of_loss() -> Comparison:
     """Compare the linear net with biases at ψ = 500 with the rate; γ is a linear margin."""
@@ -357,7 +367,7 @@ def rate_of_loss() -> Comparison:
             + math.log(M * M * gamma ** (2 / M))
         )
     return Comparison(
-        "𝓛·t·(log 1/𝓛)^(4/3)·9γ^(2/3) at ψ = 500",
+        "$𝓛·t·(log 1/𝓛)^(4/3)·9γ^(2/3)$ at $ψ = 500$",
         1.0,
         measured,
         abs(measured - 1),
@@ -370,20 +380,22 @@ def rate_of_loss() -> Comparison:
     "non_homogeneous.rate-of-norm",
     title="The rate of the norm",
     source=_CAI,
-    statement="ρ^M/log(1/𝓛) → 1/γ: the naive margin tends to that of the homogenized problem.",
+    theorem="thm-nh-rates",
+    statement="$ρ^M/log(1/𝓛) → 1/γ$: the naive margin tends to that of the homogenized problem.",
 )
 def rate_of_norm() -> Comparison:
     """Compare a linear net with biases at a loss of e⁻¹⁰⁰⁰⁰⁰⁰ with a support vector machine."""
     gamma = _linear_optimum()[0]
     run, h = _long_run()
     measured = float(-run.log_loss[-1] / run.norm[-1] ** h.order)
-    return Comparison("log(1/𝓛)/ρ³", gamma, measured, abs(measured / gamma - 1), "relative", 1e-4)
+    return Comparison("$log(1/𝓛)/ρ³$", gamma, measured, abs(measured / gamma - 1), "relative", 1e-4)
 
 
 @claim(
     "non_homogeneous.direction",
     title="The direction converges to that of the homogenized problem",
     source=_CAI,
+    theorem="thm-nh-limit",
     statement="The end-to-end predictor of the linear net with biases tends to the maximum-margin "
     "predictor with a bias: the first bias stays, the later ones do not count.",
 )
@@ -408,11 +420,12 @@ def direction() -> Comparison:
 
 @claim(
     "non_homogeneous.kkt-distance",
-    title="The KKT distance shrinks like 1/ρ",
+    title="The KKT distance shrinks like $1/ρ$",
     source=_OURS,
-    statement="The relative distance of θ to the cone of the homogenized constraints' gradients is "
-    "at least the share of θ that f_H does not depend on, here two biases, which is nearly half of "
-    "it; and as far as it was measured its exponent of ρ is −1 to 0.02.",
+    theorem="thm-nh-limit",
+    statement="The relative distance of $θ$ to the cone of the homogenized constraints' gradients "
+    "is at least the share of $θ$ that $f_H$ does not depend on, here two biases, which is nearly "
+    "half of it; and as far as it was measured its exponent of $ρ$ is $−1$ to 0.02.",
     relation="≤",
 )
 def kkt_distance() -> Comparison:
@@ -456,10 +469,11 @@ def _dropped_norm(net: nn.Module, X: np.ndarray) -> float:
 
 @claim(
     "non_homogeneous.dropped-bias",
-    title="A bias that does not count still grows, like log ρ",
+    title="A bias that does not count still grows, like $log ρ$",
     source=_OURS,
-    statement="db₂/d log ρ → s v̂/(3γ), s = Σλy/Σλ the imbalance of the multipliers and v̂ = v/ρ: "
-    "the bias grows without bound and b₂/ρ vanishes; in the end it, too, enters the KKT distance.",
+    statement="$db₂/d log ρ → s v̂/(3γ)$, $s = Σλy/Σλ$ the imbalance of the multipliers and $v̂ = "
+    "v/ρ$: the bias grows without bound and $b₂/ρ$ vanishes; in the end it, too, enters the KKT "
+    "distance.",
 )
 def dropped_bias() -> Comparison:
     """Compare the growth of b₂ between two very small losses with the multipliers' imbalance."""
@@ -471,7 +485,7 @@ def dropped_bias() -> Comparison:
     v = run.net.layers[2].weight.detach().numpy()[0] / run.norm[last]
     predicted = imbalance * v / (h.order * gamma)
     return Comparison(
-        "‖db₂/d log ρ‖",
+        "$‖db₂/d log ρ‖$",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
         float(np.linalg.norm(measured - predicted) / np.linalg.norm(predicted)),
@@ -560,8 +574,9 @@ def _three_descents() -> list[tuple[_Descent, float]]:
     "non_homogeneous.descent",
     title="Descent all but keeps the modified margin",
     source=_OURS,
-    statement="With the longest step that the condition allows, ρ⁺ᴹ(γ⁺ − γ) ≥ (1 − β²)u/𝓛 − D at "
-    "every step, γ − B(𝓛) never decreases, and γ itself does not fall at all.",
+    theorem="thm-nh-descent",
+    statement="With the longest step that the condition allows, $(ρ⁺)ᴹ(γ⁺ − γ) ≥ (1 − β²)u/𝓛 − D$ "
+    "at every step, $γ − B(𝓛)$ never decreases, and $γ$ itself does not fall at all.",
     relation="≤",
 )
 def descent() -> Comparison:
@@ -589,7 +604,7 @@ def descent() -> Comparison:
             violated if fine else np.inf, least[at] / unit[at], gained[at] / unit[at], room=room
         )
     return worst.comparison(
-        "ρ⁺ᴹ(γ⁺ − γ), in units of u/𝓛, where the bound is tightest",
+        "$(ρ⁺)ᴹ(γ⁺ − γ)$, in units of $u/𝓛$, where the bound is tightest",
         f"largest violation, {worst.cases} nets, every step",
         1e-9,
     )
@@ -599,8 +614,9 @@ def descent() -> Comparison:
     "non_homogeneous.descent-rate",
     title="The loss goes to 0 under descent, and how fast",
     source=_OURS,
-    statement="With the same steps 1/𝓛⁺ − 1/𝓛 ≥ η(1 − ½η𝓛K(ψ))M²γ²ρ²ᴹ⁻², hence "
-    "1/𝓛 ≥ 1/𝓛₀ + M²γ₀²ρ₀²ᴹ⁻²T/8 after steps of total length T.",
+    theorem="thm-nh-descent",
+    statement="With the same steps $1/𝓛⁺ − 1/𝓛 ≥ η(1 − ½η𝓛K(ψ))M²γ²ρ²ᴹ⁻²$, hence $1/𝓛 ≥ 1/𝓛₀ + "
+    "M²γ₀²ρ₀²ᴹ⁻²T/8$ after steps of total length $T$.",
     relation="≤",
 )
 def descent_rate() -> Comparison:
@@ -622,7 +638,7 @@ def descent_rate() -> Comparison:
         fine = run.converged and len(run.steps) > 20
         worst.see(violated if fine else np.inf, least[at], gained[at], room=1 - largest(ratio))
     return worst.comparison(
-        "𝓛(1/𝓛⁺ − 1/𝓛) where the bound is tightest",
+        "$𝓛(1/𝓛⁺ − 1/𝓛)$ where the bound is tightest",
         f"largest violation, {worst.cases} nets, every step",
         1e-9,
     )
@@ -632,6 +648,7 @@ def descent_rate() -> Comparison:
     "non_homogeneous.descent-too-long",
     title="Where descent with a longer step loses the margin",
     source=_OURS,
+    theorem="thm-nh-descent",
     statement="At six times the longest step, on two samples that pull a neuron apart, the "
     "modified margin falls by more in all than the theorem could allow.",
     relation="moves",
@@ -646,7 +663,7 @@ def descent_too_long() -> Comparison:
     beyond = (fall - case.promise.margin_price(case.start[0])) / case.promise.margin
     off = largest(np.abs(margin - again)) / case.promise.margin
     return Comparison(
-        "fall of the modified margin beyond B(𝓛₀), relative to the margin at the start",
+        "fall of the modified margin beyond $B(𝓛₀)$, relative to the margin at the start",
         None,
         beyond,
         off / beyond if beyond > 0 else np.inf,
@@ -672,8 +689,9 @@ def _neuron_descent(
     "non_homogeneous.attention",
     title="Outside: softmax attention",
     source=_OURS,
-    statement="With scores of size 1 the defect of one head against order 1 is 2‖v‖ times the "
-    "variance of ⟨v̂, x⟩ under its weights, at every norm of v: no polynomial of lower degree "
+    theorem="def-near-homogeneous",
+    statement="With scores of size 1 the defect of one head against order 1 is $2‖v‖$ times the "
+    "variance of $⟨v̂, x⟩$ under its weights, at every norm of $v$: no polynomial of lower degree "
     "bounds it.",
 )
 def attention() -> Comparison:
@@ -689,7 +707,7 @@ def attention() -> Comparison:
     defects = scaling(net, parameters, tokens[None], order=1).defects[:, 0]
     measured = defects / np.array([10.0, 100.0, 1000.0])
     return Comparison(
-        "defect/‖v‖",
+        "$defect/‖v‖$",
         predicted,
         measured[-1],
         largest(np.abs(measured - predicted)),
@@ -702,8 +720,9 @@ def attention() -> Comparison:
     "non_homogeneous.normalization",
     title="Outside: layer normalization",
     source=_OURS,
-    statement="Where the variance of its input is ε/2, the defect of a normalized linear layer "
-    "against order 1 is 2/√27 = 0.385 times the norm of its output without ε, at every scale.",
+    theorem="def-near-homogeneous",
+    statement="Where the variance of its input is $ε/2$, the defect of a normalized linear layer "
+    "against order 1 is $2/√27 = 0.385$ times the norm of its output without $ε$, at every scale.",
 )
 def normalization() -> Comparison:
     """Compare the measured defect with 2/√27, at factors of 10, 100 and 1000."""
@@ -731,8 +750,9 @@ def normalization() -> Comparison:
     "non_homogeneous.steepest",
     title="Steepest descent reaches the largest margin of its own norm",
     source="Gunasekar et al. 2018",
-    statement="For a linear predictor on three samples ψ/‖w‖ tends to the largest ℓₚ margin under "
-    "sign descent (p = ∞) and coordinate descent (p = 1).",
+    theorem="prop-nh-steepest",
+    statement="For a linear predictor on three samples $ψ/‖w‖$ tends to the largest $ℓₚ$ margin "
+    "under sign descent $(p = ∞)$ and coordinate descent $(p = 1)$.",
 )
 def steepest() -> Comparison:
     """Compare both at ‖w‖ = 20 000 with linear programs."""
@@ -743,7 +763,7 @@ def steepest() -> Comparison:
         psi, w = _steepest_descent(X, p, length=0.5, steps=40_000)
         measured = psi / float(np.linalg.norm(w, p))
         worst.see(abs(measured / predicted - 1), predicted, measured)
-    return worst.comparison("ψ/‖w‖", "relative, worse of two norms", 2e-3)
+    return worst.comparison("$ψ/‖w‖$", "relative, worse of two norms", 2e-3)
 
 
 def _largest_margin(X: np.ndarray, p: float) -> float:
@@ -778,8 +798,9 @@ def _steepest_descent(
     "non_homogeneous.sign-flow",
     title="Sign descent and a modified margin of its own",
     source=_OURS,
-    statement="For the net with a skip connection, ρ = ‖θ‖∞ and p′ = p_a = max‖x‖₁ρ, sign flow "
-    "obeys ‖∇ψ‖₁ ≥ (2ψ − p′)/ρ, and from strong separability on (ψ − p_a)/ρ² never falls.",
+    theorem="prop-nh-steepest",
+    statement="For the net with a skip connection, $ρ = ‖θ‖∞$ and $p′ = p_a = max‖x‖₁ρ$, sign "
+    "flow obeys $‖∇ψ‖₁ ≥ (2ψ − p′)/ρ$, and from strong separability on $(ψ − p_a)/ρ²$ never falls.",
     relation="≤",
 )
 def sign_flow() -> Comparison:
@@ -795,11 +816,11 @@ def sign_flow() -> Comparison:
     room = smallest(1 - (least / slope)[on:])
     fine = margin[-1] > 0 and len(psi) - on > 200
     return Comparison(
-        "‖∇ψ‖₁ at the end",
+        "$‖∇ψ‖₁$ at the end",
         least[-1],
         slope[-1],
         violated if fine else np.inf,
-        f"largest violation of both, over {len(psi) - on} steps from ψ = {psi[on]:.0f} on",
+        f"largest violation of both, over {len(psi) - on} steps from $ψ = {psi[on]:.0f}$ on",
         1e-9,
         room,
     )
@@ -827,8 +848,8 @@ def _sign_descent(
     "non_homogeneous.bias-wins",
     title="A bias that is needed outgrows everything",
     source=f"{_OURS}; quasi-homogeneous nets: Kunin et al. 2023",
-    statement="For f = uvx + b with samples at 1 and 3, both on one side of the origin: b + 2uv → "
-    "½ log 3 and uv − ψ → log(4/√3), so that the data are never strongly separated.",
+    statement="For $f = uvx + b$ with samples at 1 and 3, both on one side of the origin: $b + "
+    "2uv → ½ log 3$ and $uv − ψ → log(4/√3)$, so that the data are never strongly separated.",
 )
 def bias_wins() -> Comparison:
     """Compare both constants at ψ = 500."""
@@ -837,7 +858,7 @@ def bias_wins() -> Comparison:
     predicted = np.array([np.log((a + 1) / (a - 1)) / 2, np.log(2 * a / np.sqrt(a * a - 1))])
     measured = np.array([b + a * u * v, u * v - 500.0])
     return Comparison(
-        "b + 2uv",
+        "$b + 2uv$",
         predicted[0],
         measured[0],
         largest(np.abs(measured - predicted)),

@@ -105,8 +105,10 @@ def _late_run(slope: float = 0.3) -> tuple[TwoLayerRun, Float[np.ndarray, "n d"]
     "two_layer.limit-direction",
     title="The limit direction, rank one for either sign",
     source=f"{_KOU}; in closed form this book",
-    statement="On nearly orthogonal data, from a small start, all rows of W₊ tend to the direction "
-    "of v₊ and all rows of W₋ to that of v₋, which one linear system Kα = 1 gives.",
+    theorem="thm-two-limit",
+    statement="On nearly orthogonal data, from a small start, all rows of $W₊$ tend to the "
+    "direction of $v₊$ and all rows of $W₋$ to that of $v₋$, which one linear system $Kα = 1$ "
+    "gives.",
 )
 def limit_direction() -> Comparison:
     """Compare W of gradient descent, at log τ near 5000, with the rank-one directions."""
@@ -117,7 +119,7 @@ def limit_direction() -> Comparison:
         limit.margin,
         float(run.normalized_margin[-1]),
         _apart(run.net.W, limit.W),
-        "distance of the two directions, which is of order 1/log τ",
+        "distance of the two directions, which is of order $1/log τ$",
         2e-4,
     )
 
@@ -126,8 +128,9 @@ def limit_direction() -> Comparison:
     "two_layer.equal-margins",
     title="All margins become equal",
     source=f"{_KOU}; the constant this book",
-    statement="The gap between the largest and the smallest margin tends to log(max α/min α), "
-    "while margins grow like log τ: normalized margins become equal at the rate 1/log τ.",
+    theorem="thm-two-limit",
+    statement="The gap between the largest and the smallest margin tends to $log(max α/min α)$, "
+    "while margins grow like $log τ$: normalized margins become equal at the rate $1/log τ$.",
 )
 def equal_margins() -> Comparison:
     """Compare the gap of unnormalized margins with that of the multipliers."""
@@ -136,7 +139,7 @@ def equal_margins() -> Comparison:
     margins = run.normalized_margins[-1] * run.norm[-1]
     measured = float(margins.max() - margins.min())
     return Comparison(
-        "max q − min q",
+        "$max q − min q$",
         predicted,
         measured,
         abs(measured - predicted) / predicted,
@@ -147,10 +150,11 @@ def equal_margins() -> Comparison:
 
 @claim(
     "two_layer.signed-rank-rate",
-    title="The stable ranks of W₊ and W₋ tend to 1 like 1/log²τ",
+    title="The stable ranks of $W₊$ and $W₋$ tend to 1 like $1/log²τ$",
     source=f"limit: {_KOU}; rate and constants this book",
-    statement="(sr(W±) − 1)‖W±‖² tends to a constant that the first few steps settle: the part of "
-    "the rows that is off their mean never changes again.",
+    theorem="thm-two-rank",
+    statement="$(sr(W±) − 1)‖W±‖²$ tends to a constant that the first few steps settle: the part "
+    "of the rows that is off their mean never changes again.",
 )
 def signed_rank_rate() -> Comparison:
     """Predict the late stable ranks from the weights right after the pattern formed."""
@@ -160,7 +164,7 @@ def signed_rank_rate() -> Comparison:
     sizes = [np.sum(run.net.W_plus**2), np.sum(run.net.W_minus**2)]
     measured = (run.stable_rank_signed[-1] - 1) * sizes
     return Comparison(
-        "(sr(W₊) − 1)‖W₊‖²",
+        "$(sr(W₊) − 1)‖W₊‖²$",
         float(predicted[0]),
         float(measured[0]),
         relative(measured - predicted, predicted),
@@ -171,10 +175,11 @@ def signed_rank_rate() -> Comparison:
 
 @claim(
     "two_layer.whole-rank",
-    title="The whole W does not become rank one",
+    title="The whole $W$ does not become rank one",
     source="this book",
-    statement="On orthogonal samples of equal norm, as many of either label, the stable rank of W "
-    "tends to 2(1 + ρ²)/(1 + ρ)².",
+    theorem="thm-two-rank",
+    statement="On orthogonal samples of equal norm, as many of either label, the stable rank of "
+    "$W$ tends to $2(1 + ρ²)/(1 + ρ)²$.",
 )
 def whole_rank() -> Comparison:
     """Compare the limits of five slopes, trained together, with the formula."""
@@ -199,7 +204,9 @@ def whole_rank() -> Comparison:
     "two_layer.whole-rank-any-data",
     title="… on any nearly orthogonal data",
     source="this book",
-    statement="The stable rank of W tends to that of the matrix with m rows v₊ and m rows v₋.",
+    theorem="thm-two-rank",
+    statement="The stable rank of $W$ tends to that of the matrix with $m$ rows $v₊$ and $m$ rows "
+    "$v₋$.",
 )
 def whole_rank_any_data() -> Comparison:
     """Compare on Gaussian data; the approach is of order 1/log τ."""
@@ -211,9 +218,11 @@ def whole_rank_any_data() -> Comparison:
 
 @claim(
     "two_layer.loss-constant",
-    title="The loss of a constant step: t·L → (m/η)Σα",
+    title="The loss of a constant step: $t·L → (m/η)Σα$",
     source=f"rate: {_KOU}; the constant this book",
-    statement="With a constant step η the mean loss L after t steps has t·L → (m/η)Σα = 1/(ηγ̄²).",
+    theorem="thm-two-limit",
+    statement="With a constant step $η$ the mean loss $L$ after $t$ steps has $t·L → (m/η)Σα = "
+    "1/(ηγ̄²)$.",
 )
 def loss_constant() -> Comparison:
     """Compare t·L after 20 000 steps with the multipliers."""
@@ -223,7 +232,7 @@ def loss_constant() -> Comparison:
     predicted = two_layer_limit(net, X, y).loss_time() / step
     measured = float(np.exp(run.log_loss[-1])) / len(y) * int(run.steps[-1])
     return Comparison(
-        "t·L",
+        "$t·L$",
         predicted,
         measured,
         abs(measured - predicted) / predicted,
@@ -234,9 +243,10 @@ def loss_constant() -> Comparison:
 
 @claim(
     "two_layer.loss-rate",
-    title="The loss falls like 1/t",
+    title="The loss falls like $1/t$",
     source=_KOU,
-    statement="The training loss of gradient descent with a constant step is O(1/t): leaky ReLU "
+    theorem="thm-two-limit",
+    statement="The training loss of gradient descent with a constant step is $O(1/t)$: leaky ReLU "
     "and ReLU.",
 )
 def loss_rate() -> Comparison:
@@ -250,15 +260,16 @@ def loss_rate() -> Comparison:
             (run.log_loss[-1] - run.log_loss[early]) / (run.log_time[-1] - run.log_time[early])
         )
         worst.see(abs(power + 1), -1.0, power)
-    return worst.comparison("power of t", "difference, worse of two", 0.01)
+    return worst.comparison("power of $t$", "difference, worse of two", 0.01)
 
 
 @claim(
     "two_layer.log-domain-loss",
-    title="The same when steps grow with 1/L",
+    title="The same when steps grow with $1/L$",
     source="this book",
-    statement="With steps η/L every step takes the factor exp(−ηγ̄²) off the loss, so L·τ tends to "
-    "η/(exp(ηγ̄²) − 1).",
+    theorem="thm-two-limit",
+    statement="With steps $η/L$ every step takes the factor $exp(−ηγ̄²)$ off the loss, so $L·τ$ "
+    "tends to $η/(exp(ηγ̄²) − 1)$.",
 )
 def log_domain_loss() -> Comparison:
     """Compare L·τ at a loss of about e⁻¹⁰⁰⁰⁰."""
@@ -267,11 +278,11 @@ def log_domain_loss() -> Comparison:
     predicted = two_layer_limit(net, X, y).loss_time(schedule="loss_based", step=step)
     measured = float(np.exp(run.log_loss[-1] - np.log(len(y)) + run.log_time[-1]))
     return Comparison(
-        "L·τ",
+        "$L·τ$",
         predicted,
         measured,
         abs(measured - predicted) / predicted,
-        f"relative difference, at log L = {run.log_loss[-1]:.0f}",
+        f"relative difference, at $log L = {run.log_loss[-1]:.0f}$",
         1e-8,
     )
 
@@ -280,7 +291,8 @@ def log_domain_loss() -> Comparison:
     "two_layer.linear-boundary",
     title="The decision boundary becomes a hyperplane",
     source="this book; after Kou, Chen and Gu 2023",
-    statement="f(x) > 0 where ⟨v₊ − v₋, x⟩ > 0: on that hyperplane f vanishes.",
+    theorem="thm-two-limit",
+    statement="$f(x) > 0$ where $⟨v₊ − v₋, x⟩ > 0$: on that hyperplane $f$ vanishes.",
 )
 def linear_boundary() -> Comparison:
     """Evaluate the trained network on 500 random points of the predicted hyperplane."""
@@ -292,11 +304,11 @@ def linear_boundary() -> Comparison:
     typical = float(np.abs(run.net.predict(points)).mean())
     measured = float(np.abs(run.net.predict(on_plane)).max()) / typical
     return Comparison(
-        "largest |f| on the hyperplane, over a typical |f| off it",
+        "largest $|f|$ on the hyperplane, over a typical $|f|$ off it",
         0.0,
         measured,
         measured,
-        "the same; it is of order 1/log τ",
+        "the same; it is of order $1/log τ$",
         1e-3,
     )
 
@@ -305,8 +317,9 @@ def linear_boundary() -> Comparison:
     "two_layer.relu-limit",
     title="ReLU on orthogonal data: the start decides",
     source="this book; after Kou, Chen and Gu 2023",
+    theorem="thm-two-relu",
     statement="A ReLU neuron stays active on the samples of its sign on which it starts active, "
-    "and dies on all others; then αᵢ = 1/(βᵢ‖xᵢ‖²), βᵢ the active share of a sample's neurons.",
+    "and dies on all others; then $αᵢ = 1/(βᵢ‖xᵢ‖²)$, $βᵢ$ the active share of a sample's neurons.",
 )
 def relu_limit() -> Comparison:
     """Compare directions and t·L of ReLU networks on orthogonal data of unequal norms."""
@@ -319,7 +332,7 @@ def relu_limit() -> Comparison:
     predicted = limit.loss_time() / 300.0
     error = largest(_apart(late.net.W, limit.W), abs(measured - predicted) / predicted)
     return Comparison(
-        "t·L", predicted, measured, error, "worse of t·L, relative, and the direction", 1e-3
+        "$t·L$", predicted, measured, error, "worse of $t·L$, relative, and the direction", 1e-3
     )
 
 
@@ -327,8 +340,9 @@ def relu_limit() -> Comparison:
     "two_layer.relu-rank-bound",
     title="ReLU: stable ranks stay below a constant",
     source=f"{_KOU}; this constant is the book's",
-    statement="On orthogonal data sr(W±) ends at most at the mean of 1/β over the samples of that "
-    "sign, weighted by 1/‖x‖²: about 2, however many samples there are.",
+    theorem="thm-two-relu",
+    statement="On orthogonal data $sr(W±)$ ends at most at the mean of $1/β$ over the samples of "
+    "that sign, weighted by $1/‖x‖²$: about 2, however many samples there are.",
     relation="≥",
 )
 def relu_rank_bound_holds() -> Comparison:
@@ -357,9 +371,11 @@ def relu_rank_bound_holds() -> Comparison:
 
 @claim(
     "two_layer.relu-wide",
-    title="ReLU with many neurons: 2n₊/(n₊ + 1)",
+    title="ReLU with many neurons: $2n₊/(n₊ + 1)$",
     source="this book",
-    statement="For many neurons, sr(W±) tends to 2n±/(n± + 1) on orthogonal samples of equal norm.",
+    theorem="thm-two-relu",
+    statement="For many neurons, $sr(W±)$ tends to $2n±/(n± + 1)$ on orthogonal samples of equal "
+    "norm.",
 )
 def relu_wide() -> Comparison:
     """Train 1000 neurons of either sign on 12 samples."""
@@ -370,11 +386,11 @@ def relu_wide() -> Comparison:
     predicted = wide_relu_stable_rank(6)
     measured = float(run.stable_rank_signed[-1].mean())
     return Comparison(
-        "sr(W±), mean of both",
+        "$sr(W±)$, mean of both",
         predicted,
         measured,
         abs(measured - predicted) / predicted,
-        "relative difference, of order 1/√m; m = 1000",
+        "relative difference, of order $1/√m$; $m = 1000$",
         0.02,
     )
 
@@ -394,19 +410,20 @@ def _cosine_problem(
     "two_layer.inconsistent",
     title="Where the pattern is inconsistent the closed form fails",
     source="this book",
-    statement="With 64 features for 8 samples and ρ = 0.3 the solution of Kα = 1 has neurons on "
-    "the wrong side of samples; descent ends elsewhere, by as much as theory says.",
+    theorem="thm-two-slide",
+    statement="With 64 features for 8 samples and $ρ = 0.3$ the solution of $Kα = 1$ has neurons "
+    "on the wrong side of samples; descent ends elsewhere, by as much as theory says.",
 )
 def inconsistent() -> Comparison:
     """Compare by how much descent, and theory for sliding neurons, miss the closed form."""
     net, X, y = _cosine_problem(d=64, slope=0.3)
     closed = two_layer_limit(net, X, y, check=False)
     if closed.consistency > 0:
-        return Worst().comparison("1 − cos", "the pattern is consistent", 1e-3)
+        return Worst().comparison("$1 − cos$", "the pattern is consistent", 1e-3)
     run = train_two_layer(net, X, y, step=1.25, steps=5000, schedule="loss_based")
     elsewhere = sliding_limit(net, X, y)
     return Comparison(
-        "1 − cos of the angle to the closed form",
+        "$1 − cos$ of the angle to the closed form",
         _apart(elsewhere.W, closed.W) ** 2 / 2,
         _apart(run.net.W, closed.W) ** 2 / 2,
         _apart(run.net.W, elsewhere.W),
@@ -419,6 +436,7 @@ def inconsistent() -> Comparison:
     "two_layer.sliding",
     title="Where it ends then: neurons slide along their kinks",
     source="this book",
+    theorem="thm-two-slide",
     statement="Where no pattern is consistent but neurons stay active on samples of their own "
     "sign, descent ends at the solution of a convex problem: still of rank one for either sign.",
 )
@@ -458,6 +476,7 @@ def sliding() -> Comparison:
     "two_layer.first-step",
     title="How small a start has to be",
     source=f"after {_KOU}; the sharp form is the book's",
+    theorem="lem-two-first",
     statement="On orthogonal data the labels' pattern is there after one step exactly where the "
     "pull of each sample exceeds what the start has on the wrong side of it, and then it stays.",
 )
@@ -488,7 +507,7 @@ def first_step() -> Comparison:
         beyond = float((inputs / moved).min())
         worst.see([error, abs(slack(predicted / 2) - beyond)], predicted, low)
     return worst.comparison(
-        "largest σ₀", "relative difference, also of how far half of it goes; worst of 5", 1e-8
+        "largest $σ₀$", "relative difference, also of how far half of it goes; worst of 5", 1e-8
     )
 
 
@@ -496,7 +515,7 @@ def first_step() -> Comparison:
     "two_layer.gram",
     title="The Gram matrix is all that training needs",
     source="this book",
-    statement="Following the inputs WXᵀ through XXᵀ gives the same weights as following W.",
+    statement="Following the inputs $WXᵀ$ through $XXᵀ$ gives the same weights as following $W$.",
 )
 def gram() -> Comparison:
     """Compare both ways on three problems: a frozen pattern, a sliding one, and ReLU."""
@@ -510,15 +529,16 @@ def gram() -> Comparison:
             )
             error = relative(by_gram.net.W - by_weights.net.W, by_weights.net.W)
             worst.see(error, by_weights.norm[-1], by_gram.norm[-1])
-    return worst.comparison("‖W‖", "relative distance of the weights, worst of 6", 1e-12)
+    return worst.comparison("$‖W‖$", "relative distance of the weights, worst of 6", 1e-12)
 
 
 @claim(
     "two_layer.start",
     title="How small a random start has to be",
     source="this book; after Kou, Chen and Gu 2023",
-    statement="With probability at least 1 − δ no input of the start exceeds "
-    "σ₀R√(2D log(2mn/δ)), DR² the largest ‖x‖².",
+    theorem="cor-two-start",
+    statement="With probability at least $1 − δ$ no input of the start exceeds $σ₀R√(2D "
+    "log(2mn/δ))$, $DR²$ the largest $‖x‖²$.",
     relation="≥",
 )
 def start() -> Comparison:
@@ -546,8 +566,9 @@ def start() -> Comparison:
     "two_layer.start-shares",
     title="How many neurons find their samples",
     source="this book",
-    statement="With probability at least 1 − δ every sample has at the start a share of at least "
-    "½ − √(log(n/δ)/2m) active neurons of its sign.",
+    theorem="thm-two-relu-near",
+    statement="With probability at least $1 − δ$ every sample has at the start a share of at "
+    "least $½ − √(log(n/δ)/2m)$ active neurons of its sign.",
     relation="≤",
 )
 def start_shares() -> Comparison:
@@ -562,7 +583,7 @@ def start_shares() -> Comparison:
     measured = np.quantile(least, failures)
     nearest = int((bounds / measured).argmax())
     return Comparison(
-        "bound on the least share and its quantile, the nearest of three δ",
+        "bound on the least share and its quantile, the nearest of three $δ$",
         bounds[nearest],
         measured[nearest],
         largest(excess(bounds, measured)),
@@ -576,6 +597,7 @@ def start_shares() -> Comparison:
     "two_layer.global-margin",
     title="No network of this shape has a larger margin",
     source="after Frei, Vardi, Bartlett, Srebro and Hu 2023; for descent this book",
+    theorem="thm-two-best",
     statement="On nearly orthogonal data the limit of a leaky ReLU network from a small start has "
     "the largest normalized margin there is, over all weights; other starts end below it.",
     relation="≥",
@@ -613,8 +635,9 @@ def global_margin() -> Comparison:
     "two_layer.linear-margin",
     title="The hyperplane is nearly that of a support vector machine",
     source="after Frei, Vardi, Bartlett, Srebro and Hu 2023; the constant is the book's",
-    statement="The decision boundary that a leaky ReLU network tends to has at least "
-    "(C − 1 − 2D)/(C − 1 + 2D) of the largest margin of any hyperplane.",
+    theorem="thm-two-best",
+    statement="The decision boundary that a leaky ReLU network tends to has at least $(C − 1 − "
+    "2D)/(C − 1 + 2D)$ of the largest margin of any hyperplane.",
     relation="≤",
 )
 def linear_margin() -> Comparison:
@@ -644,6 +667,7 @@ def linear_margin() -> Comparison:
     "two_layer.own-pattern",
     title="Any data: only the pattern on own samples matters",
     source="this book",
+    theorem="thm-two-own",
     statement="Once no neuron becomes active or inactive on samples of its own sign, descent ends "
     "in the direction that solves one convex problem, wherever else neurons hop.",
 )
@@ -667,7 +691,7 @@ def own_pattern() -> Comparison:
         worst.see(_apart(run.net.W, limit.W), limit.margin, run.normalized_margin[-1])
     return worst.comparison(
         "normalized margin, worst of 6 networks",
-        "distance of the two directions, of order 1/log τ; worst of 6",
+        "distance of the two directions, of order $1/log τ$; worst of 6",
         3e-3,
     )
 
@@ -676,6 +700,7 @@ def own_pattern() -> Comparison:
     "two_layer.relu-nearly-orthogonal",
     title="ReLU on nearly orthogonal data: the limit from a short look",
     source="this book; after Kou, Chen and Gu 2023",
+    theorem="thm-two-relu-near",
     statement="On nearly orthogonal data a ReLU neuron never loses a sample of its own sign, and "
     "the own pattern that is there once it has stopped growing gives the limit.",
 )
@@ -708,8 +733,9 @@ def relu_nearly_orthogonal() -> Comparison:
     "two_layer.relu-gap",
     title="ReLU on nearly orthogonal data: margins stay together",
     source="equal margins: Kou, Chen and Gu 2023; the constant is the book's",
-    statement="With C ≥ 48D²/b² no neuron loses a sample of its sign, and no two margins ever "
-    "differ by more than log(6D/b).",
+    theorem="thm-two-relu-near",
+    statement="With $C ≥ 48D²/b²$ no neuron loses a sample of its sign, and no two margins ever "
+    "differ by more than $log(6D/b)$.",
     relation="≥",
 )
 def relu_gap() -> Comparison:
@@ -730,7 +756,7 @@ def relu_gap() -> Comparison:
         lost = _lost(net, run.net, X, y)
         worst.see(largest(excess(gap, bound), lost), bound, gap, room=1 - gap / bound)
     return worst.comparison(
-        "bound on max q − min q and its largest value, three data sets",
+        "bound on $max q − min q$ and its largest value, three data sets",
         "relative excess over the bound, and samples lost",
         0.0,
     )
@@ -740,7 +766,8 @@ def relu_gap() -> Comparison:
     "two_layer.relu-loss",
     title="ReLU on nearly orthogonal data: the loss",
     source=f"rate: {_KOU}; the constant this book",
-    statement="With C ≥ 48D²/b² and constant steps t·L ends at most at nm/(ηbR²(1 − b/8)).",
+    theorem="thm-two-relu-near",
+    statement="With $C ≥ 48D²/b²$ and constant steps $t·L$ ends at most at $nm/(ηbR²(1 − b/8))$.",
     relation="≥",
 )
 def relu_loss() -> Comparison:
@@ -769,8 +796,9 @@ def relu_loss() -> Comparison:
     "two_layer.relu-nearly-orthogonal-rank",
     title="ReLU on nearly orthogonal data: stable ranks stay bounded",
     source=f"{_KOU}; this constant is the book's",
-    statement="With C ≥ 48D²/b² the stable rank of W₊ ends at most at "
-    "D(C + 1)/(C − 1)·(1/b + n₋/(64n₊)).",
+    theorem="thm-two-relu-near",
+    statement="With $C ≥ 48D²/b²$ the stable rank of $W₊$ ends at most at $D(C + 1)/(C − 1)·(1/b "
+    "+ n₋/(64n₊))$.",
     relation="≥",
 )
 def relu_nearly_orthogonal_rank() -> Comparison:

@@ -65,8 +65,9 @@ def _off_rows(
     "warping.hessian-map-defect",
     title="A neuron's metric is no Hessian",
     source="this book; after Azulay et al. 2021",
-    statement="The Hessian-map defect of one linear neuron is exactly "
-    "−(δᵢⱼw̃ₗ − δᵢₗw̃ⱼ)/(2Ra⁴), which is not 0 for d ≥ 2.",
+    theorem="thm-warp-defect",
+    statement="The Hessian-map defect of one linear neuron is exactly $−(δᵢⱼw̃ₗ − "
+    "δᵢₗw̃ⱼ)/(2Ra⁴)$, which is not 0 for $d ≥ 2$.",
 )
 def defect() -> Comparison:
     """Compare the closed form with the differentiated metric, for δ of both signs."""
@@ -84,15 +85,16 @@ def defect() -> Comparison:
             float(np.linalg.norm(predicted)),
             float(np.linalg.norm(measured)),
         )
-    return worst.comparison("‖T‖", "relative distance of the tensors, worst of 4", 1e-12)
+    return worst.comparison("$‖T‖$", "relative distance of the tensors, worst of 4", 1e-12)
 
 
 @claim(
     "warping.warp-found",
     title="The warp, found and not guessed",
     source="this book",
-    statement="∂ₗ log g = −Σᵢⱼ(H⁻¹)ᵢⱼTᵢⱼₗ/(d − 1), computed from the neuron's metric alone and "
-    "integrated along a path of the raw weights, is the change of log|a| there.",
+    theorem="thm-warp-unique",
+    statement="$∂ₗ log g = −Σᵢⱼ(H⁻¹)ᵢⱼTᵢⱼₗ/(d − 1)$, computed from the neuron's metric alone and "
+    "integrated along a path of the raw weights, is the change of $log|a|$ there.",
 )
 def warp_found() -> Comparison:
     """Compare the integrated candidate with the simulated output weight, δ of both signs."""
@@ -109,7 +111,7 @@ def warp_found() -> Comparison:
             relative(measured - predicted, predicted), float(predicted[-1]), float(measured[-1])
         )
     return worst.comparison(
-        "log g at the end less at the start", "relative distance over 7 times, worst of 3", 1e-8
+        "$log g$ at the end less at the start", "relative distance over 7 times, worst of 3", 1e-8
     )
 
 
@@ -134,9 +136,10 @@ def disguised_metric(w: Inexact[np.ndarray, " d"]) -> Inexact[np.ndarray, "d d"]
     "warping.any-metric",
     title="Any metric that a clock can mend",
     source="this book",
-    statement="Where the only possible g makes gH a Hessian, the flow ends where ∫gH dw from its "
-    "start lies in the row space of X: for I + wwᵀ, for a Hessian in disguise, for the cyclic "
-    "metric in the plane, and for the neuron. No formula for g or q is used.",
+    theorem="thm-warp-unique",
+    statement="Where the only possible $g$ makes $gH$ a Hessian, the flow ends where $∫gH dw$ "
+    "from its start lies in the row space of $X$: for $I + wwᵀ$, for a Hessian in disguise, for "
+    "the cyclic metric in the plane, and for the neuron. No formula for $g$ or $q$ is used.",
 )
 def any_metric() -> Comparison:
     """Compare the limit by the found warp with flow in the metric, and with that of a neuron."""
@@ -165,15 +168,16 @@ def any_metric() -> Comparison:
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
     )
-    return worst.comparison("‖w(∞)‖", "relative distance in w, worst of 4 metrics", 1e-8)
+    return worst.comparison("$‖w(∞)‖$", "relative distance in $w$, worst of 4 metrics", 1e-8)
 
 
 @claim(
     "warping.not-warpable",
     title="A metric that no clock can mend",
     source="this book",
-    statement="For Hᵢᵢ = 1 + wᵢ₋₁² and d ≥ 3 the only possible g is Π(1 + wₗ²)^(−1/(d−1)), and "
-    "T(gH) ≠ 0 for it: no warp makes this metric a Hessian.",
+    theorem="thm-warp-unique",
+    statement="For $Hᵢᵢ = 1 + wᵢ₋₁²$ and $d ≥ 3$ the only possible $g$ is $Π(1 + "
+    "wₗ²)^(−1/(d−1))$, and $T(gH) ≠ 0$ for it: no warp makes this metric a Hessian.",
 )
 def not_warpable() -> Comparison:
     """Compare the candidate and its remaining defect, worked out by hand, with the search."""
@@ -197,7 +201,9 @@ def not_warpable() -> Comparison:
             float(np.linalg.norm(found.defect)),
         )
     return worst.comparison(
-        "‖T(gH)‖/g, 0 if g were a warp", "relative distance in T(gH) and ∇log g, worst of 2", 1e-10
+        "$‖T(gH)‖/g$, 0 if $g$ were a warp",
+        "relative distance in $T(gH)$ and $∇log g$, worst of 2",
+        1e-10,
     )
 
 
@@ -205,8 +211,8 @@ def not_warpable() -> Comparison:
     "warping.warped-metric",
     title="The warp turns it into one",
     source=f"{_AZULAY}, Theorem 2",
-    statement="Along the path of the raw weights, the metric tensor times g = (3/2)|a| equals "
-    "∇²q(w̃).",
+    statement="Along the path of the raw weights, the metric tensor times $g = (3/2)|a|$ equals "
+    "$∇²q(w̃)$.",
 )
 def warped_metric() -> Comparison:
     """Compare the metric of simulated weights with the Hessian of the potential."""
@@ -220,7 +226,7 @@ def warped_metric() -> Comparison:
     predicted = np.stack([q.hessian(run.w[i]) / warp(delta, run.w[i]) for i in some])
     measured = np.stack([run.net_at(i).metric_tensor() for i in some])
     return Comparison(
-        "tr H, last of the times",
+        "$tr H$, last of the times",
         float(np.trace(predicted[-1])),
         float(np.trace(measured[-1])),
         float(np.abs(measured - predicted).max() / np.abs(predicted).max()),
@@ -233,8 +239,9 @@ def warped_metric() -> Comparison:
     "warping.clock",
     title="The same path by another clock",
     source=f"{_AZULAY}, Theorem 2",
-    statement="Gradient flow on the raw weights, read when ∫(3/2)|a|dt passes τ, is where mirror "
-    "flow of q is at time τ.",
+    theorem="prop-before-clock",
+    statement="Gradient flow on the raw weights, read when $∫(3/2)|a|dt$ passes $τ$, is where "
+    "mirror flow of $q$ is at time $τ$.",
 )
 def clock() -> Comparison:
     """Compare mirror flow in τ with gradient flow in t, and the two clocks, ∫dτ/g with t."""
@@ -248,14 +255,14 @@ def clock() -> Comparison:
     predicted = mirror_flow(q, X, y, start=neuron.predictor, times=np.append(taus, late)).w
     speeds = np.array([warp(q.delta, w) for w in predicted[:-1]])
     return Comparison(
-        "t at τ = 0.8",
+        "$t$ at $τ = 0.8$",
         float(0.4 * weights @ (1 / speeds)),
         float(natural[-1]),
         largest(
             relative(measured - predicted, predicted),
             abs(0.4 * weights @ (1 / speeds) / natural[-1] - 1),
         ),
-        f"relative distance in w̃ over {natural.size} times, and between the clocks",
+        f"relative distance in $w̃$ over {natural.size} times, and between the clocks",
         1e-8,
     )
 
@@ -264,8 +271,9 @@ def clock() -> Comparison:
     "warping.mirror-variable",
     title="The mirror variable is the first layer",
     source=_AZULAY,
-    statement="Along the whole path of the raw weights, ∇q(w̃) = (3/2) sgn(a)(w − w₀), and it "
-    "stays in the row space of X.",
+    theorem="thm-warp-neuron",
+    statement="Along the whole path of the raw weights, $∇q(w̃) = (3/2) sgn(a)(w − w₀)$, and it "
+    "stays in the row space of $X$.",
 )
 def mirror_variable() -> Comparison:
     """Compare the gradient of the potential with the simulated first layer."""
@@ -288,7 +296,7 @@ def mirror_variable() -> Comparison:
             float(np.linalg.norm(measured[-1])),
         )
     return worst.comparison(
-        "‖∇q(w̃∞)‖",
+        "$‖∇q(w̃∞)‖$",
         "relative distance over the path, and part off the row space, worst of 3",
         1e-9,
     )
@@ -298,8 +306,9 @@ def mirror_variable() -> Comparison:
     "warping.theorem-2",
     title="Theorem 2",
     source=f"{_AZULAY}, Theorem 2",
-    statement="From any start with δ ≥ 0, gradient flow on the weights of one linear neuron ends "
-    "at the interpolator of least potential q.",
+    theorem="thm-warp-neuron",
+    statement="From any start with $δ ≥ 0$, gradient flow on the weights of one linear neuron "
+    "ends at the interpolator of least potential $q$.",
 )
 def theorem_2() -> Comparison:
     """Compare the flow of the raw weights with the convex minimizer, over 24 starts."""
@@ -320,9 +329,10 @@ def theorem_2() -> Comparison:
 
 @claim(
     "warping.weaker-condition",
-    title="c > 0 is enough",
+    title="$c > 0$ is enough",
     source="this book",
-    statement="Theorem 2 holds for δ < 0 too, as long as c = a₀² − ‖Πw₀‖² > 0.",
+    theorem="thm-warp-neuron",
+    statement="Theorem 2 holds for $δ < 0$ too, as long as $c = a₀² − ‖Πw₀‖² > 0$.",
 )
 def weaker_condition() -> Comparison:
     """Compare flow and minimizer from starts with δ < 0 < c."""
@@ -349,7 +359,7 @@ def _flow_against_minimizer(
             float(np.linalg.norm(predicted)),
             float(np.linalg.norm(measured)),
         )
-    return worst.comparison("‖w̃∞‖", f"relative distance in w̃, worst of {len(neurons)}", 1e-8)
+    return worst.comparison("$‖w̃∞‖$", f"relative distance in $w̃$, worst of {len(neurons)}", 1e-8)
 
 
 def _potential_by_quadrature(neuron: LinearNeuron, w: Float[np.ndarray, " d"]) -> float:
@@ -371,8 +381,9 @@ def _potential_by_quadrature(neuron: LinearNeuron, w: Float[np.ndarray, " d"]) -
     "warping.least-potential",
     title="What the limit has the least of",
     source=f"{_AZULAY}, Theorem 2",
-    statement="From the limit of the raw weights every other interpolator lies higher in q, by "
-    "just so much as the closed form |a|³ − (3/2)δ|a| + zᵀw̃ says; for δ of either sign.",
+    theorem="thm-warp-neuron",
+    statement="From the limit of the raw weights every other interpolator lies higher in $q$, by "
+    "just so much as the closed form $|a|³ − (3/2)δ|a| + zᵀw̃$ says; for $δ$ of either sign.",
 )
 def least_potential() -> Comparison:
     """Compare rises of the closed form with those of the integral, from the simulated limit."""
@@ -395,7 +406,7 @@ def least_potential() -> Comparison:
                 measured,
             )
     return worst.comparison(
-        "rise of q from the limit", "relative difference, worst of 9 steps", 1e-6
+        "rise of $q$ from the limit", "relative difference, worst of 9 steps", 1e-6
     )
 
 
@@ -403,7 +414,8 @@ def least_potential() -> Comparison:
     "warping.explicit-limit",
     title="The limit in closed form",
     source="this book",
-    statement="w̃∞ = X⁺y + a∞(I−Π)w₀ with a∞² = ½(c + √(c² + 4‖X⁺y‖²)): no minimization needed.",
+    theorem="thm-warp-explicit",
+    statement="$w̃∞ = X⁺y + a∞(I−Π)w₀$ with $a∞² = ½(c + √(c² + 4‖X⁺y‖²))$: no minimization needed.",
 )
 def explicit() -> Comparison:
     """Compare the formula with the flow at d = 1000, n = 100."""
@@ -421,16 +433,17 @@ def explicit() -> Comparison:
             predicted.a,
             run.net.a,
         )
-    return worst.comparison("a∞", "relative distance in w̃ and a, worst of 4", 1e-8)
+    return worst.comparison("$a∞$", "relative distance in $w̃$ and $a$, worst of 4", 1e-8)
 
 
 @claim(
     "warping.anti-ntk",
-    title="Small starts: least ℓ₂ norm, and how fast",
+    title="Small starts: least $ℓ₂$ norm, and how fast",
     source="Azulay et al. 2021, Appendix F; the rate: this book",
-    statement="As α → 0 at fixed shape, w̃∞ = X⁺y + sgn(a∞)√‖X⁺y‖ (I−Π)w₀ + O(α^(3/2)): the "
-    "distance to the least-norm interpolator shrinks like √α. For c > 0, sgn a∞ = sgn a₀; else it "
-    "is the sign of a₀ + w₀ᵀXᵀy/‖Xᵀy‖.",
+    theorem="thm-warp-explicit",
+    statement="As $α → 0$ at fixed shape, $w̃∞ = X⁺y + sgn(a∞)√‖X⁺y‖ (I−Π)w₀ + O(α^(3/2))$: the "
+    "distance to the least-norm interpolator shrinks like $√α$. For $c > 0$, $sgn a∞ = sgn a₀$; "
+    "else it is the sign of $a₀ + w₀ᵀXᵀy/‖Xᵀy‖$.",
 )
 def anti_ntk() -> Comparison:
     """Compare the first correction with the flow at α = 10⁻⁶, either sign, c > 0 and c < 0."""
@@ -453,16 +466,17 @@ def anti_ntk() -> Comparison:
             float(np.linalg.norm(measured)),
         )
     return worst.comparison(
-        "distance to X⁺y at α = 10⁻⁶", "relative distance of the corrections, worst of 4", 1e-5
+        "distance to $X⁺y$ at $α = 10⁻⁶$", "relative distance of the corrections, worst of 4", 1e-5
     )
 
 
 @claim(
     "warping.kernel-gap",
-    title="The kernel regime as s → 1, and how fast",
+    title="The kernel regime as $s → 1$, and how fast",
     source="Azulay et al. 2021, Appendix F; the rate: this book",
-    statement="As s → 1 at fixed α the limit approaches that of the linearized network; the gap is "
-    "‖(I−Π)û‖·‖X⁺y − Πw̃₀‖²·((1−s)/(1+s))²/(2α) to first order.",
+    theorem="thm-warp-gap",
+    statement="As $s → 1$ at fixed $α$ the limit approaches that of the linearized network; the "
+    "gap is $‖(I−Π)û‖·‖X⁺y − Πw̃₀‖²·((1−s)/(1+s))²/(2α)$ to first order.",
 )
 def kernel_gap() -> Comparison:
     """Compare gap and formula at 1 − s = 10⁻³."""
@@ -476,7 +490,7 @@ def kernel_gap() -> Comparison:
     run = gradient_flow(neuron, X, y, method="parameters", tolerance=1e-13)
     measured = run.w[-1] - kernel_limit(neuron, X, y)
     return Comparison(
-        "gap to the kernel regime at 1 − s = 10⁻³",
+        "gap to the kernel regime at $1 − s = 10⁻³$",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
         relative(measured - predicted, predicted),
@@ -487,10 +501,11 @@ def kernel_gap() -> Comparison:
 
 @claim(
     "warping.kernel-gap-stays",
-    title="α → ∞ is not the kernel regime",
+    title="$α → ∞$ is not the kernel regime",
     source="this book",
-    statement="As α → ∞ at fixed shape with Xw̃₀ ≠ 0, a gap to the linearized network stays: 11, "
-    "6 and 2 percent of the way gone, for s = 0, 0.2 and 0.5.",
+    theorem="thm-warp-gap",
+    statement="As $α → ∞$ at fixed shape with $Xw̃₀ ≠ 0$, a gap to the linearized network stays: "
+    "11, 6 and 2 percent of the way gone, for $s = 0$, 0.2 and 0.5.",
 )
 def kernel_gap_stays() -> Comparison:
     """Compare the formula with the flow at α = 10⁶, d = 1000, n = 100."""
@@ -507,7 +522,7 @@ def kernel_gap_stays() -> Comparison:
         measured = relative(gap, kernel - neuron.predictor)
         worst.see(abs(measured / predicted - 1), predicted, measured)
     return worst.comparison(
-        "gap over way gone, α = 10⁶", "relative difference, worst of 3 shapes", 1e-6
+        "gap over way gone, $α = 10⁶$", "relative difference, worst of 3 shapes", 1e-6
     )
 
 
@@ -515,9 +530,10 @@ def kernel_gap_stays() -> Comparison:
     "warping.mahalanobis",
     title="A start that the data do not see",
     source="Azulay et al. 2021; the rate: this book",
-    statement="If Xw̃₀ = 0, then as α → ∞ at fixed shape the limit minimizes (w̃−w̃₀)ᵀB(w̃−w̃₀) with "
-    "B = I − ((1−s)²/2(1+s²))ûûᵀ, and the distance to it is ‖X⁺y‖²((1−s)/(1+s))²/(2α) to first "
-    "order.",
+    theorem="thm-warp-gap",
+    statement="If $Xw̃₀ = 0$, then as $α → ∞$ at fixed shape the limit minimizes "
+    "$(w̃−w̃₀)ᵀB(w̃−w̃₀)$ with $B = I − ((1−s)²/2(1+s²))ûûᵀ$, and the distance to it is "
+    "$‖X⁺y‖²((1−s)/(1+s))²/(2α)$ to first order.",
 )
 def mahalanobis() -> Comparison:
     """Compare distance and direction from the B-nearest interpolator at α = 1000."""
@@ -544,11 +560,11 @@ def mahalanobis() -> Comparison:
         relative(curvature * abs(neuron.a) / 1.5 - B, B),
     )
     return Comparison(
-        "distance to the B-nearest interpolator at α = 1000",
+        "distance to the B-nearest interpolator at $α = 1000$",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
         error,
-        "relative distance of the differences, and of (2/3)|a₀|∇²q(w̃₀) from B",
+        "relative distance of the differences, and of $(2/3)|a₀|∇²q(w̃₀)$ from $B$",
         1e-4,
     )
 
@@ -557,8 +573,8 @@ def mahalanobis() -> Comparison:
     "warping.sign-flip-one-sample",
     title="One sample: where the sign flips",
     source="this book; for whitened data Kunin et al. 2024",
-    statement="With one sample that pulls the other way, a changes its sign exactly if "
-    "|a₀| < ‖Πw₀‖, that is c < 0.",
+    statement="With one sample that pulls the other way, $a$ changes its sign exactly if $|a₀| < "
+    "‖Πw₀‖$, that is $c < 0$.",
 )
 def sign_flip_one_sample() -> Comparison:
     """Bisect on the sign of the simulated output weight."""
@@ -567,11 +583,11 @@ def sign_flip_one_sample() -> Comparison:
     size = float(abs(X[0] @ w) / np.linalg.norm(X))
     measured, drift = _threshold(w, X, y, low=0.8 * size, high=1.2 * size)
     return Comparison(
-        "threshold a₀*",
+        "threshold $a₀*$",
         predicted,
         measured,
         largest(abs(measured / predicted - 1), abs(predicted / size - 1), drift),
-        "relative difference, from ‖Πw₀‖ too, or drift of c in the runs",
+        "relative difference, from $‖Πw₀‖$ too, or drift of $c$ in the runs",
         1e-6,
     )
 
@@ -580,8 +596,9 @@ def sign_flip_one_sample() -> Comparison:
     "warping.sign-flip-orthogonal",
     title="Orthogonal samples: the threshold in closed form",
     source=f"this book; for whitened data {_KUNIN}",
-    statement="If XXᵀ is a multiple of I, sgn a∞ is the sign of "
-    "Πw₀·X⁺y + ½a₀(c + √(c² + 4‖X⁺y‖²)): there is one threshold a₀*, its zero.",
+    theorem="thm-warp-orthogonal",
+    statement="If $XXᵀ$ is a multiple of $I$, $sgn a∞$ is the sign of $Πw₀·X⁺y + ½a₀(c + √(c² + "
+    "4‖X⁺y‖²))$: there is one threshold $a₀*$, its zero.",
 )
 def sign_flip_orthogonal() -> Comparison:
     """Bisect on the simulated sign for three samples in six dimensions."""
@@ -591,11 +608,11 @@ def sign_flip_orthogonal() -> Comparison:
     predicted = sign_flip_threshold(w, X, y)
     measured, drift = _threshold(w, X, y, low=0.9 * predicted, high=1.1 * predicted)
     return Comparison(
-        "threshold a₀*",
+        "threshold $a₀*$",
         predicted,
         measured,
         largest(abs(measured / predicted - 1), drift),
-        "relative difference, or drift of c in the runs",
+        "relative difference, or drift of $c$ in the runs",
         1e-6,
     )
 
@@ -604,8 +621,8 @@ def sign_flip_orthogonal() -> Comparison:
     "warping.sign-flip-threshold",
     title="More samples: a bracket for the flip",
     source="this book",
-    statement="A differential inequality decides the sign of a∞ without following the path, but "
-    "for a narrow bracket around the threshold a₀*.",
+    statement="A differential inequality decides the sign of $a∞$ without following the path, but "
+    "for a narrow bracket around the threshold $a₀*$.",
 )
 def sign_flip_bracketed() -> Comparison:
     """Compare the bracket's ends with a bisection on the simulated sign."""
@@ -614,7 +631,7 @@ def sign_flip_bracketed() -> Comparison:
     measured, drift = _threshold(w, X, y, low=0.22, high=0.24)
     inside = low <= measured <= high * (1 + 1e-6)
     return Comparison(
-        "threshold a₀* (predicted: upper end of the bracket)",
+        "threshold $a₀*$ (predicted: upper end of the bracket)",
         high,
         measured,
         largest(abs(measured - low) / measured, abs(measured - high) / measured, 1e3 * drift)
@@ -629,8 +646,9 @@ def sign_flip_bracketed() -> Comparison:
     "warping.sign-flip-limit",
     title="The limit on both sides of the flip",
     source="this book",
-    statement="For c < 0 the limit is X⁺y + a∞(I−Π)w₀ with the same a∞², where sgn a∞ may differ "
-    "from sgn a₀.",
+    theorem="thm-warp-explicit",
+    statement="For $c < 0$ the limit is $X⁺y + a∞(I−Π)w₀$ with the same $a∞²$, where $sgn a∞$ may "
+    "differ from $sgn a₀$.",
 )
 def sign_flip_limit() -> Comparison:
     """Compare formula and flow for five output weights on both sides."""
@@ -647,7 +665,7 @@ def sign_flip_limit() -> Comparison:
             predicted.a,
             run.net.a,
         )
-    return worst.comparison("a∞", "relative distance in w̃ and a, worst of 5", 1e-8)
+    return worst.comparison("$a∞$", "relative distance in $w̃$ and $a$, worst of 5", 1e-8)
 
 
 def reference_problem() -> tuple[
@@ -689,8 +707,9 @@ def _threshold(
     "warping.proposition-1",
     title="Proposition 1: many neurons, strictly balanced",
     source=f"{_AZULAY}, Proposition 1",
-    statement="If aaᵀ = WWᵀ at the start, gradient flow on any number of neurons minimizes "
-    "‖w̃‖^(3/2) − (3/2)‖w̃₀‖^(−1/2) w̃₀ᵀw̃ over the interpolators.",
+    theorem="thm-warp-balanced",
+    statement="If $aaᵀ = WWᵀ$ at the start, gradient flow on any number of neurons minimizes "
+    "$‖w̃‖^(3/2) − (3/2)‖w̃₀‖^(−1/2) w̃₀ᵀw̃$ over the interpolators.",
 )
 def proposition_1() -> Comparison:
     """Compare the flow of 5 neurons with a generic constrained minimizer."""
@@ -711,11 +730,11 @@ def proposition_1() -> Comparison:
     predicted = particular + free @ found.x
     measured = gradient_flow(net, X, y, method="parameters").w[-1]
     return Comparison(
-        "‖w̃∞‖",
+        "$‖w̃∞‖$",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
         relative(measured - predicted, predicted),
-        "relative distance in w̃",
+        "relative distance in $w̃$",
         1e-8,
     )
 
@@ -724,8 +743,9 @@ def proposition_1() -> Comparison:
     "warping.theorem-3",
     title="Theorem 3, with its rate",
     source="Azulay et al. 2021, Theorem 3; the rate: this book",
-    statement="From a start of size ε → 0, gradient flow on many neurons ends at "
-    "X⁺y + √‖X⁺y‖ (I−Π)W₀ᵀâ + o(ε), with â the direction of a₀ + W₀Xᵀy/‖Xᵀy‖.",
+    theorem="thm-warp-small",
+    statement="From a start of size $ε → 0$, gradient flow on many neurons ends at $X⁺y + √‖X⁺y‖ "
+    "(I−Π)W₀ᵀâ + o(ε)$, with $â$ the direction of $a₀ + W₀Xᵀy/‖Xᵀy‖$.",
 )
 def theorem_3() -> Comparison:
     """Compare the first correction with the flow of 5 neurons from ε = 10⁻⁵."""
@@ -737,7 +757,7 @@ def theorem_3() -> Comparison:
     predicted /= np.linalg.norm(escape)
     measured = gradient_flow(net, X, y, method="parameters", tolerance=1e-12).w[-1] - least
     return Comparison(
-        "distance to X⁺y at ε = 10⁻⁵",
+        "distance to $X⁺y$ at $ε = 10⁻⁵$",
         float(np.linalg.norm(predicted)),
         float(np.linalg.norm(measured)),
         relative(measured - predicted, predicted),
@@ -750,8 +770,9 @@ def theorem_3() -> Comparison:
     "warping.theorem-3-bound",
     title="A bound for every start",
     source="this book",
-    statement="‖w̃∞ − X⁺y‖ ≤ ‖W₀(I−Π)‖ √(½(λ + √(λ² + 4‖X⁺y‖²))), from any start, in the operator "
-    "norm; for one neuron it is an equality, and for more it can be one.",
+    theorem="thm-warp-small",
+    statement="$‖w̃∞ − X⁺y‖ ≤ ‖W₀(I−Π)‖ √(½(λ + √(λ² + 4‖X⁺y‖²)))$, from any start, in the "
+    "operator norm; for one neuron it is an equality, and for more it can be one.",
     relation="≥",
 )
 def theorem_3_bound() -> Comparison:
@@ -778,7 +799,7 @@ def theorem_3_bound() -> Comparison:
         else:
             worst.see(excess(distance, bound), bound, distance, room=1 - distance / bound)
     return worst.comparison(
-        "the bound, and the distance to X⁺y",
+        "the bound, and the distance to $X⁺y$",
         "excess over the bound, or relative difference where it is met, worst of 10",
         1e-6,
     )
@@ -791,8 +812,9 @@ _WEIGHTS = np.diag([1.0, 5.0, 10.0])
     "warping.one-neuron-reweighting",
     title="One neuron: weights on the samples do not matter",
     source="this book",
-    statement="Weighting the samples in the loss does not move the limit of one linear neuron with "
-    "c > 0; else it may turn the sign with which the neuron ends.",
+    theorem="thm-warp-neuron",
+    statement="Weighting the samples in the loss does not move the limit of one linear neuron "
+    "with $c > 0$; else it may turn the sign with which the neuron ends.",
 )
 def one_neuron_reweighting() -> Comparison:
     """Compare limits of the raw weights, with and without weights, with the one formula."""
@@ -808,7 +830,7 @@ def one_neuron_reweighting() -> Comparison:
             float(np.linalg.norm(measured)),
         )
     return worst.comparison(
-        "‖w̃∞‖, with weights and without", "relative distance in w̃, worst of 2", 1e-8
+        "$‖w̃∞‖$, with weights and without", "relative distance in $w̃$, worst of 2", 1e-8
     )
 
 
@@ -816,8 +838,9 @@ def one_neuron_reweighting() -> Comparison:
     "warping.many-neurons-reweighting",
     title="Two neurons or more: they do",
     source="this book",
-    statement="Weighting the samples moves the limit of m = 2, 3 and 6 neurons from a start that "
-    "is not balanced, so no potential of the predictor alone is minimized there.",
+    theorem="thm-warp-none",
+    statement="Weighting the samples moves the limit of $m = 2$, 3 and 6 neurons from a start "
+    "that is not balanced, so no potential of the predictor alone is minimized there.",
     relation="moves",
 )
 def many_neurons_reweighting() -> Comparison:
@@ -863,8 +886,8 @@ def _integrate(
     "warping.own-clocks",
     title="Every neuron has a mirror variable of its own",
     source=f"{_AZULAY}, Appendix D",
-    statement="While no aₖ changes sign, sgn(aₖ)(wₖ − wₖ₀) = Xᵀνₖ with νₖ = ∫|aₖ|r dt, neuron by "
-    "neuron; and the νₖ do not point the same way.",
+    statement="While no $aₖ$ changes sign, $sgn(aₖ)(wₖ − wₖ₀) = Xᵀνₖ$ with $νₖ = ∫|aₖ|r dt$, "
+    "neuron by neuron; and the $νₖ$ do not point the same way.",
 )
 def own_clocks() -> Comparison:
     """Integrate |aₖ|r along a run of three neurons, and compare with each first layer at its end.
@@ -886,11 +909,11 @@ def own_clocks() -> Comparison:
     units = nus / np.linalg.norm(nus, axis=1, keepdims=True)
     sines = np.sqrt(1 - (units @ units.T)[np.triu_indices(3, 1)] ** 2)
     return Comparison(
-        "‖w₁ − w₁₀‖ at t = 4",
+        "$‖w₁ − w₁₀‖$ at $t = 4$",
         float(np.linalg.norm(predicted[0])),
         float(np.linalg.norm(measured[0])),
         largest(relative(measured - predicted, predicted), np.inf if np.any(sines < 0.02) else 0.0),
-        "relative distance over 3 neurons; infinite if two νₖ are within a degree of each other",
+        "relative distance over 3 neurons; infinite if two $νₖ$ are within a degree of each other",
         1e-7,
     )
 
@@ -899,8 +922,10 @@ def own_clocks() -> Comparison:
     "warping.isotropic-start",
     title="Many neurons that have a potential",
     source="this book",
-    statement="If the d + 1 columns of [a₀ W₀] are orthogonal and of length s, the metric along "
-    "the path of the raw weights is that of one neuron with δ = 2s²: ∇²q̂_δ(w̃) divided by the warp.",
+    theorem="thm-warp-isotropic",
+    statement="If the $d + 1$ columns of $[a₀ W₀]$ are orthogonal and of length $s$, the metric "
+    "along the path of the raw weights is that of one neuron with $δ = 2s²$: $∇²q̂_δ(w̃)$ divided "
+    "by the warp.",
 )
 def isotropic_start() -> Comparison:
     """Compare the metric of nine simulated neurons with the Hessian of one neuron's potential."""
@@ -914,7 +939,7 @@ def isotropic_start() -> Comparison:
     predicted = np.stack([q.hessian(w) / warp(delta, w) for w in run.w])
     measured = np.stack([run.net_at(i).metric_tensor() for i in range(len(run.times))])
     return Comparison(
-        "tr H at t = 3",
+        "$tr H$ at $t = 3$",
         float(np.trace(predicted[-1])),
         float(np.trace(measured[-1])),
         relative(measured - predicted, predicted),
@@ -936,8 +961,10 @@ def _leaky(slope: float, sign: int) -> LinearNeuron:
     "warping.theorem-4",
     title="Theorem 4: one leaky neuron",
     source=f"{_AZULAY}, Theorem 4",
-    statement="Gradient flow on one leaky ReLU neuron ends at the least q with f(xⱼ) = yⱼ for all "
-    "samples: with a > 0, Xw̃ = ỹ where ỹ is y divided by the slope at negative labels.",
+    theorem="thm-warp-leaky",
+    statement="Gradient flow on one leaky ReLU neuron ends at the least $q$ with $f(xⱼ) = yⱼ$ for "
+    "all samples: with $a > 0$, $Xw̃ = ỹ$ where $ỹ$ is $y$ divided by the slope at negative "
+    "labels.",
 )
 def theorem_4() -> Comparison:
     """Compare the flow across its kinks with the convex minimizer, over 4 neurons."""
@@ -952,16 +979,19 @@ def theorem_4() -> Comparison:
             float(np.linalg.norm(predicted)),
             float(np.linalg.norm(measured)),
         )
-    return worst.comparison("‖w̃∞‖", "relative distance in w̃, worst of 4, slopes down to 0.02", 1e-8)
+    return worst.comparison(
+        "$‖w̃∞‖$", "relative distance in $w̃$, worst of 4, slopes down to 0.02", 1e-8
+    )
 
 
 @claim(
     "warping.theorem-4-kkt",
     title="… is a KKT point in the sense of Clarke",
     source=f"{_AZULAY}, Theorem 4",
-    statement="At the simulated limit of a leaky neuron, ∇q is the sum of the gradients of its "
-    "outputs in w̃, each multiplied by the multiplier νⱼ of its sample, and the outputs are the "
-    "labels.",
+    theorem="thm-warp-leaky",
+    statement="At the simulated limit of a leaky neuron, $∇q$ is the sum of the gradients of its "
+    "outputs in $w̃$, each multiplied by the multiplier $νⱼ$ of its sample, and the outputs are "
+    "the labels.",
 )
 def theorem_4_kkt() -> Comparison:
     """Measure stationarity, with output slopes by differences, and feasibility of three limits."""
@@ -992,7 +1022,7 @@ def theorem_4_kkt() -> Comparison:
             float(np.linalg.norm(combined)),
         )
     return worst.comparison(
-        "‖∇q‖, and the norm of the combination",
+        "$‖∇q‖$, and the norm of the combination",
         "stationarity or feasibility, relative, worst of 3",
         1e-8,
     )
@@ -1002,9 +1032,10 @@ def theorem_4_kkt() -> Comparison:
     "warping.leaky-wait",
     title="How long a leaky neuron waits at its kink",
     source="this book",
-    statement="One sample with y > 0 > w₀ᵀx and a₀ > ‖Πw₀‖: wᵀx reaches 0 at a time that is an "
-    "integral of elementary functions, and a and wᵀx are then equal to √c and 0; as ρ → 0 the "
-    "wait is like 1/ρ.",
+    theorem="lem-warp-wait",
+    statement="One sample with $y > 0 > w₀ᵀx$ and $a₀ > ‖Πw₀‖$: $wᵀx$ reaches 0 at a time that is "
+    "an integral of elementary functions, and $a$ and $wᵀx$ are then equal to $√c$ and 0; as $ρ → "
+    "0$ the wait is like $1/ρ$.",
 )
 def leaky_wait() -> Comparison:
     """Compare the time of the simulated kink, and a there, with the integral, for three slopes."""
@@ -1035,7 +1066,7 @@ def leaky_wait() -> Comparison:
         )
     return worst.comparison(
         "time at which the kink is crossed",
-        "relative difference in the time, in a there and in the limit's output, worst of 3",
+        "relative difference in the time, in $a$ there and in the limit's output, worst of 3",
         1e-7,
     )
 

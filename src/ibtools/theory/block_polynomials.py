@@ -187,7 +187,7 @@ def _largest(part: Part, degree: int) -> float:
 def _monomial_maximum(powers: Sequence[int] | Int[np.ndarray, " b"]) -> float:
     """Return max Π n^k on the unit sphere, Π (k/Σk)^(k/2)."""
     k = np.asarray(powers, dtype=np.float64)
-    return float(np.prod((k / k.sum()) ** (k / 2))) if k.sum() else 1.0
+    return float(np.prod((k / k.sum()) ** (k / 2)))
 
 
 def _common_factor(part: Part) -> tuple[list[int], Part]:

@@ -1023,19 +1023,18 @@ def _least_norm(
     squares points along v, and its solution is a multiple of the multipliers.
     """
     unit = float(np.linalg.norm(features, axis=1).max())
-    if unit > 0:
-        rows = features / unit
-        equations = np.vstack([rows.T, bounds / bounds.max()])
-        target = np.append(np.zeros(rows.shape[1]), 1.0)
-        support = nnls(equations, target, maxiter=100 * len(rows))[0] > 0
-        # The support is what matters; solving on it again is exact. It goes by way of v, so that
-        # the condition number enters once and not squared.
-        v = np.linalg.lstsq(rows[support], bounds[support], rcond=None)[0]
-        if (bounds - rows @ v).max() <= 1e-6 * bounds.max():
-            result = np.zeros(len(rows))
-            result[support] = np.linalg.lstsq(rows[support].T, v, rcond=None)[0]
-            return result / unit**2
-    raise ValueError("no weights separate the samples; remove samples of contradicting labels")
+    rows = features / unit
+    equations = np.vstack([rows.T, bounds / bounds.max()])
+    target = np.append(np.zeros(rows.shape[1]), 1.0)
+    support = nnls(equations, target, maxiter=100 * len(rows))[0] > 0
+    # The support is what matters; solving on it again is exact. It goes by way of v, so that
+    # the condition number enters once and not squared.
+    v = np.linalg.lstsq(rows[support], bounds[support], rcond=None)[0]
+    if (bounds - rows @ v).max() > 1e-6 * bounds.max():
+        raise ValueError("no weights separate the samples; remove samples of contradicting labels")
+    result = np.zeros(len(rows))
+    result[support] = np.linalg.lstsq(rows[support].T, v, rcond=None)[0]
+    return result / unit**2
 
 
 def _program(
@@ -1050,6 +1049,10 @@ def _program(
     multiplier is beyond what Clarke's subdifferential allows, crossing the kink is shorter: it is
     crossed. The norm falls each time, so no choice of sides comes back.
     """
+    if not (nonzero := X.any(axis=1)).all():
+        raise ValueError(
+            f"sample {int(nonzero.argmin())} is zero: nothing can separate it; drop it"
+        )
     first, back, times = _distinct(X, y)
     samples, labels = X[first], y[first]
     coordinates = np.transpose(np.linalg.qr(samples.T, mode="r"))

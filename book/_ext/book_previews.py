@@ -1,0 +1,100 @@
+"""Previews: what the links of a page lead to, for the reader to see without going there.
+
+What lies on the page itself its script finds there. What lies on others is written into one file a
+page, of what this page refers to and of nothing else, and loaded when a preview is asked for first:
+as a script, since a page that is opened from the disk may load nothing else.
+"""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from posixpath import dirname, normpath, relpath
+from urllib.parse import unquote
+
+from sphinx.application import Sphinx
+
+FOLDER = "_previews"
+LINK = re.compile(r'<a class="reference internal[^"]*" href="([^"#]+\.html)#([^"]+)"')
+SHOWN = re.compile(
+    r'<(?P<tag>div|figure|dt) (?:class="(?P<class>[^"]*)" )?id="(?P<id>[^"]+)"[^>]*>'
+)
+CLASSES = {"proof", "exercise", "math", "citation"}
+DROPPED = re.compile(
+    r'<a class="headerlink".*?</a>|<script\b.*?</script>| id="[^"]*"|'
+    r"<mjx-assistive-mml.*?</mjx-assistive-mml>",
+    re.DOTALL,
+)
+ADDRESS = re.compile(r'(?<= href=")(?![a-z]+:)([^"]*)(?=")')
+
+
+def previews_of(html: str) -> dict[str, str]:
+    """Return the HTML of everything on a page that a preview can show, by its id."""
+    found = {}
+    for start in SHOWN.finditer(html):
+        classes = set((start["class"] or "").split())
+        if start["tag"] == "div" and not classes & CLASSES:
+            continue
+        if start["tag"] == "dt" and not start["id"].startswith("term-"):
+            continue
+        end = closing(html, start.start(), start["tag"])
+        if start["tag"] == "dt" and html[end:].lstrip().startswith("<dd"):
+            end = closing(html, html.index("<dd", end), "dd")
+        found[start["id"]] = html[start.start() : end]
+    return found
+
+
+def closing(html: str, start: int, tag: str) -> int:
+    """Return where the element ends that begins at `start`."""
+    depth = 0
+    for found in re.compile(rf"<(/?){tag}\b").finditer(html, start):
+        depth += -1 if found[1] else 1
+        if depth == 0:
+            return html.index(">", found.end()) + 1
+    raise ValueError(f"<{tag}> at {start} is not closed: {html[start : start + 80]}")
+
+
+def rewritten(html: str, there: str, here: str) -> str:
+    """Return a piece of one page for another: no ids, links from where it is shown."""
+
+    def link(address: re.Match[str]) -> str:
+        path, sign, anchor = address[1].partition("#")
+        target = normpath(f"{dirname(there)}/{path}") if path else f"{there}.html"
+        return relpath(target, dirname(here) or ".") + sign + anchor
+
+    return ADDRESS.sub(link, DROPPED.sub("", html))
+
+
+def write_previews(app: Sphinx, exception: Exception | None) -> None:
+    if exception is not None or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+
+    @cache
+    def read(page: str) -> str:
+        html = (out / f"{page}.html").read_text(encoding="utf-8")
+        return html[html.find("<article") : html.rfind("</article>")]
+
+    @cache
+    def on(page: str) -> dict[str, str]:
+        return previews_of(read(page))
+
+    for page in sorted(app.env.found_docs):
+        found = {}
+        for path, anchor in LINK.findall(read(page)):
+            there = normpath(f"{dirname(page)}/{path}").removesuffix(".html")
+            if there in app.env.found_docs and unquote(anchor) in on(there):
+                shown = on(there)[unquote(anchor)]
+                found[f"{path}#{anchor}"] = rewritten(shown, there, page)
+        file = out / FOLDER / f"{page}.js"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(
+            f"bookPreviews({json.dumps(found, ensure_ascii=False)});\n", encoding="utf-8"
+        )
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_js_file("previews.js", loading_method="defer")
+    app.add_css_file("reading.css")
+    app.connect("build-finished", write_previews, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,47 @@
+"""Shapes and types are checked at run time: of a function's first calls in a test, then of some.
+
+A loop calls the same function tens of thousands of times with the same shapes, and the check takes
+longer than the call: half of the time of all tests.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import jaxtyping
+
+FIRST = 100  # calls of a function in a test that are all checked
+EVERY = 20  # of those that follow, one in so many
+
+every_call = jaxtyping.jaxtyped
+current = {"test": 0}
+
+
+def next_test() -> None:
+    """Check the first calls of every function again."""
+    current["test"] += 1
+
+
+def some_calls(*, typechecker: Any) -> Callable:
+    """Do what `jaxtyping.jaxtyped` does, for a part of the calls."""
+    checked = every_call(typechecker=typechecker)
+
+    def decorate(function: Any) -> Any:
+        if not inspect.isfunction(function):  # a class: its methods come one by one
+            return checked(function)
+        with_check, counted, calls = checked(function), -1, 0
+
+        @wraps(function)
+        def call(*args: object, **kwargs: object) -> object:
+            nonlocal counted, calls
+            if counted != current["test"]:
+                counted, calls = current["test"], 0
+            calls += 1
+            if calls <= FIRST or calls % EVERY == 0:
+                return with_check(*args, **kwargs)
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate

@@ -1,0 +1,82 @@
+"""Every page in Firefox: whether it complains, cuts something off, and moves."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from book_site import DESKTOP, PAGES, PHONE, in_turns
+from browser import find_firefox
+from firefox import ARROW_LEFT, ARROW_RIGHT, Tab, firefox
+from sliders import SLIDERS, useless_steps
+from visible import clipped, faults_of_figures, faults_of_formulas, sticking_out
+
+AT = """index => {
+    const slider = document.querySelectorAll(SLIDERS)[index];
+    slider.focus();
+    return [Number(slider.value), slider.value === slider.max, slider.tabIndex];
+}""".replace("SLIDERS", repr(SLIDERS))
+
+
+@pytest.fixture(scope="session")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    """Start Firefox; without one the tests fail, they do not skip."""
+    path = find_firefox()
+    if path is None:
+        pytest.fail("no Firefox found; `python scripts/browser.py` installs one")
+    with firefox(path, tmp_path_factory.mktemp("firefox")) as first:
+        yield first
+
+
+def no_key_moves(tab: Tab) -> list[str]:
+    """Sliders that stay where they are when an arrow key is pressed."""
+    faults = []
+    for index in range(tab.evaluate(f"document.querySelectorAll({SLIDERS!r}).length")):
+        before, last, _ = tab.evaluate(AT, index)
+        tab.press(ARROW_LEFT if last else ARROW_RIGHT)
+        if tab.evaluate(AT, index)[0] == before:
+            faults.append(f"slider {index}: no key moves it")
+    return faults
+
+
+def faults_in_firefox(tab: Tab, name: str, url: str) -> dict[str, list[str]]:
+    """What is wrong with a page of the book, on a desktop and on a phone."""
+    tab.open(url, **DESKTOP["viewport"])
+    faults = {
+        "formulas": faults_of_formulas(tab, name),
+        "figures": faults_of_figures(tab, name),
+        "cut off": clipped(tab),
+        "keyboard": no_key_moves(tab),
+        "steps": useless_steps(tab),
+    }
+    tab.resize(**PHONE["viewport"])
+    faults["too wide for a phone"] = sticking_out(tab)
+    faults["cut off on a phone"] = clipped(tab)
+    faults["complaints"] = tab.errors.copy()
+    return {what: found for what, found in faults.items() if found}
+
+
+@pytest.mark.parametrize("name", in_turns(PAGES))
+def test_what_a_visit_in_firefox_shows(name: str, address: str, tab: Tab) -> None:
+    assert faults_in_firefox(tab, name, f"{address}/{name}.html") == {}
+
+
+def test_firefox_finds_what_is_wrong(tab: Tab, tmp_path: Path) -> None:
+    """A page that throws, hides the end of a line and has a slider that nothing moves."""
+    page = tmp_path / "page.html"
+    page.write_text(
+        """<main style="margin: 0"><p style="width: 90px; overflow: hidden; white-space: nowrap">
+        A line that is longer than its box.</p><div style="width: 500px">wide</div>
+        <div class="ib-figure"><div class="ib-picture"></div>
+        <input type="range" min="0" max="2" value="1" onkeydown="return false"></div></main>
+        <script>setTimeout(() => { throw new Error("thrown") })</script>""",
+        encoding="utf-8",
+    )
+    faults = faults_in_firefox(tab, "book/references", page.as_uri())
+    assert faults.keys() >= {
+        "cut off",
+        "keyboard",
+        "steps",
+        "too wide for a phone",
+        "complaints",
+    }
+    assert "thrown" in faults["complaints"][0]

@@ -1,0 +1,94 @@
+"""Formulas as the build sets them, without a page around them."""
+
+import re
+
+import formulas
+import pytest
+from book_site import ROOT
+from formulas import FormulaError, Setter, css_text, set_formula, set_formulas_in
+from small_book import CONFIG, SmallBook
+
+TEXT = r"<p title='\(t\)'>If \(a &lt; b\), then <code>\(c\)</code> or \[\sum_k d_k\]</p>"
+
+
+def test_a_formula_comes_with_its_mathml():
+    line, own = set_formula(r"\frac{x}{2}"), set_formula(r"\frac{x}{2}", display=True)
+    assert line.startswith('<span class="math')
+    assert own.startswith('<div class="math')
+    assert "<mfrac><mi>x</mi>" in line
+    assert 'display="true"' in own
+
+
+def test_a_long_formula_is_marked_as_one():
+    assert " long" not in set_formula("x = y")
+    assert " long" in set_formula("+".join("x" * 12))
+
+
+@pytest.mark.parametrize(
+    ("tex", "said"),
+    [
+        (r"\nosuchmacro", "Undefined control sequence"),
+        (r"\frac{1}{", "Missing close brace"),
+        (r"\text{漢}", "a letter that the fonts"),
+        (r"\newcommand{\R}{\mathbb R} \R", "Undefined control sequence"),
+    ],
+)
+def test_what_cannot_be_set_is_refused(tex, said):
+    with pytest.raises(FormulaError, match=said):
+        set_formula(tex)
+
+
+def test_only_text_is_set_and_a_comma_stays_with_its_formula():
+    html = set_formulas_in(TEXT)
+    assert html.count("<mjx-container") == 2
+    assert r"title='\(t\)'" in html
+    assert r"<code>\(c\)</code>" in html
+    assert re.search(r'<span class="unbroken"><span class="math.*?</span>,</span> then', html)
+    assert "<mo>&lt;</mo>" in html
+    with pytest.raises(FormulaError, match=r"\\no: Undefined"):
+        set_formulas_in(r"<p>\(\no\)</p>")
+
+
+def test_what_was_set_is_kept(tmp_path, monkeypatch):
+    first, file = Setter(tmp_path / "_build/kept.json"), tmp_path / "_build/kept.json"
+    set_once = first.set("x+1")
+    first.save()
+    again = Setter(file)
+    monkeypatch.setattr(again, "_engine", None, raising=False)
+    assert again.set("x+1") == set_once
+    monkeypatch.setattr(formulas, "version", lambda: "another")
+    assert Setter(file).known == {}
+
+
+def test_style_sheet_has_every_letter_that_is_used_and_no_more(tmp_path):
+    from fontTools.ttLib import TTFont
+
+    setter = Setter()
+    shown = setter.set(r"\theta \{ \mathbb{R} \ge \big\}").html
+    setter.write_style(tmp_path)
+    style = (tmp_path / "mathjax.css").read_text()
+    assert style.count("{\n") == style.count("\n}")
+    for letter in re.findall(r'mjx-c class="([^"]*)"', shown):
+        assert f"mjx-c.{letter.replace(' ', '.')}::before" in style
+    assert "mjx-c1D6FC" not in style, "there is no alpha"
+    fonts = {path.name: TTFont(path).getBestCmap() for path in tmp_path.glob("*.woff")}
+    assert set(re.findall(r'url\("([^"]*)"', style)) == set(fonts)
+    assert ord("θ") in fonts["MathJax_Math-Italic.woff"]
+    assert ord("α") not in fonts["MathJax_Math-Italic.woff"]
+    assert css_text(r"\3B8") == "θ"
+
+
+@pytest.mark.slow
+def test_a_formula_that_cannot_be_set_fails_the_build(tmp_path):
+    book = SmallBook(tmp_path)
+    (tmp_path / "_config.yml").write_text(
+        CONFIG.replace("{book_execution:", "{book_formulas: book/_ext, book_execution:")
+        + "  config: {html_math_renderer: set}\n"
+    )
+    for name in ("book_formulas.py", "formulas.py", "formulas.js", "vendor"):
+        (tmp_path / "book/_ext" / name).symlink_to(ROOT / "book/_ext" / name)
+    book.page.write_text("# Page\n\nGood: $x_1$, **$y$**.\n\n$$ \\wrong $$\n")
+    answer = book.build()
+    assert answer.returncode != 0
+    assert r"page.md:5: WARNING: formula not understood: \wrong: Undefined" in answer.stderr
+    assert book.html().count('<span class="unbroken">') == 2

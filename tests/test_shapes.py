@@ -1,0 +1,43 @@
+"""The run-time check of shapes: what it lets pass, and when."""
+
+import numpy as np
+import pytest
+import shapes
+from beartype import beartype
+from jaxtyping import Float, TypeCheckError
+
+from ibtools.theory.interpolation import unit_rows
+
+
+def longest(x: Float[np.ndarray, " n"]) -> float:
+    return float(np.max(np.abs(x)))
+
+
+@pytest.fixture
+def checked():
+    return shapes.some_calls(typechecker=beartype)(longest)
+
+
+def test_wrong_shapes_are_seen_in_the_first_calls_and_again_and_again(checked) -> None:
+    wrong, seen = np.ones((2, 2)), []
+    for call in range(1, shapes.FIRST + 3 * shapes.EVERY + 1):
+        try:
+            checked(wrong)
+        except TypeCheckError:
+            seen.append(call)
+    assert seen[: shapes.FIRST] == list(range(1, shapes.FIRST + 1))
+    assert len(seen) == shapes.FIRST + 3
+
+
+def test_every_test_begins_anew(checked) -> None:
+    for _ in range(shapes.FIRST + 1):
+        checked(np.ones(2))
+    checked(np.ones((2, 2)))
+    shapes.next_test()
+    with pytest.raises(TypeCheckError):
+        checked(np.ones((2, 2)))
+
+
+def test_the_package_is_checked() -> None:
+    with pytest.raises(TypeCheckError):
+        unit_rows("not an array", np.ones(2))
