@@ -6,12 +6,13 @@ PYTHON ?=
 PART   ?=
 MINUTES ?=
 NAME   ?=
-export VENV PORT PYTHON PART MINUTES NAME
+PAGES  ?=
+export VENV PORT PYTHON PART MINUTES NAME PAGES
 
 # Any Python can run this; it makes the virtual environment, and keeps the machine's settings out.
 RUN := @python=$$(sh scripts/find_python.sh) && "$$python" -I scripts/commands.py
 
-.PHONY: help setup book test test-oldest test-newest lecture serve notebooks bench mutants lint format clean
+.PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks bench mutants lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +37,9 @@ lecture: ## build one page while you write it, and open it (NAME=imd/scale-and-s
 
 serve: ## build the book and serve it on localhost (PORT=8000)
 	$(RUN) serve
+
+site-report: ## speed, weight and formulas of the built pages, in a table (PAGES=imd/flows,intro)
+	$(RUN) site-report
 
 notebooks: ## write book/*.ipynb from book/*.md (some seconds)
 	$(RUN) notebooks

@@ -92,7 +92,7 @@ class Commands:
     def server(self) -> ThreadingHTTPServer:
         if not self.port.isascii() or not self.port.isdecimal() or not 0 < int(self.port) < 65536:
             sys.exit(f"PORT={self.port}: a port is a whole number from 1 to 65535; try PORT=8000.")
-        handler = partial(SimpleHTTPRequestHandler, directory=str(SITE))
+        handler = partial(Pages, directory=str(SITE))
         try:
             return ThreadingHTTPServer(("127.0.0.1", int(self.port)), handler)
         except OSError as error:
@@ -124,6 +124,13 @@ class Commands:
         if sys.stdout.isatty():
             webbrowser.open(address)
         return 0
+
+    def site_report(self) -> int:
+        """Measure the built pages in a browser."""
+        self.environment.prepare()
+        if "PAGES" in os.environ:
+            self.environment.variables |= {"PAGES": os.environ["PAGES"]}
+        return self.python("scripts/site_report.py")
 
     def notebooks(self) -> int:
         self.environment.prepare()
@@ -177,6 +184,22 @@ def exit_status(command: Sequence[str], variables: dict[str, str]) -> int:
                 continue
 
 
+class Pages(SimpleHTTPRequestHandler):
+    """Answers as the servers of sites do, with the site's own page where there is none."""
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        page = Path(self.directory) / "404.html"
+        if code != 404 or not page.is_file():
+            super().send_error(code, message, explain)
+            return
+        self.send_response(code, message)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(page.stat().st_size))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(page.read_bytes())
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -185,7 +208,7 @@ def free_port() -> int:
 
 COMMANDS = (
     *("setup", "book", "test", "test-oldest", "test-newest"),
-    *("lecture", "serve", "notebooks", "bench", "mutants", "lint", "format"),
+    *("lecture", "serve", "site-report", "notebooks", "bench", "mutants", "lint", "format"),
 )
 
 

@@ -18,6 +18,8 @@ PROOF_KINDS = {
 }  # fmt: skip
 HEADING = re.compile(r"^(#{1,6}) +(.*?)(?: +#+)?$")
 TARGET = re.compile(r"^\(([^()\s]+)\)=\s*$")
+# A figure that a cell computes, as it is written: explore(..., anchor="fig-…", caption="…").
+COMPUTED = re.compile(r'^ *anchor="(fig-[^"]+)",\n *caption=((?:\s*"(?:[^"\\]|\\.)*")+)', re.M)
 FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.S)
 
 
@@ -91,6 +93,9 @@ def read_book(root: Path) -> Book:
                     if figure.get("caption"):
                         label = Label("figure", number("figure"), figure["caption"], page)
                         labels.update(dict.fromkeys(filter(None, [figure.get("name")]), label))
+                    for name, caption in COMPUTED.findall("\n".join(block.body)):
+                        text = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', caption))
+                        labels[name] = Label("figure", number("figure"), text, page)
                 elif block.name != "math":
                     visit(block.body)
 

@@ -78,10 +78,12 @@ class Translator:
         if name in SILENT:
             return []
         if name == "lectures":
+            # On the book's own front page these are the chapters.
+            below = self.book.lectures.get(self.page) or self.book.lectures
             return [
                 f"{number}. [{self.book.titles[page]}]({self.address(page)}): "
                 f"{self.book.descriptions[page]}"
-                for number, page in enumerate(self.book.lectures[self.page], start=1)
+                for number, page in enumerate(below, start=1)
             ]
         if name in TRANSPARENT:
             return self.blocks(block.body)

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.metadata
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,19 +13,16 @@ import pytest
 import ibtools
 
 _ROOT = Path(ibtools.__file__).parent
-_FLOORS = {
-    "_console": 0,
-    "_lazy": 0,
-    "_validation": 0,
-    "data": 1,
-    "models": 2,
-    "metrics": 3,
-    "theory": 4,
-    "trainers": 4,
-    "claims": 5,
-    "show": 5,
-    "experiments": 6,
-}
+_REPOSITORY = Path(__file__).parents[1]
+
+
+def _floors(text: str) -> dict[str, int]:
+    """Return the floor of each package, by the table of ARCHITECTURE.md."""
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", text, re.MULTILINE)
+    return {name: int(floor) for floor, names in rows for name in re.findall(r"`(\w+)`", names)}
+
+
+_FLOORS = _floors((_REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8"))
 _OFFERS = {
     "ibtools.data": {"sparse_regression", "diabetes_interactions"},
     "ibtools.models": {"DiagonalNet"},
@@ -115,6 +113,21 @@ def test_the_package_itself_imports_no_floor() -> None:
 )
 def test_the_floor_test_sees_every_way_to_import(source: str) -> None:
     assert _offences(source, "ibtools.theory.optima")
+
+
+def test_the_table_of_floors_is_read_as_it_stands() -> None:
+    assert _floors("| 0 | `_a`, `b` | what |\n|---|---|---|\n| 12 | `c` | `d` |") == {
+        "_a": 0,
+        "b": 0,
+        "c": 12,
+    }
+    assert _FLOORS["data"] < _FLOORS["models"] < _FLOORS["theory"] == _FLOORS["trainers"]
+
+
+def test_the_floors_stand_in_one_place() -> None:
+    for path in ("CONTRIBUTING.md", "README.md", "src/ibtools/__init__.py"):
+        text = (_REPOSITORY / path).read_text(encoding="utf-8")
+        assert not re.search(r"`data`+ *<|floors, from the ground up", text), path
 
 
 def _run(code: str) -> str:

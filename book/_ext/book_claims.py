@@ -49,8 +49,11 @@ class ClaimBoxes(SphinxTransform):
 
     def show_box(self, raw: nodes.raw, claim: dict) -> None:
         places = claim_places(self.env)
-        anchor = None if places.get(claim["id"]) == self.env.docname else anchor_of(claim)
-        places[claim["id"]] = self.env.docname
+        shown_first = self.env.docname == self.app.config.root_doc  # as an example of a claim
+        known = shown_first or places.get(claim["id"]) == self.env.docname
+        anchor = None if known else anchor_of(claim)
+        if not shown_first:
+            places[claim["id"]] = self.env.docname
         cell = ancestor(raw, "cell")
         sources = [
             code.astext().strip()

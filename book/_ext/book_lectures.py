@@ -1,9 +1,9 @@
 """What chapters and lectures have that pages of other books have not.
 
-``{lectures}`` on a chapter's front page shows its lectures as cards; ``{kind}`code 2``` at the head
-of an exercise says what it asks for and how hard it is; ``{theorem-list}`` lists what is proven,
-lecture by lecture. A chapter was one long page once: who follows an old address to a place on it is
-sent on to the lecture where that place is now.
+``{lectures}`` on a chapter's front page shows its lectures as cards, and on the book's front page
+the chapters. ``{kind}`code 2``` at the head of an exercise says what it asks for and how hard it
+is; ``{theorem-list}`` lists what is proven, lecture by lecture. A chapter was one long page once:
+who follows an old address to a place on it is sent on to the lecture where that place is now.
 """
 
 import json
@@ -92,6 +92,8 @@ def lectures_of(env: BuildEnvironment, docname: str) -> list[str]:
 def draw_cards(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for place in list(doctree.findall(lecture_cards)):
         names = lectures_of(app.env, docname)
+        if docname == app.config.root_doc:
+            names = [name for name in names if lectures_of(app.env, name)]
         if not names:
             logger.warning("{lectures}, but no page lies under this one", location=docname)
         cards = nodes.bullet_list(classes=["lecture-cards"])
@@ -108,7 +110,9 @@ def card(app: Sphinx, front: str, name: str) -> nodes.list_item:
     picture = first_picture(app.env.get_doctree(name))
     parts: list[nodes.Node] = [] if picture is None else [nodes.raw("", picture, format="html")]
     minutes = f"{minutes_to_read(source)} minutes to read"
-    if seconds := seconds_of_run(app.env, name):
+    if below := lectures_of(app.env, name):
+        minutes = f"{len(below)} lecture{'s' if len(below) > 1 else ''}"
+    elif seconds := seconds_of_run(app.env, name):
         minutes += f", {max(1, round(seconds))} seconds to run"
     parts += [
         nodes.paragraph("", "", link, classes=["card-title"]),
@@ -158,7 +162,7 @@ def lectures_by_front(env: BuildEnvironment) -> dict[str, list[str]]:
 
 def fronts_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Write the front pages again whenever a page was read: its card may have changed."""
-    return list(lectures_by_front(env))
+    return [env.config.root_doc, *lectures_by_front(env)]
 
 
 def link_the_index(app: Sphinx, doctree: nodes.document) -> None:

@@ -20,11 +20,7 @@ SHOWN = re.compile(
     r'<(?P<tag>div|figure|dt) (?:class="(?P<class>[^"]*)" )?id="(?P<id>[^"]+)"[^>]*>'
 )
 CLASSES = {"proof", "exercise", "math", "citation"}
-DROPPED = re.compile(
-    r'<a class="headerlink".*?</a>|<script\b.*?</script>| id="[^"]*"|'
-    r"<mjx-assistive-mml.*?</mjx-assistive-mml>",
-    re.DOTALL,
-)
+DROPPED = re.compile(r'<a class="headerlink".*?</a>|<script\b.*?</script>| id="[^"]*"', re.DOTALL)
 ADDRESS = re.compile(r'(?<= href=")(?![a-z]+:)([^"]*)(?=")')
 
 

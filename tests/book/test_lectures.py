@@ -85,6 +85,37 @@ def cells_of(page: str) -> str:
     return "\n".join(CELL.findall(source(page)))
 
 
+FIGURES = [
+    p for p in BOOK.titles if re.search(r"^(?:explore|picture|live_figure)\(", cells_of(p), re.M)
+]
+
+
+@pytest.mark.parametrize("page", FIGURES)
+def test_every_figure_has_a_name_a_caption_and_a_number(page: str) -> None:
+    cells = [
+        c
+        for c in CELL.findall(source(page))
+        if re.search(r"^(?:explore|picture|live_figure)\(", c, re.M)
+    ]
+    named = {
+        name: label
+        for name, label in BOOK.labels.items()
+        if label.kind == "figure" and label.page == page
+    }
+    assert len(named) == len(cells)
+    for cell in cells:
+        names = [name for name in named if f'anchor="{name}"' in cell]
+        assert len(names) == 1
+        assert named[names[0]].number
+        assert len(named[names[0]].title.split()) >= 8, "it says what is drawn, and what to see"
+        assert named[names[0]].title.endswith(".")
+
+
+def test_names_of_figures_differ() -> None:
+    anchors = re.findall(r'anchor="(fig-[^"]+)"', "".join(map(cells_of, BOOK.titles)))
+    assert len(anchors) == len(set(anchors)) > 70
+
+
 MOVING = [
     page
     for page in SITTINGS

@@ -15,7 +15,7 @@ from ibtools.models import NotHomogeneousError
 from ibtools.theory import DescentGuarantee, homogeneity
 from ibtools.theory.homogeneity import NearHomogeneity
 from ibtools.trainers import descend
-from ibtools.trainers._classification import Problem, Tangents
+from ibtools.trainers.margins.problem import Problem, Tangents
 
 # A run that a wrong side brings to a halt says so; its claim must fail all the same.
 pytestmark = [

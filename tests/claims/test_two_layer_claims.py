@@ -9,7 +9,7 @@ from once import call_once
 from ibtools.claims import two_layer
 from ibtools.claims.claim import Claim
 from ibtools.models.two_layer import TwoLayerNet
-from ibtools.trainers.gram import GramDescent
+from ibtools.trainers.two_layer.gram import GramDescent
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("as_a_user")]
 

@@ -165,7 +165,7 @@ def test_modified_margin_next_to_a_loss_of_one_is_zero_in_silence() -> None:
         ),
         (
             lambda: modified_descent_margin(-3.0, 1.0, 2, initial_log_loss=np.nan),
-            "initial_log_loss must be at most -2, got nan",
+            "initial_log_loss must be finite, got nan",
         ),
         (
             lambda: modified_descent_margin([-3.0, 0.0], [1.0, 1.0], 2, initial_log_loss=-2.0),

@@ -72,9 +72,9 @@ def test_a_loss_of_zero_is_separable() -> None:
         ((-1.0, 0.0, 2, 1.0), r"norm must be above 0, got 0"),
         ((-1.0, 1.0, 0, 1.0), r"order must be greater than 0"),
         ((-1.0, 1.0, 2, -1.0), r"gap must be at least 0, got -1"),
-        ((np.nan, 1.0, 2, 1.0), r"log_loss has 1 NaN of 1 entries"),
-        ((-1.0, np.nan, 2, 1.0), r"norm has 1 NaN"),
-        ((-1.0, 1.0, 2, np.nan), r"gap has 1 NaN"),
+        ((np.nan, 1.0, 2, 1.0), r"log_loss must not be NaN, got 1 such of 1"),
+        ((-1.0, np.nan, 2, 1.0), r"norm must not be NaN, got 1"),
+        ((-1.0, 1.0, 2, np.nan), r"gap must not be NaN, got 1"),
         ((-1.0, 1.0, 2, 1.0, "hinge"), r"loss must be one of"),
     ],
 )

@@ -180,7 +180,7 @@ def test_what_has_no_known_order_is_refused(module: nn.Module) -> None:
     with pytest.raises(NotHomogeneousError, match=rf"layers.1 \({type(module).__name__}\)"):
         order_of(net)
     assert not net.is_homogeneous
-    with pytest.raises(NotHomogeneousError, match="register it with"):
+    with pytest.raises(NotHomogeneousError, match="register a rule"):
         _ = net.order
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -19,15 +20,18 @@ def test_the_example_runs_and_the_two_sides_agree():
     reached, predicted = names["run"].w[-1], names["w"]
     assert np.linalg.norm(reached - predicted) <= 1e-6 * np.linalg.norm(predicted)
     assert np.isfinite(names["q"](predicted))
+    torch.manual_seed(0)
     exec(classification, names)
     assert names["run"].converged
     assert np.isfinite(names["run"].kkt_residual[-1])
-    assert 0.182 < names["run"].normalized_margin[-1] < 0.184
+    assert names["run"].order == 2
+    late, later = names["run"].normalized_margin[[-5, -1]]
+    assert 0 < late < later
 
 
 def test_every_command_and_file_it_names_exists():
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
-    commands = re.findall(r"make ([a-z]+)", README)
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
+    commands = re.findall(r"make ([a-z-]+)", README)
     assert len(commands) > 5
     assert set(commands) <= set(targets)
     for file in re.findall(r"\]\(([A-Z][\w.-]+)\)", README):

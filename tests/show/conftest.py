@@ -6,14 +6,14 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import book_live
 import numpy as np
 import pytest
-from book_live import EXTRA
 from browser import FLAGS, find_chromium
 from live_figures import LIVE, live_blocks
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from ibtools.show import COLORS, Exploration, explore, figure, level_sets, linspace
+from ibtools.show import COLORS, Exploration, choices, explore, figure, level_sets, linspace
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +44,8 @@ def narrow() -> Exploration:
         alt=lambda power, size: (
             f"A valley of power {power:.2f} that rises to {size:.1f} at the ends."
         ),
+        anchor="fig-valley",
+        caption="A valley. It bends & <rises>.",
         start={"size": 2.0},
         presets={"a flat valley": {"power": 2.0}, "<low>": {"power": 1.5, "size": 1.0}},
         power=linspace(1, 2, 5, label="power p"),
@@ -67,6 +69,42 @@ def wide() -> Exploration:
         draw,
         alt=lambda power: f"Level sets and profile of a valley of power {power:.2f}.",
         power=linspace(1, 2, 3, label="power p"),
+    )
+
+
+@pytest.fixture(scope="session")
+def in_words() -> Exploration:
+    """A parameter whose values are words, and one of numbers."""
+
+    def draw(norm, radius):
+        fig, ax = figure()
+        ax.plot([0, radius], [len(norm), radius])
+        return fig
+
+    return explore(
+        draw,
+        alt=lambda norm, radius: f"Level set of the norm {norm} at radius {radius}.",
+        anchor="fig-norms",
+        caption="Level sets of three norms.",
+        presets={"round": {"norm": "2", "radius": 2}},
+        norm=["1", "2", "<∞>"],
+        radius=[1, 2],
+    )
+
+
+@pytest.fixture(scope="session")
+def uneven() -> Exploration:
+    """A slider whose values are short and long."""
+
+    def draw(scale):
+        fig, ax = figure()
+        ax.plot([0, scale])
+        return fig
+
+    return explore(
+        draw,
+        alt=lambda scale: f"A line that rises from zero to {scale}.",
+        scale=choices([1, -10_000_000, 1000, 10], label="s", format="{:,} kg"),
     )
 
 
@@ -142,7 +180,7 @@ def misprint(live_page: Page) -> Callable[[str, str, str], AbstractContextManage
 
     @contextmanager
     def misprinted(name: str, right: str, wrong: str) -> Iterator[None]:
-        script = (EXTRA / f"live/{name}.js").read_text(encoding="utf-8")
+        script = (book_live.LIVE / f"{name}.js").read_text(encoding="utf-8")
         assert right in script
         load = """([name, script]) => {
             const data = ibtoolsLive[name].data;

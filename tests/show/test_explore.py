@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import sys
+from typing import ClassVar
 
 import ipywidgets
 import numpy as np
@@ -128,14 +129,15 @@ def test_the_block_is_one_figure_with_real_controls(static):
         ("shape", "shape s", 1, "0.30"),
     ):
         (found,) = re.findall(rf'<input type="range" id="([^"]+)" name="{name}"', html)
-        assert f'<label for="{found}">{label}</label>' in html
+        assert f'<label class="ib-label" for="{found}">{label}</label>' in html
         control = re.search(rf'<input [^>]*id="{found}"[^>]*>', html)[0]
         assert f'value="{value}"' in control
         assert f">{text}</output>" in html
-    assert store(html)["start"] == 1
+    assert store(html)["start"] == [0, 1]
     first = re.search(r"<svg.*?</svg>", html, re.S)[0]
     assert alt(0.01, 0.3) in first
-    assert "Its sliders need JavaScript" in html
+    assert "controls of this figure need JavaScript" in html
+    assert '<span class="ib-setting">scale α = 10⁻², shape s = 0.30</span>' in html
 
 
 def test_text_of_the_author_cannot_break_the_page(static):
@@ -162,11 +164,13 @@ def test_the_same_figure_is_the_same_bytes(static):
 
 def test_mimebundles(static, monkeypatch):
     assert set(example()._repr_mimebundle_()) == {"text/html"}
+    with pytest.raises(NotImplementedError):  # so that IPython takes the bundle
+        example()._ipython_display_()
     shown = picture(draw(0.1), alt="A convex curve with its minimum at zero.")
     assert set(shown._repr_mimebundle_()) == {"text/html"}
     monkeypatch.delenv(STATIC_FIGURES)
     bundle = example()._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert alt(0.01, 0.0) in bundle["text/html"]
     assert bundle["text/plain"] == "Exploration(draw, scale: 3 values, shape: 4 values)"
     assert set(shown._repr_mimebundle_()) == {"text/html", "text/plain"}
 
@@ -235,10 +239,32 @@ def test_start_is_found_within_rounding():
     assert example(start={"scale": 0.1 + 1e-15}).start == {"scale": 0.1, "shape": 0.0}
 
 
+def test_while_the_book_is_built_a_legend_over_data_is_refused(static, monkeypatch):
+    def hiding(at):
+        fig, ax = figure()
+        ax.plot([0, 1], [0, at], label="a line")
+        ax.set(ylim=(0, 1))
+        ax.legend(loc="upper right")
+        return fig
+
+    shown = explore(hiding, alt=lambda at: f"A line from zero to {at} at one", at=[0.5, 1])
+    with pytest.raises(ValueError, match=r"at \{'at': 1\} the legend 'a line' lies over the line"):
+        shown.html()
+    with pytest.raises(ValueError, match="at this figure the legend 'a line' lies over"):
+        picture(hiding(1), alt="A line from zero to one at one").html()
+    monkeypatch.delenv(STATIC_FIGURES)
+    assert "ib-figure" in shown.html()  # a reader who tries something sees it
+
+
 @pytest.mark.usefixtures("as_a_user")
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
+        ({"anchor": "level-sets", "caption": "Sets."}, ValueError, "anchor must be 'fig-' and"),
+        ({"anchor": "fig-Sets", "caption": "Sets."}, ValueError, "anchor must be 'fig-' and"),
+        ({"anchor": "fig-sets"}, ValueError, "'fig-sets' needs a caption"),
+        ({"anchor": 3}, TypeError, "anchor must be a string"),
+        ({"caption": None}, TypeError, "caption must be a string"),
         ({"alt": "short"}, ValueError, "alt must say what is to be seen"),
         ({"alt": " " * 50}, ValueError, "alt must say what is to be seen"),
         ({"alt": 3}, TypeError, "alt must be a string"),
@@ -301,19 +327,47 @@ def test_pictures_are_refused_with_a_remedy():
 
 def test_with_a_live_kernel_the_sliders_draw_again(live):
     exploration = example(start={"scale": 0.1})
-    scale, shape, wrong, shown = exploration.widget().children
-    assert isinstance(scale, ipywidgets.FloatLogSlider)
-    assert isinstance(shape, ipywidgets.FloatSlider)
-    assert not scale.continuous_update
-    assert not shape.continuous_update
-    assert (scale.value, shape.value) == (pytest.approx(0.1, rel=1e-12, abs=0), 0.0)
-    assert (scale.min, scale.max) == (-2, 0)
+    scale, shape, _, wrong, shown = exploration.widget().children
+    for slider in (scale, shape):
+        assert isinstance(slider, ipywidgets.SelectionSlider)
+        assert not slider.continuous_update
+    assert (scale.value, shape.value) == (0.1, 0.0)
+    assert [text for text, _ in scale.options] == ["10⁻²", "10⁻¹", "1"]  # as on the site
     first = shown.value
     assert alt(0.1, 0.0) in first
-    shape.value = 0.45  # between two values of the grid
-    assert alt(0.1, 0.45) in shown.value
+    shape.value = 0.6
+    assert alt(0.1, 0.6) in shown.value
+    assert "shape s = 0.60" in shown.value
     assert shown.value != first
     assert wrong.value == ""
+
+
+def test_a_saved_notebook_keeps_the_picture_as_the_reader_left_it(live, monkeypatch):
+    import IPython.display
+
+    class Handle:
+        outputs: ClassVar[list] = []
+
+        def display(self, data, raw):
+            assert raw
+            self.outputs.append(data)
+
+        def update(self, data, raw):
+            self.outputs[-1] = data
+
+    displayed = []
+    monkeypatch.setattr(IPython.display, "DisplayHandle", Handle)
+    monkeypatch.setattr(IPython.display, "display", displayed.append)
+    example()._ipython_display_()
+    (box,) = displayed
+    assert alt(0.01, 0.0) in Handle.outputs[0]["text/html"]
+    box.children[0].value = 1.0
+    assert len(Handle.outputs) == 1
+    assert alt(1.0, 0.0) in Handle.outputs[0]["text/html"]
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    example()._ipython_display_()
+    assert len(displayed) == 1
+    assert alt(0.01, 0.0) in Handle.outputs[1]["text/html"]
 
 
 def test_presets_complete_the_start():
@@ -323,7 +377,7 @@ def test_presets_complete_the_start():
         "here": {"scale": 0.01, "shape": 0.3},
     }
     assert store(exploration.html())["presets"] == [[2, 1], [0, 1]]
-    assert "ib-presets" not in example().html().partition("</style>")[2].partition("<script>")[0]
+    assert 'class="ib-presets"' not in example().html()
 
 
 def test_with_a_live_kernel_a_preset_sets_the_sliders_and_draws_once(live):
@@ -341,7 +395,8 @@ def test_with_a_live_kernel_a_preset_sets_the_sliders_and_draws_once(live):
         shape=linspace(0, 0.9, 4, label="shape s"),
     )
     scale, shape, buttons, wrong, shown = exploration.widget().children
-    (button,) = buttons.children
+    button, reset = buttons.children
+    assert reset.description == "Reset"
     assert button.description == "large and bent"
     drawn.clear()
     button.click()
@@ -357,9 +412,9 @@ def test_with_a_live_kernel_choices_stay_choices(live):
     by_name = explore(
         lambda name: figure()[0], alt=lambda name: f"Empty axes named {name}.", name=["one", "two"]
     )
-    slider = by_name.widget().children[0]
-    assert isinstance(slider, ipywidgets.SelectionSlider)
-    assert slider.value == "one"
+    buttons = by_name.widget().children[0]
+    assert isinstance(buttons, ipywidgets.RadioButtons)
+    assert buttons.value == "one"
 
 
 def test_errors_of_draw_are_shown_and_go_away(live):
@@ -369,7 +424,7 @@ def test_errors_of_draw_are_shown_and_go_away(live):
         return figure()[0]
 
     widget = explore(fragile, alt=lambda k: f"Empty axes for k = {k}", k=[1, 2]).widget()
-    slider, wrong, shown = widget.children
+    slider, _, wrong, shown = widget.children
     slider.value = 2
     assert "no &lt;figure&gt; at 2" in wrong.value
     assert shown.value == ""

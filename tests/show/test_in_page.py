@@ -54,7 +54,7 @@ def test_a_page_gets_the_data(exploration):
 @pytest.mark.parametrize("name", ["Plane", "a line", "", "../plane", 3, "1st"])
 @pytest.mark.usefixtures("as_a_user")
 def test_a_name_is_the_name_of_a_script(exploration, name):
-    with pytest.raises(ValueError, match=r"book/_extra/live"):
+    with pytest.raises(ValueError, match=r"book/_ext/live"):
         live_figure(name, exploration)
 
 

@@ -116,15 +116,15 @@ def test_axe_finds_nothing(show, name, theme):
 
 def test_play_ends_at_the_last_value_and_stops_when_told(show):
     page = show(*live_blocks("plane"))
-    page.evaluate("ibtoolsLive.plane.lasts = 800")  # milliseconds
+    page.evaluate("ibtoolsLive.plane.lasts = 60_000")  # milliseconds
     trained = page.get_by_label("trained")
-    trained.fill("10")
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function("document.querySelector('[name=trained]').value < 30")
+    page.wait_for_function("document.querySelector('[name=trained]').value < 25")
     page.get_by_role("button", name="Stop").click()
     stopped = trained.input_value()
     page.wait_for_timeout(200)
     assert trained.input_value() == stopped
+    page.evaluate("ibtoolsLive.plane.lasts = 300")
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("document.querySelector('[name=trained]').value === '50'")
     page.get_by_role("button", name="Play").wait_for()
@@ -136,3 +136,16 @@ def test_an_address_with_nonsense_leaves_it_in_its_bounds(show):
     page.evaluate(f"location.hash = 'plane&{parameters}'")
     page.wait_for_function("document.querySelector('[name=scale]').value === '0'")
     assert "from (0.00, 0.00)" in tell(page)
+
+
+def test_numbers_are_written_as_in_the_text(live_page):
+    def written(how, *values):
+        return [live_page.evaluate(f"ibtoolsLive.frame.{how}({value})") for value in values]
+
+    assert written("power", 1e-3, 9950.4, 9999.9, 2.5e-9, 25, 1, 0.01) == [
+        *("10⁻³", "10⁴", "10⁴", "2.5·10⁻⁹", "25", "1", "10⁻²")
+    ]
+    assert written("number", "-0.5, 2", "-0.001, 2", "0, 2", "1e-9, 3", "Infinity, 1") == [
+        *("−0.50", "−10⁻³", "0.00", "10⁻⁹", "∞")
+    ]
+    assert written("spoken", "'−2.5·10⁻⁹'") == ["minus 2.5 times 10 to the minus 9"]

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from book_live import EXTRA
+from book_live import LIVE
 
 from ibtools.models import DiagonalNet
 from ibtools.theory import (
@@ -101,7 +101,7 @@ def test_path_limit_and_level_set_are_those_of_training_and_theory(computed):
     ],
 )
 def test_the_comparison_sees_a_wrong_formula(live_page, computed, right, wrong):
-    script = (EXTRA / "live/plane.js").read_text(encoding="utf-8")
+    script = (LIVE / "plane.js").read_text(encoding="utf-8")
     assert right in script
     live_page.evaluate(script.replace(right, wrong))
     try:

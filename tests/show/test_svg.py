@@ -9,10 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ibtools.show import COLORS, MUTED, figure, house_style, sequence
+from ibtools.show import COLORS, MUTED, figure, house_style, legend_below, sequence
 from ibtools.show.mathtext import Run, runs
 from ibtools.show.style import THEME
-from ibtools.show.svg import axes_boxes, common_boxes, render_svg, theme_variables
+from ibtools.show.svg import (
+    BASE,
+    GROWTH,
+    axes_boxes,
+    common_boxes,
+    drawn,
+    render_svg,
+    theme_variables,
+)
 
 ALT = "Three curves that rise from left to right"
 
@@ -131,12 +139,11 @@ def test_text_is_text_and_stays_where_it_was_aligned(svg):
     fig, ax = figure()
     for at, ha in ((0.2, "left"), (0.5, "center"), (0.8, "right")):
         ax.text(at, 0.5, ha, ha=ha, transform=fig.transFigure)
-    drawn = render_svg(fig, alt=ALT)
+    shown = render_svg(fig, alt=ALT)
     for at, ha, anchor in ((0.2, "left", ""), (0.5, "center", "middle"), (0.8, "right", "end")):
-        x, style = re.search(rf'<text x="([^"]+)"[^>]*style="([^"]*)">{ha}</text>', drawn).groups()
+        x, rest = re.search(rf'<text x="([^"]+)"([^>]*)>{ha}</text>', shown).groups()
         assert float(x) == pytest.approx(at * 403.2, abs=0.5)
-        assert ("text-anchor" in style) == bool(anchor)
-        assert f"text-anchor:{anchor}" in style or not anchor
+        assert re.findall(r"text-anchor:(\w+)", rest) == ([anchor] if anchor else [])
 
 
 @pytest.mark.parametrize(
@@ -147,14 +154,14 @@ def test_turned_text_stays_where_it_was_aligned(rotation, va, anchor):
     fig, ax = figure()
     ax.set_axis_off()
     ax.text(0.5, 0.5, "turned", rotation=rotation, va=va, ha="center", transform=fig.transFigure)
-    drawn = render_svg(fig, alt=ALT)
-    y, style = re.search(r'<text x="[^"]+" y="([^"]+)"[^>]*style="([^"]*)">turned', drawn).groups()
+    shown = render_svg(fig, alt=ALT)
+    y, style = re.search(r'<text x="[^"]+" y="([^"]+)"([^>]*)>turned', shown).groups()
     assert float(y) == pytest.approx(259.2 / 2, abs=0.5)
     assert re.findall(r"text-anchor:(\w+)", style) == ([anchor] if anchor else [])
 
 
 def test_simple_mathematics_is_text_and_the_rest_outlines(svg):
-    assert re.search(r'<tspan style="font-style:italic">w</tspan><tspan dy="2.2"[^>]*>1<', svg)
+    assert re.search(r'<tspan style="font-style:italic">w</tspan><tspan dy="\.28em"[^>]*>1<', svg)
     assert re.search(r'<use href="#ib-id-DejaVuSans', svg)  # the fraction
 
 
@@ -235,3 +242,39 @@ def test_layout_is_left_to_the_engine_where_more_than_axes_move():
     assert axes_boxes(fig) is not None
     fig.suptitle("over all")
     assert axes_boxes(fig) is None
+
+
+def test_the_layout_leaves_room_for_the_larger_type_of_a_phone():
+    fig, ax = figure()
+    ax.set(ylabel="a label")
+    svg = render_svg(fig, alt=ALT)
+    tick, label = (
+        float(re.findall(rf'<text x="([^"]+)"[^>]*>{text}<', svg)[-1])
+        for text in ("0.4", "a label")
+    )
+    width = 1.59 * GROWTH * BASE  # of "0.4" in DejaVu Sans
+    assert tick - label == pytest.approx(width + 5.0, abs=1)
+
+
+def test_a_legend_over_data_is_seen():
+    with house_style():
+        fig, (left, right) = figure(nrows=2)
+        left.plot([0, 1], [0, 1], label="through the corner")
+        left.legend(loc="upper right")
+        right.plot([0, 1], [0, 1], label="far from it")
+        right.legend(loc="lower right")
+        scattered, ax = figure()
+        ax.scatter([0, 0.98], [0, 0.98], label="two dots")
+        ax.legend(loc="upper right")
+    (said,) = drawn(fig, alt=ALT)[1]
+    assert said == "the legend 'through the corner' lies over the line 'through the corner'"
+    (said,) = drawn(scattered, alt=ALT)[1]
+    assert "lies over the collection 'two dots'" in said
+    ax.get_legend().remove()
+    legend_below(ax)
+    ax.text(0.5, 0.5, "tiny", fontsize=8)
+    assert drawn(scattered, alt=ALT)[1] == [
+        "'tiny' is set in 8 points, too small for a phone below 10"
+    ]
+    ax.texts[0].remove()
+    assert drawn(scattered, alt=ALT)[1] == []

@@ -10,7 +10,7 @@ from labels import reading_order
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [page for page, _ in reading_order(yaml.safe_load((ROOT / "_toc.yml").read_text()))]
-GENERATED = ["genindex", "search"]
+GENERATED = ["genindex", "search", "404"]
 DESKTOP = {"viewport": {"width": 1280, "height": 720}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 JUPYTER_BOOK = str(Path(sys.executable).parent / "jupyter-book")

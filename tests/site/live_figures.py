@@ -1,12 +1,12 @@
 """All figures that pages compute, on a page of their own."""
 
-from book_live import EXTRA, sources
+import book_live
 
 from ibtools.data import sparse_regression
 from ibtools.models import TwoLayerNet
 from ibtools.show import figure, live_figure, picture
 
-LIVE = sorted(path.stem for path in (EXTRA / "live").glob("*.js") if path.stem != "frame")
+LIVE = sorted(path.stem for path in book_live.LIVE.glob("*.js") if path.stem != "frame")
 
 # What the pages give to their figures, from the same calls.
 DATA = {
@@ -21,9 +21,8 @@ def live_blocks(*names: str) -> list[str]:
     for power in range(1, 7):
         ax.plot([0, 0.5, 1], [0, 0.5**power, 1])
     still = picture(fig, alt="Six powers of a number between 0 and 1, the still of a figure.")
-    scripts = sources(list(names))
+    scripts = [*book_live.library(), *book_live.scripts(list(names))]
     assert all(path.is_file() for path in scripts)
-    style = f"<style>{(EXTRA / 'live/live.css').read_text(encoding='utf-8')}</style>"
+    style = f"<style>{(book_live.LIVE / 'live.css').read_text(encoding='utf-8')}</style>"
     tags = [f'<script defer src="{path.as_uri()}"></script>' for path in scripts]
-    blocks = (live_figure(name, still, data=DATA.get(name)).html() for name in names)
-    return [style, *tags, *blocks]
+    return [style, *tags, *(live_figure(name, still, data=DATA.get(name)).html() for name in names)]

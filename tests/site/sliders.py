@@ -1,4 +1,4 @@
-"""What a reader does with the sliders of a page, and what does not come of it."""
+"""What a reader does with the controls of a page's figures, and what does not come of it."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,29 +6,49 @@ from playwright.sync_api import Locator, Page
 from visible import DRAWING
 
 SLIDERS = ".ib-figure input[type=range]"
+CONTROLS = ".ib-figure .ib-control"  # sliders, and groups of buttons of which one is pressed
+
+# What is the same of both: how many values there are, which is shown, which was at first.
+CONTROL = """(row => {
+    const slider = row.querySelector('input[type=range]');
+    const buttons = [...row.querySelectorAll('input[type=radio]')];
+    const tell = e => e.dispatchEvent(new Event('input', {bubbles: true}));
+    return {
+        last: slider ? Number(slider.max) : buttons.length - 1,
+        first: slider ? Number(slider.defaultValue) : buttons.findIndex(b => b.defaultChecked),
+        at: () => slider ? Number(slider.value) : buttons.findIndex(b => b.checked),
+        text: k => slider ? slider.getAttribute('aria-valuetext')
+            : buttons[k].parentElement.innerText,
+        shown: () => slider ? row.querySelector('output').innerText
+            : buttons.find(b => b.checked).parentElement.innerText,
+        set: k => {
+            if (slider) slider.value = k; else buttons[k].checked = true;
+            tell(slider || buttons[k]);
+        },
+    };
+})"""
 
 # All sliders where they stood at first: at the end of one another may change little.
-AT_FIRST = """document.querySelectorAll(SLIDERS).forEach(slider => {
-    if (slider.value === slider.defaultValue) return;
-    slider.value = slider.defaultValue;
-    slider.dispatchEvent(new Event('input', {bubbles: true}));
-})""".replace("SLIDERS", repr(SLIDERS))
+AT_FIRST = """document.querySelectorAll(CONTROLS).forEach(row => {
+    const control = CONTROL(row);
+    if (control.at() !== control.first) control.set(control.first);
+})""".replace("CONTROLS", repr(CONTROLS)).replace("CONTROL", CONTROL)
 
-# Every value of every slider in turn; those before it are at their ends, those after it at first.
+# Every value of every control in turn; those before it are at their ends, those after it at first.
 STEPS = """async drawing => {
     const faults = [], draw = eval(drawing);
-    for (const [index, slider] of [...document.querySelectorAll(SLIDERS)].entries()) {
-        const picture = slider.closest('.ib-figure').querySelector('.ib-picture');
+    for (const [index, row] of [...document.querySelectorAll(CONTROLS)].entries()) {
+        const control = CONTROL(row);
+        const picture = row.closest('.ib-figure').querySelector('.ib-picture');
         const values = [], drawings = [], curves = new Set();
-        const fault = what => faults.push(`slider ${index}, ${slider.name}: ${what}`);
-        for (let k = 0; k <= Number(slider.max); k++) {
-            slider.value = k;
-            slider.dispatchEvent(new Event('input', {bubbles: true}));
+        const fault = what => faults.push(`control ${index}, ${row.dataset.name}: ${what}`);
+        for (let k = 0; k <= control.last; k++) {
+            control.set(k);
             await null;  // what waits for it has its turn
             const alt = picture.querySelector('svg')?.getAttribute('aria-label') || '';
             if (alt.split(/\\s+/).length < 5) fault(`alt text ${alt} at step ${k}`);
             const seen = draw(picture);
-            values.push(slider.getAttribute('aria-valuetext'));
+            values.push(control.text(k));
             drawings.push(seen.all);
             curves.add(seen.lines);
             if (k && drawings[k] === drawings[k - 1]) fault(`no change on reaching ${values[k]}`);
@@ -38,20 +58,22 @@ STEPS = """async drawing => {
         if (curves.size < 2) fault('it changes words only');
     }
     return faults;
-}""".replace("SLIDERS", repr(SLIDERS))
+}""".replace("CONTROLS", repr(CONTROLS)).replace("CONTROL", CONTROL)
 
-LOOK = """(slider, drawing) => {
-    const figure = slider.closest('.ib-figure'), picture = figure.querySelector('.ib-picture');
-    const output = slider.parentElement.querySelector('output');
-    return [eval(drawing)(picture).lines, output.innerText,
-        Boolean(picture.querySelector('svg')?.getAttribute('aria-label'))];
-}"""
+LOOK = """(row, drawing) => {
+    const figure = row.closest('.ib-figure'), picture = figure.querySelector('.ib-picture');
+    return [eval(drawing)(picture).lines, CONTROL(row).shown(),
+        Boolean(picture.querySelector('svg')?.getAttribute('aria-label')),
+        figure.querySelector('.ib-setting')?.innerText ?? null];
+}""".replace("CONTROL", CONTROL)
+
+AT = f"row => {CONTROL}(row).at()"
 
 PRESET = """(figure, [drawing, k]) => [
     JSON.parse(figure.querySelector('script[type="application/json"]').textContent).presets[k],
-    [...figure.querySelectorAll('input[type=range]')].map(e => Number(e.value)),
+    [...figure.querySelectorAll('.ib-control')].map(row => CONTROL(row).at()),
     eval(drawing)(figure.querySelector('.ib-picture')).all,
-]"""
+]""".replace("CONTROL", CONTROL)
 
 
 def useless_steps(page: Page) -> list[str]:
@@ -80,50 +102,63 @@ def idle_presets(page: Page) -> list[str]:
 def stuck(
     page: Page, move: Callable[[Page, Locator], str | None], *, pixels: bool = False
 ) -> list[str]:
-    """Sliders that a way to move them does not move, or whose picture does not follow."""
+    """Controls that a way to move them does not move, or whose picture does not follow."""
     return [
-        f"slider {index}: {fault}"
-        for index, slider in enumerate(page.locator(SLIDERS).all())
-        for fault in _stuck(page, slider, move, pixels)
+        f"control {index}: {fault}"
+        for index, row in enumerate(page.locator(CONTROLS).all())
+        for fault in _stuck(page, row, move, pixels)
     ]
 
 
-def _stuck(page: Page, slider: Locator, move: Callable, pixels: bool) -> Iterator[str]:
+def _stuck(page: Page, row: Locator, move: Callable, pixels: bool) -> Iterator[str]:
     page.evaluate(AT_FIRST)
-    # A look at a tall picture has scrolled its slider away, or under the page's header.
-    slider.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
-    if not slider.is_visible():
+    # A look at a tall picture has scrolled its control away, or under the page's header.
+    row.evaluate(TO_SIGHT)
+    if not row.locator("input").first.is_visible():
         yield "cannot be seen"
         return
-    picture = slider.locator("xpath=ancestor::figure").locator(".ib-picture")
-    before, seen = slider.evaluate(LOOK, DRAWING), pixels and picture.screenshot()
+    picture = row.locator("xpath=ancestor::figure").locator(".ib-picture")
+    before, seen = row.evaluate(LOOK, DRAWING), pixels and picture.screenshot()
     if pixels:
-        slider.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
-    if fault := move(page, slider):
+        row.evaluate(TO_SIGHT)
+    if fault := move(page, row):
         yield fault
-    after = slider.evaluate(LOOK, DRAWING)
+    after = row.evaluate(LOOK, DRAWING)
     if after[0] == before[0]:
         yield "the drawing did not change"
     elif pixels and picture.screenshot() == seen:
         yield "the drawing changed, but nothing of it can be seen"
     if after[1] == before[1]:
         yield "the shown value did not change"
+    if after[3] == before[3] is not None:
+        yield "the caption did not change"
     if not after[2]:
         yield "the frame has lost its alt text"
 
 
-def by_keyboard(page: Page, slider: Locator) -> str | None:
+# A row of controls has no box of its own.
+TO_SIGHT = "e => e.querySelector('input').scrollIntoView({block: 'center', behavior: 'instant'})"
+
+
+def by_keyboard(page: Page, row: Locator) -> str | None:
     """Make the shortest move, where there is least to see."""
-    if slider.evaluate("e => e.tabIndex"):
+    control = row.locator("input[type=range], input:checked").first
+    if control.evaluate("e => e.tabIndex"):
         return "the Tab key passes it by"
-    value, high = slider.input_value(), slider.get_attribute("max")
-    slider.focus()
-    page.keyboard.press("ArrowLeft" if value == high else "ArrowRight")
-    return None if slider.input_value() != value else "no key moves it"
+    at, last = row.evaluate(AT), row.locator("input[type=radio]").count() - 1
+    if last < 0:
+        last = int(control.get_attribute("max") or 0)
+    control.focus()
+    page.keyboard.press("ArrowLeft" if at == last else "ArrowRight")
+    return None if row.evaluate(AT) != at else "no key moves it"
 
 
-def by_mouse(page: Page, slider: Locator) -> str | None:
-    """Drag it to its other end."""
+def by_mouse(page: Page, row: Locator) -> str | None:
+    """Drag it to its other end, or press its last button."""
+    if row.locator("input[type=radio]").count():
+        page.mouse.click(*_other(row))
+        return None
+    slider = row.locator("input")
     (x, middle), end = _travel(slider)
     page.mouse.move(x, middle)
     page.mouse.down()
@@ -134,16 +169,27 @@ def by_mouse(page: Page, slider: Locator) -> str | None:
 
 
 def by_touch(page: Page) -> Callable[[Page, Locator], None]:
-    """Give the page's visitor fingers, and return a tap on a slider's other end."""
+    """Give the page's visitor fingers, and return a tap on a control's other end."""
     session = page.context.new_cdp_session(page)
     session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
 
-    def tap(page: Page, slider: Locator) -> None:
-        (_, middle), end = _travel(slider)
-        for kind, points in (("touchStart", [{"x": end, "y": middle}]), ("touchEnd", [])):
+    def tap(page: Page, row: Locator) -> None:
+        if row.locator("input[type=radio]").count():
+            x, y = _other(row)
+        else:
+            (_, y), x = _travel(row.locator("input"))
+        for kind, points in (("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])):
             session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
     return tap
+
+
+def _other(row: Locator) -> tuple[float, float]:
+    """The middle of a button that is not pressed."""
+    label = row.locator(".ib-options label:not(:has(input:checked))").last
+    box = label.bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def _travel(slider: Locator) -> tuple[tuple[float, float], float]:

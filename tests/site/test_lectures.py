@@ -30,7 +30,7 @@ picture(fig, alt="A line that rises from zero to HEIGHT")
 ```
 """
 PAGES = {
-    "book/intro": "# Intro\n",
+    "book/intro": "# Intro\n\n:::{lectures}\n:::\n",
     "book/chapter": HEAD + "(chap)=\n# Chapter\n\n:::{lectures}\n:::\n\n## Stays\n\nText.\n",
     "book/chapter/one": HEAD
     + FIGURE.replace("HEIGHT", "1").join(["# One $x$\n", ""])
@@ -111,6 +111,12 @@ def test_lectures_are_cards(root):
     assert "seconds to run" in one.get_text()
     ids = [element["id"] for element in page(root, "book/chapter").select("[id]")]
     assert len(ids) == len(set(ids))
+
+
+def test_chapters_are_cards_on_the_front_page(root):
+    (chapter,) = page(root, "book/intro").select(".lecture-cards > li")
+    assert chapter.select_one("a")["href"] == "chapter.html"
+    assert "2 lectures" in chapter.get_text()
 
 
 def test_lectures_are_numbered_within_their_chapter_and_sections_are_not(root):

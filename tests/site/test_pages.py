@@ -1,6 +1,5 @@
 """Every page of the site: what it loads, what it weighs, what it says to machines."""
 
-import gzip
 import json
 import re
 from collections import Counter
@@ -10,6 +9,13 @@ from urllib.parse import unquote, urldefrag, urljoin
 import pytest
 from axe import HOLLOW, beyond_the_theme, go
 from book_site import GENERATED, PAGES, ROOT, in_turns, read
+from page_measures import (
+    clipped_formulas,
+    cut_display_formulas,
+    silent_cuts,
+    stops_at_line_starts,
+    weight,
+)
 from sliders import by_keyboard, by_mouse, by_touch, idle_presets, stuck, useless_steps
 from visible import (
     clipped,
@@ -21,7 +27,7 @@ from visible import (
 )
 
 MOVED = json.loads((ROOT / "book/_ext/moved.json").read_text(encoding="utf-8"))
-BUDGET = 1_000_000  # bytes of gzipped HTML on one page
+BUDGET = 450_000  # bytes that a visit to a page fetches, compressed
 
 
 @cache
@@ -33,12 +39,16 @@ def ids(site, name):
 @pytest.mark.parametrize("name", [*in_turns(PAGES), *GENERATED])
 def test_what_a_visit_shows(name, site, address, visit, theme_faults):
     """All that is to be asked of a page: in one visit, light and dark, on a desktop and a phone."""
-    page = visit(f"{address}/{name}.html", color_scheme="light").page
-    faults = {}
+    opened = visit(f"{address}/{name}.html", color_scheme="light")
+    page, faults = opened.page, {}
+    if (fetched := weight(site, opened.requests, "/")) > BUDGET:
+        faults["weight"] = f"{fetched} bytes"
     if name in PAGES:
         faults["formulas"] = faults_of_formulas(page, name)
         faults["figures"] = faults_of_figures(page, name)
     faults["cut off"] = clipped(page)
+    faults["wider than the column"] = cut_display_formulas(page)
+    faults["starts a line"] = stops_at_line_starts(page)
     faults["pale"] = pale_text(page)
     go(page, "dark")
     faults["light in the dark"] = light_panels(page)
@@ -50,7 +60,9 @@ def test_what_a_visit_shows(name, site, address, visit, theme_faults):
     faults["presets"] = idle_presets(page)
     go(page, "phone")
     faults["too wide for a phone"] = sticking_out(page)
-    faults["cut off on a phone"] = clipped(page)
+    faults["cut off on a phone"] = clipped(page) + clipped_formulas(page)
+    faults["starts a line on a phone"] = stops_at_line_starts(page)
+    faults["is cut on a phone and does not say so"] = silent_cuts(page)
     faults["touch"] = stuck(page, by_touch(page))
 
     page.evaluate(HOLLOW)
@@ -64,11 +76,6 @@ def test_what_a_visit_shows(name, site, address, visit, theme_faults):
             found = beyond_the_theme(page, what, theme_faults[place])
             faults[f"axe-core, {what}, {place}"] = found
     assert {what: found for what, found in faults.items() if found} == {}
-
-
-def test_page_weight(page_name, site):
-    html = (site / f"{page_name}.html").read_bytes()
-    assert len(gzip.compress(html)) <= BUDGET
 
 
 def test_links_inside_the_book_lead_somewhere(page_name, site):
@@ -129,6 +136,32 @@ def test_launch_buttons_open_the_notebook(page_name, site):
 def test_no_page_names_a_content_network(page_name, site):
     html = (site / f"{page_name}.html").read_text(encoding="utf-8")
     assert re.findall(r"unpkg\.com|jsdelivr|cdnjs|googleapis|require\.js|gstatic", html) == []
+
+
+@pytest.mark.parametrize("name", [*PAGES, "404"])
+def test_head_says_what_the_page_is(name, site):
+    head = read(site, name).head
+    title = head.title.get_text()
+    parts = title.split(" — ")
+    assert len(set(parts)) == len(parts), f"{title!r} says a thing twice"
+    shown = {tag.get("property"): tag["content"] for tag in head.select("meta[property]")}
+    assert shown["og:title"] == parts[0]
+    assert "og:url" not in shown, "nobody has said where this site is"
+    if name == "book/intro" or name.count("/") > 1:
+        (description,) = head.select("meta[name=description]")
+        assert description["content"] == shown["og:description"]
+        assert 4 < len(description["content"].split()) < 50
+    assert head.select("link[rel=icon]")
+
+
+def test_every_page_can_be_reached(site):
+    links = {
+        urldefrag(urljoin("http://book/book/intro.html", link["href"]))[0]
+        for link in read(site, "book/intro").select("a[href]")
+    }
+    built = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
+    apart = {"index.html", "search.html", "404.html", "book/intro.html"}
+    assert [name for name in sorted(built - apart) if f"http://book/{name}" not in links] == []
 
 
 @pytest.mark.parametrize("chapter", MOVED)

@@ -1,11 +1,16 @@
 """What is the same on every page: asked of pages that stand for the others, and of all there is."""
 
 import re
+from functools import partial
+from http.server import ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 from axe import PLACES, beyond_the_theme, go
 from book_site import PAGES, PHONE, read
+from commands import Pages
 from formulas import set_formulas_in
+from page_measures import speed
 from sliders import SLIDERS, stuck
 from visible import faults_of_formulas
 
@@ -85,7 +90,11 @@ def test_sliders_move_by_touch_on_a_phone(sample, address, visit):
     """In a browser that is a phone's altogether, not one whose window became narrow."""
     page = visit(f"{address}/{sample}.html", **PHONE, has_touch=True, is_mobile=True).page
 
-    def tap(page, slider):
+    def tap(page, row):
+        slider = row.locator("input[type=range]")
+        if not slider.count():
+            row.locator("label:not(:has(input:checked))").last.tap()
+            return
         box, at = slider.bounding_box(), int(slider.input_value())
         right = 2 * at < int(slider.get_attribute("max"))
         x = box["x"] + (box["width"] - 8 if right else 8)
@@ -103,7 +112,7 @@ def test_first_frame_is_there_without_scripts(sample, address, visit):
         assert box["width"] > 150
         assert box["height"] > 80
         assert figure.locator(".ib-picture > svg").locator("path, text, use").count() > 5
-        assert figure.locator("input:visible").count() == 0, "a dead slider is shown"
+        assert figure.locator("input:visible, button:visible").count() == 0, "a dead control"
 
 
 def test_page_stands_and_moves_when_opened_from_the_disk(sample, site, visit):
@@ -122,7 +131,62 @@ def test_printed_path_leads_to_the_book(site, visit):
     assert page.locator("h1:visible").count() == 1
 
 
-def test_search_finds_a_page_offline(address, visit):
-    page = visit(f"{address}/search.html?q=notation", goes_on=True).page
-    page.wait_for_selector("#search-results li a")
-    assert page.locator("#search-results li a[href*='notation']").count() >= 1
+def test_a_page_comes_up_without_a_jump_and_sets_no_formula(sample, address, browser):
+    seen = speed(browser, f"{address}/{sample}.html", slower=1, wait=0.5)
+    assert seen.first_formula is not None
+    assert seen.shift < 0.05
+
+
+@pytest.mark.parametrize("folder", ["/", "/in/a/folder/"])
+def test_an_address_that_leads_nowhere_is_answered_in_the_looks_of_the_book(
+    folder, site, tmp_path, browser
+):
+    place = tmp_path / folder.strip("/")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place != tmp_path:
+        place.symlink_to(site)
+        (tmp_path / "404.html").symlink_to(site / "404.html")  # as a server of many sites does
+    root = tmp_path if place != tmp_path else site
+    page = browser.new_page()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietPages, directory=str(root))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        for lost in ("none.html", "book/imd/deeper/none.html"):
+            answer = page.goto(f"http://127.0.0.1:{server.server_port}{folder}{lost}")
+            assert answer.status == 404
+            assert page.locator("h1:visible").inner_text().startswith("There is no such page")
+            assert page.locator(".bd-sidebar-primary a").count() > 20
+            assert page.evaluate("getComputedStyle(document.body).display") == "flex"
+            page.locator("article p a").click()
+            page.wait_for_url(f"**{folder}book/intro.html")
+        server.shutdown()
+    page.close()
+
+
+class QuietPages(Pages):
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+def test_a_link_opens_a_figure_in_its_state(sample, site, visit):
+    """Also when the book was opened from the disk, where nothing is served."""
+    page = visit((site / f"{sample}.html").as_uri()).page
+    figure = page.locator(".ib-figure:has(.ib-link):has(input[type=range])").first
+    figure.locator("input[type=range]").first.press("End")
+    figure.locator(".ib-link").click()
+    page.wait_for_function("location.hash.startsWith('#fig-')")
+    setting = figure.locator(".ib-setting").inner_text()
+    again = visit(page.url).page
+    figure = again.locator(".ib-figure:has(.ib-link):has(input[type=range])").first
+    assert figure.locator(".ib-setting").inner_text() == setting
+    again.wait_for_timeout(100)
+    assert -1 <= figure.bounding_box()["y"] < 150
+
+
+def test_type_in_figures_is_legible_on_a_phone(sample, address, visit):
+    page = visit(f"{address}/{sample}.html", **PHONE).page
+    sizes = page.locator(".ib-picture svg > text, .ib-picture svg g > text").evaluate_all(
+        """all => all.map(e => parseFloat(getComputedStyle(e).fontSize) *
+            Math.hypot(e.getScreenCTM().a, e.getScreenCTM().b))"""
+    )
+    assert len(sizes) > 5
+    assert min(sizes) >= 11

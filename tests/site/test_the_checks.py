@@ -1,8 +1,20 @@
 """The checks of the site see the faults they are there for: each is put into a page, and found."""
 
+import gzip
+
 import pytest
 from axe import HOLLOW, go, serious_faults
 from book_site import PAGES, read
+from formulas import set_formula
+from page_measures import (
+    clipped_formulas,
+    cut_display_formulas,
+    silent_cuts,
+    speed,
+    stops_at_line_starts,
+    weight,
+)
+from reading import faults_of_preview, faults_of_search
 from sliders import by_keyboard, by_mouse, by_touch, idle_presets, stuck, useless_steps
 from visible import (
     clipped,
@@ -93,6 +105,47 @@ def test_a_formula_that_is_cut_off_is_missed(page):
     assert len(clipped(page)) > len(before)
 
 
+LINE = """document.querySelector('main article').insertAdjacentHTML('afterbegin',
+    `<p style="width: 9rem">words in a row {}</p>`)"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "check"),
+    [
+        (STYLE.format("span.math { display: block; width: 5px; overflow: hidden }"),
+         clipped_formulas),
+        (LINE.format(set_formula("+".join("aaaaaa")) + ", so"), stops_at_line_starts),
+        (ADD.format(set_formula("+".join("x" * 99), display=True)), cut_display_formulas),
+        (ADD.format(set_formula("+".join("x" * 99), display=True)), silent_cuts),
+    ],
+)  # fmt: skip
+def test_a_formula_that_sits_badly_is_seen(page, fault, check):
+    before = check(page)
+    page.evaluate(fault)
+    assert len(check(page)) > len(before)
+
+
+def test_what_a_page_fetches_is_weighed(subject, address, site, browser):
+    seen = open_page(browser, f"{address}/{subject}.html")
+    light = weight(site, seen.requests, "/")
+    html = len(gzip.compress((site / f"{subject}.html").read_bytes()))
+    assert light > html + 50_000
+    assert weight(site, [*seen.requests, f"{address}/genindex.html"], "/") > light
+    seen.page.context.close()
+
+
+def test_a_page_that_hangs_or_jumps_is_seen(tmp_path, browser):
+    (tmp_path / "a.html").write_text(
+        "<main><mjx-container>x</mjx-container></main><script>setTimeout(() => {"
+        "const end = Date.now() + 400; while (Date.now() < end);"
+        "document.querySelector('main').style.marginTop = '300px'}, 500)</script>"
+    )
+    seen = speed(browser, (tmp_path / "a.html").as_uri(), slower=1, wait=1.5)
+    assert seen.first_formula < 500
+    assert seen.longest_task > 300
+    assert seen.shift > 0
+
+
 def test_a_page_wider_than_a_phone_is_seen(page):
     go(page, "phone")
     assert sticking_out(page) == []
@@ -122,6 +175,7 @@ ALT_LOST = """new MutationObserver(() => document.querySelectorAll('.ib-picture 
     {subtree: true, childList: true})"""
 UNTABBED = "document.querySelectorAll('.ib-figure input').forEach(e => { e.tabIndex = -1 })"
 ONE_VALUE = "Element.prototype.setAttribute = () => {}"
+SETTING_LOST = STYLE.format(".ib-setting { display: none }")
 
 
 def by_keyboard_in_pixels(page):
@@ -139,6 +193,7 @@ def by_keyboard_in_pixels(page):
         (UNPRESSED, lambda page: stuck(page, by_mouse), "the shown value did not change"),
         (UNHEARD, lambda page: stuck(page, by_mouse), "the shown value did not change"),
         (UNPRESSED, lambda page: stuck(page, by_touch(page)), "the shown value did not change"),
+        (SETTING_LOST, lambda page: stuck(page, by_mouse), "the caption did not change"),
         (UNHEARD, useless_steps, "no change on reaching"),
         (WORDS_ONLY, useless_steps, "it changes words only"),
         (ALT_LOST, useless_steps, "alt text"),
@@ -232,3 +287,53 @@ def test_an_error_or_a_request_on_the_way_is_seen(subject, address, browser, fau
     seen.page.wait_for_timeout(300)
     assert any(said in found for found in seen.faults()), seen.faults()
     seen.page.context.close()
+
+
+IGNORED = """for (const kind of ['pointerenter', 'focus'])
+    addEventListener(kind, e => { if (e.target.matches?.('a')) e.stopPropagation() }, true)"""
+KEPT_OPEN = "addEventListener('keydown', e => e.stopImmediatePropagation(), true)"
+EMPTIED = """new MutationObserver(() => document.querySelectorAll('#preview > *')
+    .forEach(e => e.remove())).observe(document.body, {subtree: true, childList: true})"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (IGNORED, "the mouse brings no preview"),
+        (STYLE.format(".preview { display: none !important }"), "the mouse brings no preview"),
+        (STYLE.format(".preview { background: transparent !important }"), "shines through"),
+        (STYLE.format(".preview { pointer-events: none }"), "when the mouse moves onto it"),
+        (STYLE.format(".preview { left: -9px !important }"), "sticks out"),
+        (KEPT_OPEN, "Escape does not close it"),
+        (EMPTIED, "is not in"),
+    ],
+)
+def test_a_preview_that_is_none_is_missed(page, fault, said):
+    link = page.locator("article p a.reference.internal[href*='references.html#']:visible").first
+    assert [found for found in faults_of_preview(page, link, "") if "is not set" not in found] == []
+    page.evaluate(fault)
+    assert any(said in found for found in faults_of_preview(page, link, "no such words"))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "MiniSearch.prototype.search = () => []",
+        "const look = MiniSearch.prototype.search; MiniSearch.prototype.search = "
+        "function (words) { return look.call(this, words).reverse() }",
+        "for (const place of BOOK_PLACES) place[4] += '\\\\nabla'",
+    ],
+    ids=["nothing is found", "the worst comes first", "raw TeX"],
+)
+def test_a_search_that_finds_nothing_of_use_is_missed(fault, address, visit):
+    asked = {"notation": ("a page", lambda to: to.endswith("notation.html"))}
+    page = visit(f"{address}/search.html", goes_on=True).page
+    assert faults_of_search(page, asked) == []
+    page.add_init_script(f"addEventListener('DOMContentLoaded', () => {{ {fault} }})")
+    if "BOOK_PLACES" in fault:
+        page.route("**/search.js*", lambda route: route.fulfill(
+            body=f"{fault};\n{route.fetch().text()}", content_type="text/javascript"
+        ))  # fmt: skip
+    page.reload()
+    page.wait_for_selector(".search-count", state="attached")
+    assert faults_of_search(page, asked) != []

@@ -105,7 +105,7 @@ def faults_of_figures(page, name: str) -> list[str]:
         IN_SIGHT,
     )
     faults = [f"figure {index}: {fault}" for index, fault in enumerate(found) if fault]
-    move = page.evaluate("document.querySelectorAll('.ib-figure:has(input[type=range])').length")
+    move = page.evaluate("document.querySelectorAll('.ib-figure:has(.ib-controls)').length")
     figures, to_move = figures_in_source(name)
     if len(found) < figures or move < to_move:
         faults.append(f"{len(found)} figures, {move} to move; the source has {figures}, {to_move}")

@@ -89,6 +89,12 @@ def test_a_slope_with_rounding_errors_is_a_slope() -> None:
     assert leaky == (0.0, 1.0, 0.0)
 
 
+def test_a_supremum_may_lie_at_the_end_of_the_grid() -> None:
+    steep = 1 + 5e-13
+    found = suprema(lambda z: np.maximum(z, 0.0), lambda z: np.where(z > 44.999, steep, z > 0))
+    assert found.slope == steep
+
+
 def test_an_unknown_activation() -> None:
     with pytest.raises(ValueError, match=r"activation must be one of 'gelu', .* got 'tanh'"):
         activation_constants("tanh")

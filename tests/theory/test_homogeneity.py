@@ -279,6 +279,55 @@ def test_sizes_and_gradients_by_hand(name: str) -> None:
         np.testing.assert_allclose(h.gradient.coef, gradient, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("activation", "excess", "slope"),
+    [(nn.LeakyReLU(0.2), 0.0, 1.0), (nn.LeakyReLU(-1.5), 0.0, 1.5), (nn.Softplus(3.0), 1 / 3, 1.0)],
+)
+def test_sizes_behind_an_activation(activation: nn.Module, excess: float, slope: float) -> None:
+    # (s R‖W‖ + e √2 log 2)‖v‖
+    net = Net(linear(2, 2, bias=False), activation, linear(2, 1, bias=False))
+    h = near_homogeneity(net, radius=R)
+    coefficients = np.zeros(3)
+    coefficients[: len(h.size.coef)] = h.size.coef
+    expected = [0, excess * math.sqrt(2) * math.log(2), slope * R / 2]
+    np.testing.assert_allclose(coefficients, expected, rtol=1e-12)
+
+
+def test_differences_are_root_two_times_as_large() -> None:
+    h = near("v·(x+W₂GELU(W₁x))")
+    d = h.differences()
+    for one, two in zip(
+        (h.defect, h.gap, h.size, h.gradient), (d.defect, d.gap, d.size, d.gradient), strict=True
+    ):
+        np.testing.assert_allclose(two.coef, math.sqrt(2) * one.coef, rtol=1e-14)
+    assert d.of_differences
+    assert d.differences() is d
+
+
+def test_outputs_of_a_net_within_a_net_are_counted() -> None:
+    h = near_homogeneity(Net(Net(linear(2, 2, bias=False)), nn.SiLU()), radius=R)
+    np.testing.assert_allclose(h.defect.coef, [SILU * math.sqrt(2)], rtol=1e-12)
+
+
+class Twice(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2 * x
+
+
+def test_a_rule_whose_size_is_too_small_is_refused() -> None:
+    @stream_after.register
+    def _(module: Twice, before: Stream, name: str) -> tuple[Stream, nn.Module]:
+        return before, module
+
+    with pytest.raises(NotNearHomogeneousError, match=r"\|f\| = "):
+        near_homogeneity(nn.Sequential(linear(1, 1, bias=False), Twice()), radius=1.0)
+
+
+def test_an_input_has_entries() -> None:
+    with pytest.raises(ValueError, match=r"input_shape\[1\] must be at least 1"):
+        near_homogeneity(linear(2, 1), radius=1.0, input_shape=(2, 0))
+
+
 def test_an_activation_that_is_no_relu_from_afar_is_refused() -> None:
     @stream_after.register
     def _(module: nn.SELU, before: Stream, name: str) -> tuple[Stream, nn.Module]:

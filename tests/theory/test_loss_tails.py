@@ -222,7 +222,7 @@ def test_complementarity_holds_and_bites(loss: str) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: tail_inverse([np.nan]), "u has 1 NaN"),
+        (lambda: tail_inverse([np.nan]), "u must not be NaN, got 1"),
         (lambda: tail_growth([1.0], "hinge"), "loss must be one of"),
         (lambda: growth_cap("cross_entropy", classes=1), "classes"),
         (

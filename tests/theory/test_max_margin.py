@@ -1,5 +1,6 @@
 """Largest margins: reference digits, certificates made here, laws of scaling, decided answers."""
 
+import re
 from fractions import Fraction
 from importlib import import_module
 
@@ -220,6 +221,14 @@ def test_a_thin_wedge() -> None:
             np.testing.assert_allclose(found.direction, [0, 1], atol=1e-14)
 
 
+@pytest.mark.parametrize("norm", ["l2", "l1"])
+def test_support_is_judged_by_the_length_of_a_sample(norm: str) -> None:
+    # The third sample's margin is twice the smallest, and both are tiny.
+    s = 1e-11
+    found = max_margin([[1.0, s], [-1.0, s], [0.0, 2 * s]], ONES, norm=norm)
+    np.testing.assert_array_equal(found.support, [0, 1])
+
+
 def test_not_unique_l1_solutions_have_one_margin() -> None:
     found = max_margin([[1.0, 1.0]], [1], norm="l1")
     assert found.margin == 1
@@ -283,6 +292,35 @@ def test_what_is_only_badly_scaled_is_told_so_and_the_mend_works() -> None:
     assert max_margin(np.column_stack([offset, np.ones(20)]), y).margin > 0
 
 
+@pytest.mark.parametrize("constant", [1.0, -1.0])
+def test_a_bias_that_is_needed_is_kept_by_the_mend(constant: float) -> None:
+    # Few samples of one class: through the origin of the means nothing separates them.
+    rng = np.random.default_rng(0)
+    y = np.where(np.arange(20) < 18, 1.0, -1.0)
+    clouds = rng.normal(size=(20, 2)) * 0.2 + y[:, None]
+    far = np.column_stack([clouds + 1e6, np.full(20, constant)])
+    with pytest.raises(ValueError, match="subtract their means from all columns but the constant"):
+        max_margin(far, y)
+
+
+def test_a_tiny_column_is_told_to_be_scaled() -> None:
+    rng = np.random.default_rng(0)
+    y = np.where(np.arange(20) < 10, 1.0, -1.0)
+    uneven = np.column_stack([rng.normal(size=20), 1e-14 * y * rng.uniform(1, 2, size=20)])
+    with pytest.raises(ValueError, match="divide each column by its largest absolute value"):
+        max_margin(uneven, y)
+
+
+def test_zeros_are_not_told_to_be_scaled() -> None:
+    for Z in ([[0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [-1.0, 0.0]]):
+        with pytest.raises(ValueError, match=r"^X and y must be separable by a hyperplane"):
+            max_margin(Z, np.ones(len(Z)))
+
+
+def test_no_gap_is_below_zero() -> None:
+    assert all(max_margin(*separable(seed)).duality_gap >= 0 for seed in range(40))
+
+
 @given(seeds)
 def test_random_labels_are_separated_or_refused(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -330,6 +368,12 @@ def test_a_missed_accuracy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         return w * [1, 1 + 1e-6], p
 
     monkeypatch.setattr(module, "_least_norm", blunt)
-    with pytest.warns(AccuracyWarning, match="duality gap is"):
+    with pytest.warns(AccuracyWarning, match="duality gap is") as warned:
         found = max_margin(TOY, ONES)
     assert found.margin == pytest.approx(7 / 13**0.5, rel=1e-5, abs=0)
+    bounds = re.search(r"lies between (\S+) and (\S+);", str(warned[0].message))
+    assert bounds is not None
+    low, high = float(bounds[1]), float(bounds[2])
+    assert low == pytest.approx(found.margin, rel=1e-14, abs=0)
+    assert low * (1 + 1e-7) < high
+    assert high == pytest.approx(7 / 13**0.5, rel=1e-14, abs=0)

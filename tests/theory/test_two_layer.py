@@ -749,7 +749,9 @@ def test_the_first_of_several_is_named() -> None:
         two_layer_limit(TwoLayerNet(np.ones((4, 3)), slope=0.0), X, [1, 1, -1])
 
 
-@pytest.mark.parametrize(("seed", "slope"), [(50, 0.3), (71, 0.3), (112, 0.3), (201, 0.0)])
+@pytest.mark.parametrize(
+    ("seed", "slope"), [(50, 0.3), (71, 0.3), (112, 0.3), (201, 0.0), (320, 0.3)]
+)
 def test_the_wrong_side_that_is_named_is_an_own_one(seed: int, slope: float) -> None:
     # There are opposite inputs that are larger than the own one that is wrong.
     slides = seed in (50, 112)
@@ -785,9 +787,26 @@ def test_first_step_slack_is_its_formula(seed: int, slope: float, step: float) -
 
 
 def test_an_input_of_0_moves_with_the_slope_1() -> None:
-    # Both samples pull ½, both neurons are active on both: (1 − ½ ⟨x₁, x₂⟩/‖x₁‖²) at the first.
-    net = TwoLayerNet(np.zeros((2, 2)), slope=0.5)
-    assert first_step_slack(net, [[1.0, 0.0], [0.5, 1.0]], [1, -1], step=1.0) == 0.5
+    # The first neuron has the inputs 0 and −1, slopes 1 and ½; the second is far on its right side.
+    X, net = np.array([[1.0, 0.0], [0.5, 1.0]]), TwoLayerNet([[0, -1.0], [-5, 5]], slope=0.5)
+    g = 1 / (1 + np.exp([2.5, 3.0]))
+    expected = 1 - 0.5 * 0.5 * g[1] / g[0]
+    assert first_step_slack(net, X, [1, -1], step=1.0) == pytest.approx(expected, rel=1e-12, abs=0)
+
+
+def test_sides_are_found_for_neurons_that_are_there_several_times() -> None:
+    random = np.random.default_rng(23)
+    X, y = random.normal(size=(6, 2)), np.repeat([1.0, -1.0], 3)
+    W = random.normal(size=(4, 2))
+    net = TwoLayerNet(W[[0] * 7 + [1] + [2] * 7 + [3]], slope=0.2)
+    limit = own_pattern_limit(net, X, y, check=False)
+    assert limit.margins.min() == pytest.approx(1, rel=1e-9, abs=0)
+    np.testing.assert_allclose(limit.margins[limit.multipliers > 0], 1, rtol=1e-8)
+    own, active = np.outer(net.signs, y) > 0, net.W @ X.T >= 0
+    np.testing.assert_array_equal(limit.slopes[own], np.where(active, 1.0, 0.2)[own])
+    inputs = limit.W @ X.T
+    off = ~own & ~limit.sliding & (np.abs(inputs) > 1e-9 * np.abs(inputs).max())
+    np.testing.assert_array_equal((limit.slopes == 1)[off], (inputs > 0)[off])
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e4])
@@ -851,6 +870,27 @@ def test_relu_loss_bound_is_a_quotient() -> None:
     assert relu_loss_bound(m=3, n=5, step=3.0, share=0.5, least_square=4.0) == pytest.approx(
         15 / (6 * 15 / 16), rel=1e-14, abs=0
     )
+
+
+def test_an_opposite_input_counts_on_the_side_that_it_ends_on() -> None:
+    random = np.random.default_rng(134)
+    X, y = random.normal(size=(3, 3)), np.array([1.0, 1.0, -1.0])
+    net = TwoLayerNet(random.normal(size=(4, 3)), slope=0.3)
+    limit = own_pattern_limit(net, X, y)
+    inputs, own = limit.W @ X.T, np.outer(net.signs, y) > 0
+    least = np.abs(np.where(limit.sliding, np.inf, inputs))
+    at = np.unravel_index(least.argmin(), least.shape)
+    # It is an opposite one, and on the other side than it is in the network.
+    assert not own[at]
+    assert (inputs[at] > 0) != ((net.W @ X.T)[at] >= 0)
+    assert limit.consistency == pytest.approx(least[at], rel=1e-9, abs=0)
+
+
+def test_what_is_not_said_of_a_bound() -> None:
+    assert relu_share_bound(m=50, n=8) == relu_share_bound(m=50, n=8, failure=0.05)
+    assert relu_gap_bound(share=0.25) == relu_gap_bound(share=0.25, spread=1.0)
+    start = {"m": 3, "n": 5, "scale": 0.1, "radius": 4.0}
+    assert start_input_bound(**start) == start_input_bound(**start, failure=0.05)
 
 
 def test_long_orthogonal_samples_are_orthogonal() -> None:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from ibtools.models.layers import SquaredReLU
 from ibtools.models.nets import MLP, ConvNet, DiagonalClassifier, Net, ResidualMLP
 from ibtools.models.samples import finite_inputs
-from ibtools.trainers import _classification
-from ibtools.trainers._classification import (
+from ibtools.trainers.margins import problem as problem_module
+from ibtools.trainers.margins.problem import (
     Linearization,
     Problem,
     few_threads,
@@ -79,7 +79,7 @@ def plain_margins(problem: Problem, flat: Tensor) -> Tensor:
     outputs = torch.func.functional_call(copy.deepcopy(problem.net), values, (problem.X,))
     outputs = outputs.reshape(problem.n, -1)
     rows = []
-    for row, label in zip(outputs, problem.labels, strict=True):
+    for row, label in zip(outputs, problem.margins.labels, strict=True):
         if len(row) == 1:
             rows.append(label * row)
         else:
@@ -198,7 +198,7 @@ def test_a_plain_net_that_keeps_its_last_axis_has_one_margin_a_sample() -> None:
     problem = problem_of("plain sequential")
     state = problem.evaluate()
     assert state.margins.shape == (7, 1)
-    expected = problem.labels * problem.net(problem.X)[:, 0].detach()
+    expected = problem.margins.labels * problem.net(problem.X)[:, 0].detach()
     np.testing.assert_array_equal(state.margins[:, 0].numpy(), expected.numpy())
 
 
@@ -206,7 +206,7 @@ def test_a_plain_net_that_keeps_its_last_axis_has_one_margin_a_sample() -> None:
 @given(st.permutations(range(7)))
 def test_the_order_of_samples_does_not_matter(order: list[int]) -> None:
     first = problem_of("mlp, classes, biases")
-    net, X, y = first.net, first.X[order], first.labels[order].numpy()
+    net, X, y = first.net, first.X[order], first.margins.labels[order].numpy()
     state, gradient = Problem(net, X, y, "cross_entropy").descend_from()
     before, expected = first.descend_from()
     assert state.log_loss == pytest.approx(before.log_loss, abs=1e-13)
@@ -249,7 +249,7 @@ def test_outer_products_are_used_where_there_are_some(kind: str, expected: str) 
 def test_the_linearization_is_the_jacobian(
     kind: str, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_classification, "_CHUNK", chunk)
+    monkeypatch.setattr(problem_module, "_CHUNK", chunk)
     problem = problem_of(kind)
     J = jacobian(problem)
     linear = Linearization(problem)
@@ -266,7 +266,7 @@ def test_the_linearization_is_the_jacobian(
 def test_chunks_change_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = problem_of(kind)
     state, gradient = problem.descend_from()
-    monkeypatch.setattr(_classification, "_CHUNK", 2)
+    monkeypatch.setattr(problem_module, "_CHUNK", 2)
     again, pieced = problem.descend_from()
     assert again.log_loss == pytest.approx(state.log_loss, rel=1e-14, abs=0)
     torch.testing.assert_close(pieced, gradient, rtol=1e-12, atol=1e-13)
@@ -360,8 +360,8 @@ def test_inputs_that_do_not_fit_are_refused(inputs: object, message: str) -> Non
         ([[1], [1]], 1, "logistic", "a column of shape"),
         ([0, 1], 1, "logistic", "y must be ±1 for a net with one output, got 0"),
         ([1, np.nan], 1, "exponential", "y must be ±1 for a net with one output, got nan"),
-        (["cat", "dog"], 1, "logistic", "y must be an array of numbers"),
-        ([1, 1j], 1, "logistic", "y must be an array of numbers"),
+        (["cat", "dog"], 1, "logistic", "y must be an array of real numbers"),
+        ([1, 1j], 1, "logistic", "y must be an array of real numbers"),
         ([1, -1], 1, "cross_entropy", "needs a net with one output for each class"),
         ([1, -1], 1, "hinge", "loss must be one of 'exponential'"),
         ([0, 1], 3, "logistic", "loss 'logistic' is for a net with one output, got 3"),

@@ -11,12 +11,12 @@ from torch import nn
 from ibtools.data import digits, toy_a
 from ibtools.models.homogeneity import NotHomogeneousError
 from ibtools.models.nets import MLP, DeepLinear, DiagonalClassifier, Net
-from ibtools.models.two_layer import TwoLayerNet
 from ibtools.trainers import TrainingWarning, margin_flow
-from ibtools.trainers._classification import Problem
-from ibtools.trainers.descent import SCHEDULES, descend
-from ibtools.trainers.margin_history import MarginRun, load_run
-from ibtools.trainers.two_layer import TwoLayerRun, train_two_layer
+from ibtools.trainers.margins.descent import SCHEDULES, descend
+from ibtools.trainers.margins.driver import Position
+from ibtools.trainers.margins.problem import Problem
+from ibtools.trainers.margins.records import Recorder
+from ibtools.trainers.margins.runs import MarginRun, load_run
 
 TOY_X, TOY_Y = toy_a()
 DIRECTION = np.array([3.0, 2.0]) / np.sqrt(13)
@@ -181,7 +181,9 @@ def test_minibatches_are_those_of_the_seed_and_scaled_to_all_samples(schedule: s
     for epoch in range(3):
         log_loss = problem.evaluate().log_loss
         for batch in torch.randperm(20, generator=order).split(8):
-            weights = -torch.exp(-problem.labels[batch] * problem.outputs_at(problem.X[batch]))
+            weights = -torch.exp(
+                -problem.margins.labels[batch] * problem.outputs_at(problem.X[batch])
+            )
             (-weights.sum()).backward()
             share = 20 / len(batch) * (np.exp(-log_loss) if schedule == "loss_based" else 1.0)
             gradient = torch.cat([p.grad.reshape(-1) for p in problem.weights])
@@ -300,14 +302,12 @@ def assert_same(run: MarginRun, whole: MarginRun) -> None:
 def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
     options: dict, at: int, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ibtools.trainers import _classification, descent, margin_history
-
     whole = go(small(), TOY_X, TOY_Y, max_epochs=25, **options)
     owner, name = {
-        "forward": (_classification.Problem, "_state"),
-        "backward": (_classification.Problem, "_backward"),
-        "record": (margin_history.Recorder, "add"),
-        "update": (descent._Clock, "advance"),
+        "forward": (Problem, "_state"),
+        "backward": (Problem, "_backward"),
+        "record": (Recorder, "add"),
+        "update": (Position, "advance"),
     }[where]
     original, calls = getattr(owner, name), []
 
@@ -427,12 +427,3 @@ def test_a_run_of_the_other_trainer_is_not_continued() -> None:
     other = margin_flow(small(), TOY_X, TOY_Y, until_log10_loss=-1)
     with pytest.raises(ValueError, match="resume must be a run of descend, got one of margin_flow"):
         descend(small(), TOY_X, TOY_Y, resume=other)
-
-
-def test_a_two_layer_net_goes_to_its_own_trainer() -> None:
-    net = TwoLayerNet.initialize(m=5, d=4, slope=0.5, scale=1e-3, seed=1)
-    options = {"step": 1.0, "steps": 200, "schedule": "loss_based"}
-    run = descend(net, np.eye(4), [1, 1, -1, -1], **options)
-    assert isinstance(run, TwoLayerRun)
-    same = train_two_layer(net, np.eye(4), [1, 1, -1, -1], **options)
-    np.testing.assert_array_equal(run.log_loss, same.log_loss)

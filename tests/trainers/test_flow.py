@@ -14,11 +14,11 @@ from ibtools.models import DiagonalNet
 from ibtools.trainers import (
     RegressionRun,
     TrainingWarning,
-    _ode,
     gradient_descent,
     gradient_flow,
     metric_flow,
 )
+from ibtools.trainers.flow import systems
 
 X = np.array([[1.0, 2.0, 0.5], [0.3, -1.0, 2.0]])
 Y = np.array([1.0, -0.5])
@@ -415,7 +415,7 @@ def _gives_up(times: int) -> type:
     """LSODA that gives up after thirty steps, in that many of its lives."""
     lives = []
 
-    class Faulty(_ode.LSODA):
+    class Faulty(systems.LSODA):
         def __init__(self, *args: object, **options: object) -> None:
             super().__init__(*args, **options)
             lives.append(self)
@@ -432,16 +432,16 @@ def test_a_solver_that_gives_up_is_started_afresh(monkeypatch: pytest.MonkeyPatc
     whole = gradient_flow(GENERAL, X, Y)
     asked = np.geomspace(0.1, 3.0, 20)
     path = gradient_flow(GENERAL, X, Y, times=asked, method="parameters").w
-    monkeypatch.setattr(_ode, "LSODA", _gives_up(3))
+    monkeypatch.setattr(systems, "LSODA", _gives_up(3))
     run = gradient_flow(GENERAL, X, Y)
     assert run.converged
     np.testing.assert_allclose(run.w[-1], whole.w[-1], rtol=1e-8)
     assert np.all(np.diff(run.times) > 0)
-    monkeypatch.setattr(_ode, "LSODA", _gives_up(3))
+    monkeypatch.setattr(systems, "LSODA", _gives_up(3))
     np.testing.assert_allclose(gradient_flow(GENERAL, X, Y, times=asked).w, path, atol=1e-8)
 
 
 def test_a_solver_that_always_gives_up_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ode, "LSODA", _gives_up(10**9))
+    monkeypatch.setattr(systems, "LSODA", _gives_up(10**9))
     with pytest.warns(TrainingWarning, match="it gave up"):
         assert not gradient_flow(GENERAL, X, Y).converged

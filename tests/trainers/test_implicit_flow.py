@@ -14,10 +14,12 @@ from ibtools.data import digits, toy_a, xor
 from ibtools.metrics.margins import loss_threshold
 from ibtools.models.homogeneity import NotHomogeneousError
 from ibtools.models.nets import MLP, ConvNet, DeepLinear, DiagonalClassifier, Net
-from ibtools.trainers import TrainingWarning, descend, implicit_flow
-from ibtools.trainers._classification import Problem
-from ibtools.trainers.implicit_flow import margin_flow
-from ibtools.trainers.margin_history import MarginRun, Recorder, load_run
+from ibtools.trainers import TrainingWarning, descend
+from ibtools.trainers.margins import implicit
+from ibtools.trainers.margins.implicit import margin_flow
+from ibtools.trainers.margins.problem import Problem
+from ibtools.trainers.margins.records import Recorder
+from ibtools.trainers.margins.runs import MarginRun, load_run
 
 TOY_X, TOY_Y = toy_a()
 GAMMA = 7 / np.sqrt(13)
@@ -255,9 +257,9 @@ def test_how_many_margins_a_step_works_with_changes_nothing(
     name: str, value: float, loss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net, y = (small(3, 1.0), CLASSES) if loss == "cross_entropy" else (small(), TOY_Y)
-    monkeypatch.setattr(implicit_flow, "_SHARE", 1e-5)
+    monkeypatch.setattr(implicit, "_SHARE", 1e-5)
     run = margin_flow(net, TOY_X, y, loss=loss, until_log10_loss=-30)
-    monkeypatch.setattr(implicit_flow, name, value)
+    monkeypatch.setattr(implicit, name, value)
     other = margin_flow(net, TOY_X, y, loss=loss, until_log10_loss=-30)
     # The step's equation is solved to 1e-5 of its size, or with weights of 1e-6 left out.
     np.testing.assert_allclose(other.normalized_margin[-1], run.normalized_margin[-1], rtol=1e-4)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from ibtools.models.nets import MLP
-from ibtools.trainers._classification import Linearization, Problem
-from ibtools.trainers.implicit_step import Nearby, few_margins_step, many_margins_step
+from ibtools.trainers.margins.implicit_step import Nearby, few_margins_step, many_margins_step
+from ibtools.trainers.margins.problem import Linearization, Problem
 
 LOSSES = ["exponential", "logistic", "cross_entropy"]
 

@@ -15,7 +15,9 @@ from ibtools.models.nets import MLP, DeepLinear, DiagonalClassifier, ResidualMLP
 from ibtools.theory.homogeneity import near_homogeneity
 from ibtools.theory.step_condition import deep_linear_bounds, descent_step_bound, diagonal_bounds
 from ibtools.trainers import TrainingWarning, descend, margin_flow, psi_flow
-from ibtools.trainers.margin_history import MarginRun, Offset, Recorder, load_run, restorer
+from ibtools.trainers.margins.growth import Offset
+from ibtools.trainers.margins.records import Recorder
+from ibtools.trainers.margins.runs import MarginRun, Restorer, load_run
 
 TOY_X, TOY_Y = toy_a()
 CLASSES = np.array([0, 1, 2])
@@ -319,10 +321,10 @@ def test_what_a_run_says_of_itself(run: MarginRun) -> None:
 def test_many_parameters_are_not_kept_and_the_alignment_still_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from ibtools.trainers import margin_history
+    from ibtools.trainers.margins import records
 
     whole = margin_flow(small(), TOY_X, TOY_Y, until_log10_loss=-20)
-    monkeypatch.setattr(margin_history, "_KEPT", 15 * 4)
+    monkeypatch.setattr(records, "_KEPT", 15 * 4)
     run = margin_flow(small(), TOY_X, TOY_Y, until_log10_loss=-20)
     np.testing.assert_array_equal(run.alignment, whole.alignment)
     with pytest.raises(ValueError, match="too many to keep"):
@@ -330,14 +332,14 @@ def test_many_parameters_are_not_kept_and_the_alignment_still_is(
 
 
 def test_a_recorder_holds_no_parameters_that_it_need_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ibtools.trainers import margin_history
+    from ibtools.trainers.margins import records
 
-    monkeypatch.setattr(margin_history, "_KEPT", 10)
+    monkeypatch.setattr(records, "_KEPT", 10)
     recorder = Recorder()
-    values = dict.fromkeys([name for name in margin_history._SCALARS if name != "alignment"], 0.0)
+    values = dict.fromkeys([name for name in records.SCALARS if name != "alignment"], 0.0)
     for i in range(6):
         recorder.add(np.full(4, i + 1.0), np.ones(1), **values)
-    assert [flat is None for _, _, flat in recorder._records] == [True] * 5 + [False]
+    assert [flat is None for _, _, flat in recorder._records] == [True] * 4 + [False] * 2
     recorder.cut(3)
     assert len(recorder) == 3
     assert recorder.columns()["_states"] is None
@@ -345,7 +347,7 @@ def test_a_recorder_holds_no_parameters_that_it_need_not(monkeypatch: pytest.Mon
 
 def test_a_restorer_makes_new_nets() -> None:
     net = small()
-    restore = restorer(net)
+    restore = Restorer(net)
     size = sum(p.numel() for p in net.parameters())
     made = restore(np.arange(float(size)))
     assert made is not net

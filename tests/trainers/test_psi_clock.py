@@ -10,8 +10,8 @@ from ibtools.models import MLP, DeepLinear, Net, NotHomogeneousError, Residual
 from ibtools.models.attention import SoftmaxAttention
 from ibtools.theory.homogeneity import near_homogeneity
 from ibtools.trainers import TrainingWarning, load_run
-from ibtools.trainers._classification import Problem
-from ibtools.trainers.psi_clock import psi_flow
+from ibtools.trainers.margins.problem import Problem
+from ibtools.trainers.margins.psi import psi_flow
 
 X = np.array([[3.0, -1.0], [1.0, 2.0], [-4.0, -4.0]])
 Y = np.array([1.0, 1.0, -1.0])

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from ibtools.metrics.rank import stable_rank
 from ibtools.models.two_layer import TwoLayerNet
 from ibtools.trainers import TrainingWarning
-from ibtools.trainers.gram import GramDescent, log_loss_terms, log_sum
 from ibtools.trainers.two_layer import TwoLayerRun, train_two_layer, train_two_layer_batch
+from ibtools.trainers.two_layer.gram import GramDescent, log_loss_terms, log_sum
 
 
 def written_start(*, m: int, d: int, scale: float = 1e-3) -> np.ndarray:
@@ -367,7 +367,7 @@ def test_a_batch_resumes() -> None:
 
 @pytest.mark.parametrize("method", ["gram", "weights"])
 def test_an_interruption_keeps_what_there_is(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    import ibtools.trainers.gram as module
+    import ibtools.trainers.two_layer.gram as module
 
     net, X, y = small(1, 0.2)
     options = {"step": 0.5, "schedule": "loss_based", "method": method}

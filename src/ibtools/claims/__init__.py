@@ -49,3 +49,7 @@ def __getattr__(name: str) -> Any:
         chapters = [import_module(f"{__name__}.{chapter}") for chapter in CHAPTERS]
         return tuple(claim for chapter in chapters for claim in chapter.CLAIMS)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

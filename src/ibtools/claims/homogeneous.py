@@ -835,7 +835,7 @@ def descent() -> Comparison:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Descent:
     """A descent: log 𝓛, γ̂ and ρ at its points, and the logarithm of each step's length."""
 

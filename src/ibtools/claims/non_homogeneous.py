@@ -25,7 +25,7 @@ from ibtools.theory.guaranteed_descent import DescentGuarantee, descent_guarante
 from ibtools.theory.homogeneity import NearHomogeneity, near_homogeneity
 from ibtools.theory.max_margin import max_margin
 from ibtools.trainers import MarginRun, descend, margin_flow
-from ibtools.trainers.psi_clock import psi_flow
+from ibtools.trainers.margins.psi import psi_flow
 
 _CAI = "Cai et al. 2025"
 _OURS = "this book"

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ibtools.experiments.training import Trained
 from ibtools.metrics.robustness import certified_radius, l2_attack
-from ibtools.trainers.margin_history import load_run
+from ibtools.trainers.margins.runs import load_run
 
 
 @dataclass(frozen=True)

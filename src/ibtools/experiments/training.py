@@ -20,10 +20,10 @@ from tqdm.auto import tqdm
 from ibtools._console import read_record, write_whole
 from ibtools._validation import count, one_of, quiet, real
 from ibtools.experiments.settings import BIASES, SCHEDULES, SETTINGS
-from ibtools.trainers.descent import descend
-from ibtools.trainers.history import TrainingWarning
-from ibtools.trainers.implicit_flow import margin_flow
-from ibtools.trainers.margin_history import MarginRun, load_run
+from ibtools.trainers.margins.descent import descend
+from ibtools.trainers.margins.implicit import margin_flow
+from ibtools.trainers.margins.runs import MarginRun, load_run
+from ibtools.trainers.warning import TrainingWarning
 
 # Flow starts where minibatches have brought the summed loss below this: full steps from a random
 # start freeze in a poor direction.

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import array
+from ibtools._validation import array, offering
 
 
 class LayerAlignment(NamedTuple):
@@ -58,6 +58,7 @@ def layer_alignment(weights: Sequence[ArrayLike]) -> LayerAlignment:
     >>> found.rank_one, found.adjacent
     (array([0.8, 1. ]), array([1.]))
     """
+    offering("weights", weights, "__len__", mend="give a list of matrices, one for each layer")
     if not len(weights):
         raise ValueError("weights is empty; give at least one matrix")
     matrices = [array(f"weights[{i}]", W, ndim=2) for i, W in enumerate(weights)]

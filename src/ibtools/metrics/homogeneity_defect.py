@@ -10,9 +10,16 @@ from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ibtools._validation import array, count, generator, positive, real
+from ibtools._validation import array, count, generator, offering, positive, real
 from ibtools.models.homogeneity import outputs_and_growth
-from ibtools.models.reading import as_outputs, private_copy, with_parameters
+from ibtools.models.reading import (
+    as_outputs,
+    number_of_outputs,
+    private_copy,
+    refuse_no_net,
+    with_parameters,
+)
+from ibtools.models.samples import finite_inputs
 
 # The search starts at norms ‖θ‖ from e⁻³ to e⁷ and is free to leave them.
 _LOG_NORMS = (-3.0, 7.0)
@@ -69,8 +76,9 @@ def scaling(net: nn.Module, parameters: ArrayLike, X: ArrayLike, *, order: float
             f"parameters must have {_size(net)} columns, one for each parameter of the net, got "
             f"{flat.shape[1]}; flatten them in the order of net.parameters()"
         )
-    real("order", float(order))
-    inputs = torch.tensor(array("X", X, ndim=np.ndim(X)))
+    real("order", order)
+    inputs = finite_inputs(X)
+    number_of_outputs(private_copy(net).double().cpu(), inputs)
 
     def measure(theta: Tensor) -> tuple[Tensor, Tensor]:
         return _outputs_and_defects(lambda t: read(t, inputs), theta, order)
@@ -132,7 +140,7 @@ def worst_defect_ratio(
     >>> round(found, 6)
     1.0
     """
-    real("order", float(order))
+    real("order", order)
     read, _ = _reader(net)
 
     def defect(theta: Tensor, x: Tensor) -> Tensor:
@@ -185,6 +193,7 @@ def worst_gap_ratio(
     >>> round(found, 2)
     1.0
     """
+    refuse_no_net(homogenized, "homogenized")
     read, names = _reader(net)
     read_homogenized, _ = _reader(homogenized, names)
 
@@ -204,9 +213,10 @@ def _worst_ratio(
     steps: int,
     seed: int | np.random.Generator,
 ) -> float:
-    positive("radius", float(radius))
+    positive("radius", radius)
     count("starts", starts)
     count("steps", steps)
+    offering("bound", bound, "coef", mend="give a numpy.polynomial.Polynomial in the norm")
     coefficients = np.asarray(bound.coef, dtype=np.float64)
     if not (np.all(coefficients >= 0) and np.any(coefficients > 0)):
         raise ValueError(

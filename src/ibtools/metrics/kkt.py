@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import real, regression_problem, vector
+from ibtools._validation import real, regression_problem, sign_of, vector
 
 
 class NeuronKKT(NamedTuple):
@@ -87,8 +87,7 @@ def neuron_kkt(
             f"slope must be above 0 and at most 1, got {slope:g}; at 0 (ReLU) inactive samples "
             "have no multiplier and this is another problem"
         )
-    if sign not in (1, -1):
-        raise ValueError(f"sign must be 1 or -1, got {sign!r}; it is the sign of the output weight")
+    sign_of("sign", sign)
     inputs = X @ w
     slopes = np.where(sign * inputs >= 0, 1.0, slope)
     coefficients = np.linalg.lstsq(X.T, gradient, rcond=None)[0]

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import one_of, positive
+from ibtools._validation import one_of, positive, real, records, vector
 
 LOSSES = ("exponential", "logistic", "cross_entropy")
 
@@ -67,7 +67,7 @@ def inverse_loss(log_loss: ArrayLike | float, loss: str = "exponential") -> Numb
     array([2.975003e+00, 1.000000e+06])
     """
     one_of("loss", loss, LOSSES)
-    v = np.asarray(log_loss, dtype=np.float64)
+    v = records("log_loss", log_loss, nan=True)
     if loss == "exponential":
         return np.asarray(-v)
     value = np.exp(np.minimum(v, 700.0))
@@ -107,7 +107,7 @@ def normalized_margin(
     >>> normalized_margin([8.0], [2.0], order=3)
     array([1.])
     """
-    q = np.asarray(minimum_margin, dtype=np.float64)
+    q = records("minimum_margin", minimum_margin, nan=True)
     return _over_power(q, norm, order)
 
 
@@ -191,12 +191,13 @@ def modified_descent_margin(
     >>> modified_descent_margin([-1e9], [1e3], order=3, initial_log_loss=-2.0).round(6)
     array([1.])
     """
+    order, initial_log_loss = positive("order", order), real("initial_log_loss", initial_log_loss)
     if not initial_log_loss <= -2:
         raise ValueError(
             f"initial_log_loss must be at most -2, got {initial_log_loss:g}; the theorem starts "
             "when the loss is below exp(-2)"
         )
-    v = np.asarray(-np.asarray(log_loss, dtype=np.float64))
+    v = np.asarray(-records("log_loss", log_loss, nan=True))
     if not np.all(v > 0):
         raise ValueError(
             f"log_loss must be below 0, got {-v.min():g}; the theorem starts when the loss is "
@@ -238,16 +239,19 @@ def layer_product_margin(
     >>> layer_product_margin([12.0], np.array([[2.0, 3.0]]), [1, 1])
     array([2.])
     """
-    norms = np.asarray(layer_norms, dtype=np.float64)
-    if norms.shape[-1] != len(exponents):
+    norms = records("layer_norms", layer_norms, nan=True)
+    k = vector("exponents", exponents)
+    if norms.shape[-1:] != k.shape:
         raise ValueError(
-            f"layer_norms must have one column for each of {len(exponents)} exponents, got "
-            f"{norms.shape}"
+            f"layer_norms must have one column for each of {k.size} exponents, got "
+            f"{norms.shape}; give one exponent for each layer, in the same order"
         )
     if not np.all(norms > 0):
-        raise ValueError(f"layer_norms must be above 0, got {norms.min():g}")
-    powers = np.asarray(np.prod(norms ** np.asarray(exponents, dtype=np.float64), axis=-1))
-    q = np.asarray(minimum_margin, dtype=np.float64)
+        raise ValueError(
+            f"layer_norms must be above 0, got {norms.min():g}; leave out layers that are zero"
+        )
+    powers = np.asarray(np.prod(norms**k, axis=-1))
+    q = records("minimum_margin", minimum_margin, nan=True)
     if q.shape != powers.shape:
         raise ValueError(
             f"minimum_margin must have one entry for each row of layer_norms {norms.shape}, got "
@@ -258,8 +262,8 @@ def layer_product_margin(
 
 def _over_power(value: Numbers, norm: ArrayLike | float, order: float | int) -> Numbers:
     """Return value/ρ^L."""
-    positive("order", float(order))
-    rho = np.asarray(norm, dtype=np.float64)
+    order = positive("order", order)
+    rho = records("norm", norm, nan=True)
     if rho.shape != value.shape:
         raise ValueError(
             f"norm must have one entry for each margin or loss, {value.shape}, got {rho.shape}; "

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import positive
+from ibtools._validation import positive, records
 from ibtools.metrics.margins import inverse_loss
 
 Numbers = Float[np.ndarray, "*t"]
@@ -49,13 +49,19 @@ def modified_margin(
     >>> modified_margin([-6.0, -1e6], [2.0, 1e3], order=2, gap=[2.0, 1e3])
     array([1.   , 0.999])
     """
-    positive("order", float(order))
-    r = _numbers("norm", norm)
+    order = positive("order", order)
+    r = records("norm", norm)
     if not np.all(r > 0):
         raise ValueError(
             f"norm must be above 0, got {r.min():g}; at zero parameters there is no margin"
         )
-    return np.asarray(_excess(log_loss, gap, loss) / r ** float(order))
+    excess = _excess(log_loss, gap, loss)
+    if excess.shape != r.shape:
+        raise ValueError(
+            f"norm must have one entry for each log loss, {excess.shape}, got {r.shape}; take both "
+            "from the same records"
+        )
+    return np.asarray(excess / r**order)
 
 
 def strong_separability(
@@ -119,17 +125,13 @@ def separability_start(
 
 def _excess(log_loss: ArrayLike | float | int, gap: ArrayLike | float | int, loss: str) -> Numbers:
     """Return ψ − p_a."""
-    p_a = _numbers("gap", gap)
+    p_a = records("gap", gap)
     if np.any(p_a < 0):
         raise ValueError(f"gap must be at least 0, got {p_a.min():g}; it bounds an absolute value")
-    return np.asarray(inverse_loss(_numbers("log_loss", log_loss), loss) - p_a)
-
-
-def _numbers(name: str, value: ArrayLike | float | int) -> Numbers:
-    numbers = np.asarray(value, dtype=np.float64)
-    if np.isnan(numbers).any():
+    psi = inverse_loss(records("log_loss", log_loss), loss)
+    if psi.shape != p_a.shape:
         raise ValueError(
-            f"{name} has {int(np.isnan(numbers).sum())} NaN of {numbers.size} entries; drop these "
-            "records"
+            f"gap must have one entry for each log loss, {psi.shape}, got {p_a.shape}; take the "
+            "bound at the norm of each record"
         )
-    return numbers
+    return np.asarray(psi - p_a)

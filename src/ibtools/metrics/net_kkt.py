@@ -11,9 +11,10 @@ from scipy.optimize import nnls
 from scipy.special import expit, logsumexp
 from torch import Tensor, nn
 
-from ibtools._validation import one_of, real
+from ibtools._validation import count, one_of, real
 from ibtools.metrics.net_margins import NetMargins, inputs_of_kinks
-from ibtools.models.homogeneity import Order, check_order, homogeneity_order
+from ibtools.models.declared import known_order
+from ibtools.models.homogeneity import homogeneity_order
 from ibtools.models.reading import refuse_frozen
 
 # Numbers in the matrix of gradients: 400 MB.
@@ -63,6 +64,7 @@ def margin_kkt(
     loss: str | None = None,
     slack: float | int = 0.1,
     kink_tolerance: float | int = 0.0,
+    order: int | None = None,
 ) -> MarginKKT:
     r"""Return how nearly a net that separates its data is a KKT point of the margin problem.
 
@@ -106,11 +108,14 @@ def margin_kkt(
         branches of the kinks counts, of the 6 nearest kinks for each sample; where convolutions
         tie neurons together the combinations are more than Clarke's. Kinks between the inputs of a
         pooling are not among them.
+    order
+        The order L of a net whose layers cannot be read; it is held against the data.
 
     Raises
     ------
     NotHomogeneousError
-        If the net has no order of homogeneity, or on the data not the one read off its layers.
+        If the net has no order of homogeneity, or on the data not the one that was declared or
+        read off its layers.
     TypeError, ValueError
         If the data do not fit the net, something is not finite, a margin is not positive, or an
         argument is out of its range.
@@ -136,7 +141,7 @@ def margin_kkt(
         raise ValueError(
             f"kink_tolerance is for multipliers='nnls', got {multipliers!r}; leave it out"
         )
-    order = homogeneity_order(net)
+    L = homogeneity_order(net) if order is None else count("order", order)
     refuse_frozen(net)
     problem = NetMargins(net, X, y)
     loss = _fitting_loss(loss, problem.outputs)
@@ -145,18 +150,18 @@ def margin_kkt(
         raise ValueError("net must not be zero, got parameters that all are; train it first")
     # At θ/‖θ‖ margins and gradients are of order 1, however far the net has grown.
     problem.scale_parameters(1 / rho)
-    check_order(problem.net, problem.X, Order(order))
+    known_order(problem.net, problem.X, order)
     unit = problem.flat
     q = problem.values().cpu().numpy()
     margin = float(q.min())
     if not margin > 0:
         raise ValueError(
-            f"net must separate its data, got a smallest margin of {margin * rho**order:g}; train "
+            f"net must separate its data, got a smallest margin of {margin * rho**L:g}; train "
             "it further, or drop the samples it gets wrong"
         )
     constraints = q.size
     if multipliers == "closed_form":
-        shares = _shares(q * rho**order, loss)
+        shares = _shares(q * rho**L, loss)
         h = problem.combination(torch.as_tensor(shares, device=unit.device))
         combined = h / h.norm()
         weights = shares / float(h.norm())
@@ -169,21 +174,21 @@ def margin_kkt(
         np.add.at(weights, chosen[owners], mu)
         weights = weights.reshape(q.shape)
         combined = torch.as_tensor(mu, device=unit.device) @ gradients
-    length = margin ** (-1 / order)
+    length = margin ** (-1 / L)
     left, size = float((unit - combined).norm()), float(combined.norm())
-    lam = weights * margin ** (1 - 2 / order)
+    lam = weights * margin ** (1 - 2 / L)
     return MarginKKT(
         stationarity=left * length,
         relative=left,
         complementarity=float((lam * (q / margin - 1)).sum()),
-        multipliers=problem.per_class(lam),
+        multipliers=problem.margins.per_class(lam),
         beta=max(-1.0, min(1.0, float(unit @ combined) / size)) if size > 0 else 0.0,
         constraints=constraints,
     )
 
 
 def _at_least_zero(name: str, value: float | int) -> float:
-    number = real(name, float(value))
+    number = real(name, value)
     if number < 0:
         raise ValueError(f"{name} must be at least 0, got {number:g}; give 0 or more")
     return number
@@ -226,7 +231,7 @@ def _gradients(
 ) -> tuple[Float[Tensor, "r p"], Int[np.ndarray, " r"]]:
     """Return gradients of the chosen margins, and to which of them each belongs."""
     flat = torch.as_tensor(chosen, device=problem.X.device)
-    width = max(problem.outputs - 1, 1)
+    width = problem.margins.each
     samples, columns = torch.div(flat, width, rounding_mode="floor"), flat % width
     everyone = np.arange(len(chosen))
     if not tolerance:

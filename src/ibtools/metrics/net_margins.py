@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ibtools.models.margins import Margins
 from ibtools.models.reading import as_outputs, number_of_outputs, private_copy, with_parameters
 from ibtools.models.samples import finite_inputs, fitting_labels
 
@@ -20,8 +20,7 @@ _SAMPLES = 1024
 class NetMargins:
     """A private copy of a net in double precision, with data and labels that fit it.
 
-    The margins of a sample are yΦ for a net with one output, and Φ_y − Φ_j for each other class
-    j with k outputs, in the order of the classes.
+    What its margins are, `Margins` says.
 
     Parameters
     ----------
@@ -47,11 +46,7 @@ class NetMargins:
         self.X = finite_inputs(X, device=self.parameters[0].device)
         self.outputs = number_of_outputs(self.net, self.X)
         labels = fitting_labels(y, n=len(self.X), outputs=self.outputs)
-        self.labels = torch.tensor(labels, device=self.X.device)
-        if self.outputs > 1:
-            classes = torch.arange(self.outputs, device=self.X.device)
-            wrong = classes[None, :] != self.labels[:, None]
-            self.others = classes.expand(len(self.X), -1)[wrong].view(len(self.X), -1)
+        self.margins = Margins(torch.tensor(labels, device=self.X.device), self.outputs)
 
     @property
     def flat(self) -> Float[Tensor, " p"]:
@@ -68,23 +63,13 @@ class NetMargins:
             for p in self.parameters:
                 p.mul_(factor)
 
-    def of_outputs(
-        self, outputs: Tensor, samples: Tensor | slice = slice(None)
-    ) -> Float[Tensor, "m c"]:
-        """Return the margins that the outputs of some samples give."""
-        labels = self.labels[samples]
-        if self.outputs == 1:
-            return (labels * outputs)[:, None]
-        own = outputs.gather(1, labels[:, None])
-        return own - outputs.gather(1, self.others[samples])
-
     def values(self, X: Tensor | None = None) -> Float[Tensor, "n c"]:
         """Return all margins, at other inputs `X` if given, without a gradient."""
         inputs = self.X if X is None else X
         with torch.no_grad():
             return torch.cat(
                 [
-                    self.of_outputs(
+                    self.margins.of(
                         self.outputs_at(inputs[i : i + _SAMPLES]), slice(i, i + _SAMPLES)
                     )
                     for i in range(0, len(inputs), _SAMPLES)
@@ -96,7 +81,7 @@ class NetMargins:
         total = torch.zeros_like(self.flat)
         for i in range(0, len(self.X), _SAMPLES):
             part = slice(i, i + _SAMPLES)
-            margins = self.of_outputs(self.outputs_at(self.X[part]), part)
+            margins = self.margins.of(self.outputs_at(self.X[part]), part)
             pieces = torch.autograd.grad(
                 margins, self.parameters, weights[part], allow_unused=True, materialize_grads=True
             )
@@ -120,7 +105,7 @@ class NetMargins:
             as the inputs say where left out.
         """
         values = [p.detach() for p in self.parameters]
-        directions = self._directions(samples, columns)
+        directions = self.margins.directions(samples, columns)
 
         def margin(
             parameters: list[Tensor], x: Tensor, v: Tensor, upper: tuple[Tensor, ...]
@@ -138,25 +123,6 @@ class NetMargins:
             found = one(values, self.X[samples[part]], directions[part], upper)
             rows.append(torch.cat([piece.flatten(1) for piece in found], dim=1))
         return torch.cat(rows)
-
-    def _directions(
-        self, samples: Int[Tensor, " m"], columns: Int[Tensor, " m"]
-    ) -> Float[Tensor, "m *k"]:
-        """Return the derivative of each margin in the outputs of its sample."""
-        labels = self.labels[samples]
-        if self.outputs == 1:
-            return labels
-        v = torch.zeros(len(samples), self.outputs, dtype=torch.float64, device=self.X.device)
-        v.scatter_(1, labels[:, None], 1.0)
-        return v.scatter_(1, self.others[samples].gather(1, columns[:, None]), -1.0)
-
-    def per_class(self, table: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n *k"]:
-        """Return a table on the margins as (n,), or as (n, k) with 0 for a sample's own class."""
-        if self.outputs == 1:
-            return table[:, 0]
-        full = np.zeros((len(table), self.outputs))
-        np.put_along_axis(full, self.others.cpu().numpy(), table, axis=1)
-        return full
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy.sparse.linalg import eigsh
 
-from ibtools._validation import array
+from ibtools._validation import array, entries
 
 # From this size on one eigenvalue by iteration is quicker than all of them.
 _LARGE = 200
@@ -69,7 +69,7 @@ def stable_rank_gram(gram: Float[np.ndarray, "*batch p p"]) -> Float[np.ndarray,
     >>> float(stable_rank_gram(W @ W.T))
     1.5625
     """
-    gram = np.asarray(gram, dtype=np.float64)
+    gram = entries("gram", gram)
     if gram.ndim < 2 or gram.shape[-1] != gram.shape[-2] or gram.size == 0:
         raise ValueError(
             f"gram must be a square matrix or a stack of them, got shape {gram.shape}; give W Wᵀ"
@@ -123,7 +123,7 @@ def margin_spread(margins: Float[np.ndarray, "*batch n"]) -> Float[np.ndarray, "
     >>> float(margin_spread(np.array([3.0, 4.0, 5.0])))
     0.4
     """
-    margins = np.asarray(margins, dtype=np.float64)
+    margins = entries("margins", margins)
     if margins.ndim == 0 or margins.size == 0:
         raise ValueError(
             f"margins must have at least one entry, got shape {margins.shape}; give one margin "

@@ -77,7 +77,9 @@ def mean_squared_error(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> float:
     >>> mean_squared_error([1.0], [[1.0], [2.0]], [1.0, 4.0])
     2.0
     """
-    return 2 * training_loss(w, X, y) / np.shape(y)[0]
+    w = vector("w", w)
+    X, y = regression_problem(X, y, columns=w.size)
+    return float(np.mean((X @ w - y) ** 2))
 
 
 def excess_l1_norm(w: ArrayLike, reference: ArrayLike) -> float:

@@ -29,7 +29,7 @@ _HALVINGS = 50
 _ROUGH, _SHARP = 1e-6, 1e-12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Reach:
     """Bounds on the change Δ of a signal: Δ = s∘w with ‖w‖ ≤ size, and |Δ| ≤ each.
 
@@ -112,7 +112,7 @@ def certified_radius(
             x = problem.X[part]
             outputs = problem.outputs_at(x)
             _check_walk(problem.net, x, outputs)
-            margins = problem.of_outputs(outputs, part)
+            margins = problem.margins.of(outputs, part)
             change = _margin_change(problem, x, part, anywhere=not local)
             radii.append(_largest_radius(margins, change))
     return np.asarray(torch.cat(radii).cpu().numpy())
@@ -212,13 +212,13 @@ def _margin_change(
             found = reach(r)
             if problem.outputs == 1:
                 return found.each.view(-1, 1)
-            own = found.each.gather(1, problem.labels[part][:, None])
-            apart = own + found.each.gather(1, problem.others[part])
+            own = found.each.gather(1, problem.margins.labels[part][:, None])
+            apart = own + found.each.gather(1, problem.margins.others[part])
             return torch.minimum(apart, 2**0.5 * found.norm[:, None])
 
         return of_outputs
 
-    rows = split[problem.labels[part]][:, None] - split[problem.others[part]]
+    rows = split[problem.margins.labels[part]][:, None] - split[problem.margins.others[part]]
 
     def of_rows(r: Float[Tensor, " n"]) -> Float[Tensor, "n c"]:
         found = reach(r)
@@ -620,7 +620,7 @@ class _L2Attack:
         with torch.no_grad():
             return torch.cat(
                 [
-                    self.problem.of_outputs(self.problem.outputs_at(p), s).amin(1)
+                    self.problem.margins.of(self.problem.outputs_at(p), s).amin(1)
                     for p, s in zip(points.split(_SAMPLES), which.split(_SAMPLES), strict=True)
                 ]
             )
@@ -632,7 +632,7 @@ class _L2Attack:
         values, gradients = [], []
         for p, s in zip(points.split(_SAMPLES), samples.split(_SAMPLES), strict=True):
             inputs = p.detach().requires_grad_(True)
-            margins = self.problem.of_outputs(self.problem.outputs_at(inputs), s)
+            margins = self.problem.margins.of(self.problem.outputs_at(inputs), s)
             value = margins.amin(1) if column is None else margins[:, column]
             (gradient,) = torch.autograd.grad(value.sum(), inputs)
             values.append(value.detach())
@@ -646,7 +646,7 @@ class _L2Attack:
         called = outputs.sign() if outputs.ndim == 1 else outputs.argmax(1)
         flat = self.x.flatten(1)
         apart = torch.cdist(flat, flat)
-        wanted = self.problem.labels.to(called.dtype)
+        wanted = self.problem.margins.labels.to(called.dtype)
         apart[called[None, :] == wanted[:, None]] = torch.inf
         return self.x[apart.argmin(1)]
 

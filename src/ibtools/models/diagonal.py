@@ -8,14 +8,15 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from ibtools._validation import array, count, positive, real, vector
+from ibtools.models.value import ByValue
 
 # exp(700) is the last round number below the largest float; an accumulated gradient beyond it is
 # a solver's trial step, not a state of the network.
 _LARGEST_EXPONENT = 700.0
 
 
-@dataclass(frozen=True)
-class DiagonalNet:
+@dataclass(frozen=True, eq=False)
+class DiagonalNet(ByValue):
     r"""A two-layer diagonal linear network with untied weights.
 
     The predictor is :math:`w = u_+ \circ v_+ - u_- \circ v_-` and the output on ``x`` is
@@ -229,8 +230,8 @@ class DiagonalNet:
         return self.predictor, rising, falling, largest
 
 
-@dataclass(frozen=True)
-class TiedDiagonalNet:
+@dataclass(frozen=True, eq=False)
+class TiedDiagonalNet(ByValue):
     r"""The diagonal network with tied weights, :math:`w = u \circ u - v \circ v`.
 
     The model of Woodworth et al. (2020). Its flow is that of `DiagonalNet` with

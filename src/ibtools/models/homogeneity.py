@@ -1,14 +1,16 @@
 """The order of homogeneity of a net, computed from its layers."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ibtools._validation import real
 from ibtools.models.layers import (
     DifferenceOfSquares,
     Product,
@@ -17,7 +19,16 @@ from ibtools.models.layers import (
     Sum,
     parameter_layers,
 )
-from ibtools.models.reading import Rules, as_outputs, refuse_gradient_hooks, with_parameters
+from ibtools.models.reading import (
+    Rules,
+    as_outputs,
+    number_of_outputs,
+    refuse_gradient_hooks,
+    refuse_no_net,
+    refuse_parameters,
+    with_parameters,
+)
+from ibtools.models.samples import finite_inputs
 
 Exponents = dict[str, int]
 
@@ -44,11 +55,16 @@ class Order:
     exponents
         The power for each layer by itself, by the layer's name, where layers can be scaled one by
         one; ``None`` where they cannot (a skip connection ties them together).
+
+    Examples
+    --------
+    >>> Order(2, exponents={"0": 1, "2": 1}).degree
+    2
     """
 
     degree: int
     defect: str = ""
-    exponents: Exponents | None = None
+    exponents: Exponents | None = field(default=None, hash=False)
 
 
 @Rules
@@ -78,7 +94,8 @@ def order_after(module: nn.Module, before: Order, name: str) -> Order:
     if before.degree == 0 and next(module.parameters(), None) is None:
         return before  # what no parameter has touched is a feature of the input
     raise NotHomogeneousError(
-        f"{what} has no order of homogeneity that is known; if it has one, register it with "
+        f"{what} has no order of homogeneity that is known; if the whole net has one, declare it "
+        "(order=3, say, checked on the data), or register a rule for the module with "
         "ibtools.models.homogeneity.order_after"
     )
 
@@ -204,6 +221,7 @@ def order_of(net: nn.Module) -> Order:
     >>> order_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))).defect
     'the bias of 2 does not scale with the layers before it'
     """
+    refuse_no_net(net)
     order = order_after(net, Order(0, "", {}), "")
     layers = parameter_layers(net)
     owned = [{id(p) for p in layer.parameters(recurse=False)} for _, layer in layers]
@@ -234,7 +252,9 @@ def homogeneity_order(net: nn.Module) -> int:
     return order.degree
 
 
-def check_order(net: nn.Module, X: Float[Tensor, "n ..."], order: Order) -> None:
+def check_order(
+    net: nn.Module, X: Float[Tensor, "n ..."], order: Order, *, declared: bool = False
+) -> None:
     """Raise unless a net's outputs scale on data as was read off its layers.
 
     At the net's parameters and at others drawn around them (a bias may start at 0 and hide), on
@@ -249,6 +269,8 @@ def check_order(net: nn.Module, X: Float[Tensor, "n ..."], order: Order) -> None
         Inputs, (n, …), of the net's type and on its device.
     order
         What was read.
+    declared
+        Whether it was not read, but declared by the net's author.
 
     Raises
     ------
@@ -282,12 +304,20 @@ def check_order(net: nn.Module, X: Float[Tensor, "n ..."], order: Order) -> None
         if not float(off.max()) <= allowed:
             place = int(off.reshape(-1).argmax())
             raise NotHomogeneousError(
-                f"the net ({type(net).__name__}) was read as homogeneous of order {order.degree}, "
+                f"the net ({type(net).__name__}) was {'declared' if declared else 'read as'} "
+                f"homogeneous of order {order.degree}, "
                 f"but an output {float(here.reshape(-1)[place]):.6g} becomes "
                 f"{float(there.reshape(-1)[place]):.6g} where the parameters are multiplied by "
-                f"{c:g}, and should become {float(expected.reshape(-1)[place]):.6g}: a module does "
-                "something else than its class or its rule says; register a rule for it with "
-                "ibtools.models.homogeneity.order_after, or correct the one you registered"
+                f"{c:g}, and should become {float(expected.reshape(-1)[place]):.6g}: "
+                + (
+                    "declare the order that it has, or give offset="
+                    "ibtools.theory.near_homogeneity(net, radius=...) for a net that is nearly "
+                    "homogeneous only"
+                    if declared
+                    else "a module does something else than its class or its rule says; register a "
+                    "rule for it with ibtools.models.homogeneity.order_after, or correct the one "
+                    "you registered"
+                )
             )
 
 
@@ -409,11 +439,38 @@ class _Scaling:
 
 
 def _scalings(net: nn.Module, X: Float[Tensor, "n ..."]) -> Iterator[_Scaling]:
-    if len(X) > _SAMPLES:
-        X = X[torch.linspace(0, len(X) - 1, _SAMPLES).long().to(X.device)]
+    X = some_samples(X)
     outputs = with_parameters(net)
+    for values in two_points(net):
+        yield _Scaling(outputs, values, X)
+
+
+def some_samples(X: Float[Tensor, "n ..."]) -> Float[Tensor, "m ..."]:
+    """Return the inputs on which a net is compared with what is said of it, 256 at most.
+
+    Examples
+    --------
+    >>> some_samples(torch.arange(1000.0)[:, None]).shape
+    torch.Size([256, 1])
+    """
+    if len(X) <= _SAMPLES:
+        return X
+    return X[torch.linspace(0, len(X) - 1, _SAMPLES).long().to(X.device)]
+
+
+def two_points(net: nn.Module) -> Iterator[list[Tensor]]:
+    """Give a net's parameters and others drawn around them, where no bias hides at 0.
+
+    Examples
+    --------
+    >>> layer = nn.utils.skip_init(nn.Linear, 1, 1)
+    >>> _ = nn.init.zeros_(layer.bias)
+    >>> here, drawn = two_points(layer)
+    >>> bool(here[1] == 0), bool(drawn[1] == 0)
+    (True, False)
+    """
     values = [p.detach() for p in net.parameters()]
-    yield _Scaling(outputs, values, X)
+    yield values
     whole = torch.cat([v.reshape(-1) for v in values]).square().mean().sqrt()
     source = torch.Generator().manual_seed(0)  # any draw does: the law is for all parameters
     drawn = []
@@ -421,10 +478,10 @@ def _scalings(net: nn.Module, X: Float[Tensor, "n ..."]) -> Iterator[_Scaling]:
         size = v.square().mean().sqrt()
         noise = torch.randn(v.shape, generator=source, dtype=torch.float64).to(v)
         drawn.append(v + noise * (size if size > 0 else whole if whole > 0 else 1.0))
-    yield _Scaling(outputs, drawn, X)
+    yield drawn
 
 
-def euler_defect(net: nn.Module, X: Float[Tensor, "n ..."], *, order: float | int) -> float:
+def euler_defect(net: nn.Module, X: ArrayLike | Tensor, *, order: float | int) -> float:
     """Return how far Euler's identity ⟨θ, ∇Φ⟩ = L Φ is from true, relative to max |Φ|.
 
     An L-homogeneous function satisfies it wherever it has a gradient, and by the chain rule at
@@ -439,15 +496,25 @@ def euler_defect(net: nn.Module, X: Float[Tensor, "n ..."], *, order: float | in
     order
         L.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `X` does not fit the net, or something is not finite.
+
     Examples
     --------
     >>> net = nn.Linear(2, 1, dtype=torch.float64)
     >>> euler_defect(net, torch.ones(3, 2, dtype=torch.float64), order=1.0)
     0.0
     """
+    refuse_no_net(net)
+    order = real("order", order)
     refuse_gradient_hooks(net)
-    outputs = as_outputs(net(X), len(X))
     weights = list(net.parameters())
+    refuse_parameters(weights)
+    inputs = finite_inputs(X, dtype=weights[0].dtype, device=weights[0].device)
+    number_of_outputs(net, inputs)
+    outputs = as_outputs(net(inputs), len(inputs))
     # Jᵀv is linear in v, so the derivative of ⟨θ, Jᵀv⟩ in v is Jθ: one reverse pass more.
     v = torch.zeros_like(outputs, requires_grad=True)
     pulled = torch.autograd.grad(outputs, weights, v, create_graph=True, materialize_grads=True)

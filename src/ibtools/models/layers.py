@@ -98,6 +98,11 @@ class DifferenceOfSquares(nn.Module):
     ----------
     d
         Number of features.
+
+    Examples
+    --------
+    >>> DifferenceOfSquares(2)(torch.ones(3, 2, dtype=torch.float64)).shape
+    torch.Size([3, 1])
     """
 
     def __init__(self, d: int) -> None:

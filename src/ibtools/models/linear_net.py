@@ -9,10 +9,11 @@ from numpy.typing import ArrayLike
 
 from ibtools._validation import array, count, generator, positive, vector
 from ibtools.models.neuron import LinearNeuron, unit_vector
+from ibtools.models.value import ByValue
 
 
-@dataclass(frozen=True)
-class LinearNet:
+@dataclass(frozen=True, eq=False)
+class LinearNet(ByValue):
     r"""A fully connected two-layer linear network, :math:`f(x) = a^\top W x`.
 
     The linear predictor is :math:`\tilde w = W^\top a` (Azulay et al. 2021, Proposition 1 and

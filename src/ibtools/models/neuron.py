@@ -8,10 +8,11 @@ from jaxtyping import Float, Inexact
 from numpy.typing import ArrayLike
 
 from ibtools._validation import array, positive, real, vector
+from ibtools.models.value import ByValue
 
 
-@dataclass(frozen=True)
-class LinearNeuron:
+@dataclass(frozen=True, eq=False)
+class LinearNeuron(ByValue):
     r"""A two-layer network with one hidden neuron, :math:`f(x) = a\,\sigma(w^\top x)`.
 
     With ``slope=1`` the neuron is linear and the linear predictor is :math:`\tilde w = aw`. With a

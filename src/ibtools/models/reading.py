@@ -226,6 +226,78 @@ def _names_in(code: CodeType) -> Iterator[str]:
             yield from _names_in(constant)
 
 
+def refuse_no_net(net: object, name: str = "net") -> None:
+    """Raise if something is no PyTorch module.
+
+    Raises
+    ------
+    TypeError
+        If it is not.
+
+    Examples
+    --------
+    >>> refuse_no_net(nn.Linear(2, 1))
+    >>> refuse_no_net("a net")
+    Traceback (most recent call last):
+        ...
+    TypeError: net must be a torch.nn.Module, got str; build one from ibtools.models or torch.nn
+    """
+    if not isinstance(net, nn.Module):
+        raise TypeError(
+            f"{name} must be a torch.nn.Module, got {type(net).__name__}; build one from "
+            "ibtools.models or torch.nn"
+        )
+
+
+def refuse_meta(net: nn.Module) -> None:
+    """Raise if a net has a shape only, and no numbers.
+
+    Raises
+    ------
+    ValueError
+        If a parameter or a buffer is on PyTorch's device "meta".
+
+    Examples
+    --------
+    >>> refuse_meta(nn.Linear(2, 1))
+    >>> refuse_meta(nn.Linear(2, 1, device="meta"))
+    Traceback (most recent call last):
+        ...
+    ValueError: net must have parameters with values, got some on the device 'meta'; make it on ...
+    """
+    if any(tensor.is_meta for tensor in [*net.parameters(), *net.buffers()]):
+        raise ValueError(
+            "net must have parameters with values, got some on the device 'meta'; make it on a "
+            "device that holds values, or call net.to_empty(device='cpu') and load its state"
+        )
+
+
+def refuse_parameters(parameters: Sequence[Tensor]) -> None:
+    """Raise if there are no parameters, or they cannot be computed with.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or they are of half precision, in which margins have three digits.
+
+    Examples
+    --------
+    >>> refuse_parameters(list(nn.Linear(2, 1).parameters()))
+    >>> refuse_parameters(list(nn.Linear(2, 1).bfloat16().parameters()))
+    Traceback (most recent call last):
+        ...
+    ValueError: net must have parameters of single or double precision, got bfloat16; call ...
+    """
+    if not parameters:
+        raise ValueError("net has no parameters; give one that can be trained")
+    coarse = [p for p in parameters if p.dtype not in (torch.float32, torch.float64)]
+    if coarse:
+        raise ValueError(
+            "net must have parameters of single or double precision, got "
+            f"{str(coarse[0].dtype).removeprefix('torch.')}; call net.double()"
+        )
+
+
 def refuse_gradient_hooks(net: nn.Module) -> None:
     """Raise if something acts on the gradients of a net: they are not those of its outputs.
 
@@ -305,6 +377,8 @@ def private_copy(net: Net) -> Net:
     >>> private_copy(net).training, net.training
     (False, True)
     """
+    refuse_no_net(net)
+    refuse_meta(net)
     refuse_gradient_hooks(net)
     for name, module in net.named_modules():
         for attribute, value in vars(module).items():

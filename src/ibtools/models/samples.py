@@ -6,7 +6,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ibtools._validation import refuse_masked
+from ibtools._validation import entries, plain, refuse_unreadable_tensor
 
 
 def finite_inputs(
@@ -29,23 +29,16 @@ def finite_inputs(
     >>> finite_inputs([[1, 2], [3, 4]]).shape
     torch.Size([2, 2])
     """
-    refuse_masked("X", X)
-    try:
-        if X.is_complex() if isinstance(X, Tensor) else np.iscomplexobj(X):
-            raise TypeError
-        value = torch.as_tensor(X, dtype=dtype, device=device)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(
-            f"X must be an array of real numbers, got {type(X).__name__}; convert it with "
-            "numpy.asarray(X, dtype=float)"
-        ) from error
+    if isinstance(X, Tensor):
+        refuse_unreadable_tensor("X", X)
+    given = X.detach() if isinstance(X, Tensor) and not X.is_complex() else _as_tensor("X", X)
+    value = given.to(dtype=dtype, device=device)
     if value.ndim < 2 or value.numel() == 0:
         raise ValueError(
             f"X must have samples along its first axis and at least one of them, got shape "
             f"{tuple(value.shape)}; one sample x is X = x[None]"
         )
     finite = torch.isfinite(value)
-    given = torch.as_tensor(X).double() if not bool(finite.all()) else value
     if not bool(finite.all()) and bool(torch.isfinite(given).all()):
         raise ValueError(
             f"X must fit into {str(dtype).removeprefix('torch.')}, the type of the net's weights, "
@@ -58,6 +51,13 @@ def finite_inputs(
             f"({int((~finite).sum())} such entries); remove or impute them"
         )
     return value
+
+
+def _as_tensor(name: str, value: object) -> Tensor:
+    found = plain(name, value)
+    # PyTorch has not all of NumPy's types; images of bytes and single precision stay small.
+    kept = found.dtype in (np.uint8, np.float32)
+    return torch.tensor(found if kept else found.astype(np.float64, copy=False))
 
 
 def fitting_labels(y: ArrayLike, *, n: int, outputs: int) -> np.ndarray:
@@ -75,15 +75,7 @@ def fitting_labels(y: ArrayLike, *, n: int, outputs: int) -> np.ndarray:
     >>> fitting_labels([1, -1], n=2, outputs=1), fitting_labels([0.0, 2.0], n=2, outputs=3)
     (array([ 1., -1.]), array([0, 2]))
     """
-    refuse_masked("y", y)
-    try:
-        if np.iscomplexobj(y):
-            raise TypeError
-        value = np.asarray(y, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"y must be an array of numbers, got {type(y).__name__}; labels are ±1 or 0 … k−1"
-        ) from error
+    value = entries("y", y)
     if value.shape != (n,):
         raise ValueError(
             f"y must have one label for each of {n} samples, got shape {value.shape}; "

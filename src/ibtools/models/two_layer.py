@@ -7,10 +7,11 @@ from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
 from ibtools._validation import array, count, generator, positive, real, regression_problem
+from ibtools.models.value import ByValue
 
 
-@dataclass(frozen=True)
-class TwoLayerNet:
+@dataclass(frozen=True, eq=False)
+class TwoLayerNet(ByValue):
     r"""A two-layer network with m neurons of either sign, of which the first layer is trained.
 
     .. math:: f(x) = \frac1m \sum_{r=1}^{m} \sigma(\langle w_{+,r}, x\rangle)

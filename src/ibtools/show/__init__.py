@@ -15,6 +15,7 @@ from .style import (
     SEQUENCE,
     figure,
     house_style,
+    legend_below,
     level_sets,
     sequence,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "figure",
     "geomspace",
     "house_style",
+    "legend_below",
     "level_sets",
     "linspace",
     "live_figure",

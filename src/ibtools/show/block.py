@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ from importlib import resources
 from .style import THEME
 from .svg import ID_PREFIX, theme_variables
 
-WIDE = 6.5 * 72
+WIDE = 5.6 * 72
 """Figures wider than this, in points, scroll sideways on a narrow screen and do not shrink."""
 
 _PIXELS_PER_POINT = 1.45
-_LEAST_PIXELS_PER_POINT = 0.9
+# The least labels have 10 points, and a quarter more on a phone: 11 pixels, whatever the screen.
+_LEAST_PIXELS_PER_POINT = 0.885
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,65 @@ class Preset:
 
 @dataclass(frozen=True)
 class Control:
-    """One slider: an id, a label, and how each of its values is written and read aloud."""
+    """What sets one parameter: a slider, or buttons of which one is pressed where values are words.
+
+    Attributes
+    ----------
+    name, label
+        The parameter, and what stands beside the control.
+    texts, spoken, keys
+        How each value is written, read aloud, and written in an address.
+    start
+        The place on the grid of the value that is shown first.
+    in_words
+        Whether the values are names of things, without an order.
+    """
 
     name: str
     label: str
     texts: tuple[str, ...]
     spoken: tuple[str, ...]
+    keys: tuple[str, ...]
     start: int
+    in_words: bool = False
+
+    @property
+    def before(self) -> str:
+        """What a caption says before the value."""
+        return f"{self.label}{': ' if self.in_words else ' = '}"
 
 
-def picture_block(svg: str) -> str:
+@dataclass(frozen=True)
+class Caption:
+    """What stands under a figure: its anchor, and a sentence or two.
+
+    Where the book is built, an extension of Sphinx puts the figure's number before them.
+    """
+
+    anchor: str = ""
+    text: str = ""
+
+    def html(self, setting: str | None = None) -> str:
+        """Return the caption, with the setting of the controls where there are some."""
+        parts = []
+        if self.text:
+            parts.append(
+                f"{NUMBER.format('') if self.anchor else ''}"
+                f'<span class="ib-caption">{html.escape(self.text)}</span>'
+            )
+        if setting is not None:
+            parts.append(f'<span class="ib-setting">{html.escape(setting)}</span>')
+        return f"<figcaption>{' '.join(parts)}</figcaption>\n" if parts else ""
+
+
+NUMBER = '<span class="ib-number caption-number">{}</span>'
+"""Where a figure's number stands in its block."""
+
+MOST_ON_PAPER = 3
+"""So many pictures of a figure that moves are printed."""
+
+
+def picture_block(svg: str, caption: Caption | None = None, setting: str | None = None) -> str:
     """Return the block of a picture that does not move.
 
     Examples
@@ -49,16 +100,17 @@ def picture_block(svg: str) -> str:
     >>> block.startswith('<figure class="ib-figure')
     True
     """
-    prefix = _prefix([svg])
-    return _block(prefix, svg, _picture(svg))
+    caption = caption or Caption()
+    prefix = _prefix([svg, caption.anchor])
+    return _block(prefix, svg, _picture(svg), caption=caption.html(setting), anchor=caption.anchor)
 
 
 def explore_block(
     frames: Sequence[str],
     controls: Sequence[Control],
     *,
-    note: str,
     presets: Sequence[Preset] = (),
+    caption: Caption | None = None,
 ) -> str:
     """Return the block of an interactive figure.
 
@@ -67,11 +119,11 @@ def explore_block(
     frames
         One ``<svg>`` for every combination of values, the last control's running fastest.
     controls
-        The sliders.
-    note
-        What a reader without scripts is told in place of the sliders.
+        What sets the parameters.
     presets
-        The buttons that set the sliders.
+        The buttons that set all of them.
+    caption
+        What stands under the picture, and the name by which it can be linked to.
 
     Returns
     -------
@@ -79,17 +131,20 @@ def explore_block(
         HTML. What frames have in common is stored once: equal lines are found, lines that always
         follow each other are joined, and a frame is a list of indices into these chunks.
     """
-    start = 0
-    for control in controls:
-        start = start * len(control.texts) + control.start
+    caption = caption or Caption()
+    sizes = [len(control.texts) for control in controls]
+    start = _index(sizes, [control.start for control in controls])
     chunks, indices = deduplicated(frames)
-    prefix = _prefix([*frames, *(control.label for control in controls)])
+    prefix = _prefix([*frames, *(control.label for control in controls), caption.anchor])
     data = json.dumps(
         {
-            "start": start,
+            "start": [control.start for control in controls],
             "texts": [control.texts for control in controls],
             "spoken": [control.spoken for control in controls],
+            "keys": [control.keys for control in controls],
+            "before": [control.before for control in controls],
             "presets": [preset.at for preset in presets],
+            "paper": _on_paper(sizes, start, [_index(sizes, preset.at) for preset in presets]),
             "frames": indices,
             "chunks": chunks,
         },
@@ -97,19 +152,48 @@ def explore_block(
         separators=(",", ":"),
     )
     rows = "".join(_control(prefix, control) for control in controls)
+    setting = ", ".join(control.before + control.texts[control.start] for control in controls)
     inside = (
-        f'<p class="ib-note">{html.escape(note)}</p>\n'
-        f'<div class="ib-controls" role="group" aria-label="Sliders of the figure" hidden>\n'
+        '<p class="ib-note">The controls of this figure need JavaScript.</p>\n'
+        f'<div class="ib-controls" role="group" aria-label="Controls of the figure" hidden>\n'
         f"{rows}</div>\n"
-        f"{_presets(presets)}{_picture(frames[start])}"
+        f'<div class="ib-bar" hidden>{_presets(presets)}{_tools(caption)}</div>\n'
+        f"{_picture(frames[start])}"
         '<p class="ib-live" aria-live="polite"></p>\n'
         f'<script type="application/json">{_in_script(data)}</script>\n'
     )
-    return _block(prefix, "".join(frames), inside, script=True)
+    return _block(
+        prefix,
+        "".join(frames),
+        inside,
+        caption=caption.html(setting),
+        anchor=caption.anchor,
+        script=True,
+    )
+
+
+def _index(sizes: Sequence[int], at: Sequence[int]) -> int:
+    """Return the number of a frame from the place of each control on its grid."""
+    index = 0
+    for size, place in zip(sizes, at, strict=True):
+        index = index * size + place
+    return index
+
+
+def _on_paper(sizes: Sequence[int], start: int, presets: Sequence[int]) -> list[int]:
+    """Return the frames that show on paper what moves on the screen, the most telling first."""
+    ends = [0, math.prod(sizes) - 1]
+    return list(dict.fromkeys([start, *presets, *ends]))[:MOST_ON_PAPER]
 
 
 def computed_block(
-    svg: str, *, name: str, start: Mapping[str, float], note: str, data: str = "{}"
+    svg: str,
+    *,
+    name: str,
+    start: Mapping[str, float],
+    note: str,
+    data: str = "{}",
+    caption: Caption | None = None,
 ) -> str:
     """Return the block of a figure that is computed in the page.
 
@@ -125,6 +209,8 @@ def computed_block(
         What a reader without scripts is told.
     data
         What the script computes with, as JSON. Default: nothing.
+    caption
+        What stands under the picture, and the name by which it can be linked to.
 
     Returns
     -------
@@ -138,13 +224,15 @@ def computed_block(
     >>> 'data-ib-figure="plane"' in block
     True
     """
+    caption = caption or Caption()
     prefix = _prefix(["computed", name, svg])
     palette = "".join(f"var({variable})" for variable, _, _ in THEME.values())
     inside = f'<p class="ib-note">{html.escape(note)}</p>\n{_picture(svg)}'
     values = html.escape(json.dumps(dict(start), separators=(",", ":")))
     return (
         f'<div class="ib-live-figure" data-ib-figure="{html.escape(name)}" '
-        f'data-ib-start="{values}">\n{_block(prefix, svg + palette, inside)}\n'
+        f'data-ib-start="{values}">\n'
+        f"{_block(prefix, svg + palette, inside, caption=caption.html(), anchor=caption.anchor)}\n"
         f'<script type="application/json" class="ib-data">{_in_script(data)}</script>\n</div>'
     )
 
@@ -172,7 +260,7 @@ def thumbnail(svg: str) -> str:
     drawn = re.sub(r' (?:role|aria-label)="[^"]*"', "", drawn, count=2)
     return (
         f'<div class="ib-thumbnail" id="{name}" aria-hidden="true">\n'
-        f"<style>{_theme(name, drawn)}</style>\n{drawn}\n</div>"
+        f"<style>{_theme('#' + name, drawn)}</style>\n{drawn}\n</div>"
     )
 
 
@@ -235,14 +323,39 @@ def _in_script(data: str) -> str:
 
 def _control(prefix: str, control: Control) -> str:
     name = f"{ID_PREFIX}{control.name}"
+    label, row = html.escape(control.label), f'data-name="{html.escape(control.name)}"'
+    if control.in_words:
+        options = "".join(
+            f'<label><input type="radio" name="{name}" value="{k}" autocomplete="off"'
+            f"{' checked' if k == control.start else ''}>{html.escape(text)}</label>\n"
+            for k, text in enumerate(control.texts)
+        )
+        return (
+            f'<div class="ib-control" role="radiogroup" aria-labelledby="{name}" {row}>'
+            f'<span class="ib-label" id="{name}">{label}</span>'
+            f'<span class="ib-options">{options}</span></div>\n'
+        )
+    play = (
+        f'<button type="button" class="ib-play" aria-label="Play: {label}"></button>'
+        if len(control.texts) > 1
+        else ""
+    )
     return (
-        f'<div class="ib-control"><label for="{name}">{html.escape(control.label)}</label>'
+        f'<div class="ib-control" {row}><label class="ib-label" for="{name}">{label}</label>'
         f'<input type="range" id="{name}" name="{html.escape(control.name)}" min="0" '
         f'max="{len(control.texts) - 1}" step="1" value="{control.start}" autocomplete="off" '
         f'aria-valuetext="{html.escape(control.spoken[control.start])}">'
-        f'<output for="{name}" aria-live="off">{html.escape(control.texts[control.start])}</output>'
-        "</div>\n"
+        f'<span class="ib-value"><output for="{name}" aria-live="off">'
+        f"{html.escape(control.texts[control.start])}</output>{_widest(control.texts)}</span>"
+        f"{play}</div>\n"
     )
+
+
+def _widest(texts: Sequence[str]) -> str:
+    """Keep the room of the longest value, unseen: a slider must not move while one drags it."""
+    shapes = sorted({re.sub(r"\d", "0", text) for text in texts})
+    lines = "".join(f"<span>{html.escape(shape)}</span>" for shape in shapes)
+    return f'<span class="ib-room" aria-hidden="true">{lines}</span>'
 
 
 def _presets(presets: Sequence[Preset]) -> str:
@@ -252,8 +365,16 @@ def _presets(presets: Sequence[Preset]) -> str:
         f'<button type="button">{html.escape(preset.name)}</button>\n' for preset in presets
     )
     return (
-        '<div class="ib-presets" role="group" aria-label="Settings of the sliders" hidden>'
+        '<div class="ib-presets" role="group" aria-label="Settings to try">'
         f"<span>Try this:</span>\n{buttons}</div>\n"
+    )
+
+
+def _tools(caption: Caption) -> str:
+    link = '<button type="button" class="ib-link">Copy link</button>\n' if caption.anchor else ""
+    return (
+        '<div class="ib-tools" role="group" aria-label="This figure">'
+        f'<button type="button" class="ib-reset">Reset</button>\n{link}</div>\n'
     )
 
 
@@ -278,25 +399,35 @@ def _prefix(parts: Sequence[str]) -> str:
     return f"ib{digest.hexdigest()[:8]}-"
 
 
-def _block(prefix: str, drawn: str, inside: str, *, script: bool = False) -> str:
+def _block(
+    prefix: str,
+    drawn: str,
+    inside: str,
+    *,
+    caption: str = "",
+    anchor: str = "",
+    script: bool = False,
+) -> str:
     width = _width(drawn)
     name = prefix.rstrip("-")
     most = round(width * _PIXELS_PER_POINT)
     least = round(width * _LEAST_PIXELS_PER_POINT) if width > WIDE else 0
+    here = f"[data-ib={name}]"
     sizes = (
-        f"#{name} .ib-picture>svg{{max-width:{most}px;min-width:{least}px}}"
-        f"#{name} .ib-controls,#{name} .ib-presets{{max-width:{most}px}}"
+        f"{here} .ib-picture>svg{{max-width:{most}px;min-width:{least}px}}"
+        f"{here} .ib-controls,{here} .ib-bar,{here} figcaption{{max-width:{most}px}}"
     )
     code = f"<script>{_asset('figure.js')}</script>\n" if script else ""
     # Math renderers of the page must leave the labels alone.
     return (
-        f'<figure class="ib-figure tex2jax_ignore mathjax_ignore" id="{name}">\n'
-        f"<style>{_asset('figure.css')}{_theme(name, drawn)}{sizes}</style>\n"
-        f"{inside.replace(ID_PREFIX, prefix)}{code}</figure>"
+        f'<figure class="ib-figure tex2jax_ignore mathjax_ignore" id="{anchor or name}" '
+        f'data-ib="{name}">\n'
+        f"<style>{_asset('figure.css')}</style>\n<style>{_theme(here, drawn)}{sizes}</style>\n"
+        f"{inside.replace(ID_PREFIX, prefix)}{code}{caption}</figure>"
     )
 
 
-def _theme(name: str, drawn: str) -> str:
+def _theme(here: str, drawn: str) -> str:
     """Give the variables their values: in the light theme, the dark one, and where neither is set.
 
     ``light-dark()`` follows the colour scheme the page declares, which is what its background
@@ -311,11 +442,11 @@ def _theme(name: str, drawn: str) -> str:
     both = "".join(f"{key}:light-dark({a},{b});" for key, (a, b) in variables.items())
     page = "--ib-background:var(--pst-color-background,var(--jp-layout-color0,Canvas));"
     return (
-        f"#{name}{{{light}{page}}}"
-        f"@supports(color:light-dark(red,red)){{#{name}{{{both}}}}}"
-        f"[data-theme=light] #{name},[data-jp-theme-light=true] #{name}{{{light}}}"
-        f"[data-theme=dark] #{name},[data-jp-theme-light=false] #{name},"
-        f".vscode-dark #{name}{{{dark}}}"
+        f"{here}{{{light}{page}}}"
+        f"@supports(color:light-dark(red,red)){{{here}{{{both}}}}}"
+        f"[data-theme=light] {here},[data-jp-theme-light=true] {here}{{{light}}}"
+        f"[data-theme=dark] {here},[data-jp-theme-light=false] {here},"
+        f".vscode-dark {here}{{{dark}}}"
     )
 
 

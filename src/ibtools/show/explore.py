@@ -16,11 +16,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from .block import Control, Preset, explore_block, picture_block
+from .block import Caption, Control, Preset, explore_block, picture_block
 from .grids import Grid, choices
-from .picture import checked_alt, static_figures
+from .picture import checked_alt, checked_caption, refuse_hidden_data, static_figures
 from .style import house_style
-from .svg import Boxes, axes_boxes, common_boxes, render_svg
+from .svg import Boxes, axes_boxes, common_boxes, drawn
 
 MOST_FRAMES = 400
 """The largest number of frames of one figure."""
@@ -41,11 +41,14 @@ class Frame:
         What is to be seen, in words.
     svg
         The picture, an ``<svg>`` element.
+    hidden
+        Which legends lie over data, and what is too small.
     """
 
     parameters: Mapping[str, Any]
     alt: str
     svg: str
+    hidden: tuple[str, ...] = ()
 
 
 class Exploration:
@@ -62,6 +65,8 @@ class Exploration:
         The parameters of the picture that is shown first.
     presets
         The parameters that a reader is offered by name.
+    caption
+        What stands under the picture, and the name by which it is referred to.
     """
 
     def __init__(
@@ -71,9 +76,11 @@ class Exploration:
         grids: Mapping[str, Grid],
         start: Mapping[str, Any],
         presets: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        caption: Caption | None = None,
     ) -> None:
         self._draw = draw
         self._alt = alt
+        self.caption = caption or Caption()
         self.grids: Mapping[str, Grid] = MappingProxyType(dict(grids))
         self.start: Mapping[str, Any] = MappingProxyType(dict(start))
         self.presets: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -140,10 +147,10 @@ class Exploration:
         figure = self.draw(**parameters)
         try:
             alt = self.alt(**parameters)
-            svg = render_svg(figure, alt=alt, boxes=boxes)
+            svg, hidden = drawn(figure, alt=alt, boxes=boxes)
         finally:
             _forget(figure)
-        return Frame(MappingProxyType(dict(parameters)), alt, svg)
+        return Frame(MappingProxyType(dict(parameters)), alt, svg, tuple(hidden))
 
     @cached_property
     def _boxes(self) -> Boxes | None:
@@ -179,7 +186,16 @@ class Exploration:
         return frames
 
     def html(self) -> str:
-        """Return the figure as one self-contained block of HTML with sliders, for any page."""
+        """Return the figure as one self-contained block of HTML with sliders, for any page.
+
+        Raises
+        ------
+        ValueError
+            If two frames that look different are described by the same alt text, or, while the
+            book is built, a legend lies over data or type is too small.
+        """
+        if static_figures():
+            refuse_hidden_data({str(dict(frame.parameters)): frame.hidden for frame in self.frames})
         controls = []
         for name, grid in self.grids.items():
             controls.append(
@@ -188,10 +204,11 @@ class Exploration:
                     grid.label,
                     tuple(grid.text(value) for value in grid.values),
                     tuple(grid.spoken(value) for value in grid.values),
+                    tuple(grid.key(value) for value in grid.values),
                     grid.values.index(self.start[name]),
+                    grid.in_words,
                 )
             )
-        values = ", ".join(f"{c.label} {c.texts[c.start]}" for c in controls)
         presets = [
             Preset(name, tuple(self.grids[p].values.index(value) for p, value in chosen.items()))
             for name, chosen in self.presets.items()
@@ -199,24 +216,29 @@ class Exploration:
         return explore_block(
             [frame.svg for frame in self.frames],
             controls,
-            note=f"The figure below is drawn for {values}. Its sliders need JavaScript.",
             presets=presets,
+            caption=self.caption,
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         if static_figures():
             return {"text/html": self.html()}
-        bundle: dict[str, Any] = self.widget()._repr_mimebundle_()
-        bundle["text/plain"] = repr(self)
-        return bundle
+        return {"text/html": self.block(**self.start), "text/plain": repr(self)}
+
+    def _ipython_display_(self, **_: Any) -> None:
+        if static_figures():
+            raise NotImplementedError  # as IPython asks of who leaves it to the other methods
+        from .live import display_live
+
+        display_live(self)
 
     def widget(self) -> Any:
-        """Return the figure as ipywidgets: the same sliders, `draw` called on release.
+        """Return the figure as ipywidgets: the same controls, `draw` called on release.
 
         Returns
         -------
         ipywidgets.VBox
-            The sliders, the picture, and a place where errors of `draw` are shown.
+            The controls, buttons, a place where errors of `draw` are shown, and the picture.
 
         Raises
         ------
@@ -229,7 +251,8 @@ class Exploration:
 
     def block(self, **parameters: Any) -> str:
         """Return one frame as a self-contained block of HTML, without sliders."""
-        return picture_block(self._frame(parameters, None).svg)
+        setting = ", ".join(grid.setting(parameters[name]) for name, grid in self.grids.items())
+        return picture_block(self._frame(parameters, None).svg, self.caption, setting)
 
 
 def _quiet() -> bool | None:
@@ -249,6 +272,8 @@ def explore(
     /,
     *,
     alt: Alt,
+    anchor: str = "",
+    caption: str = "",
     start: Mapping[str, Any] | None = None,
     presets: Mapping[str, Mapping[str, Any]] | None = None,
     **grids: Grid | Sequence[Any] | np.ndarray,
@@ -263,6 +288,12 @@ def explore(
     alt
         What is to be seen, in words: a function of the parameters, or one string, which is then
         completed by the values of the parameters. Frames that differ need texts that differ.
+    anchor
+        The figure's name in addresses and cross-references, such as ``"fig-level-sets"``. The book
+        numbers what has one. Default: no name, no number.
+    caption
+        What is drawn and what to see, in a sentence or two, as plain text. Needed where there is an
+        `anchor`. The setting of the controls is written after it.
     start
         Values shown first, by name of parameter; where one is not given, the grid's first.
     presets
@@ -323,7 +354,14 @@ def explore(
             "frame is part of the page; take fewer values, or make a parameter a default of draw"
         )
     first = _start(labelled, start or {}, "start")
-    return Exploration(draw, alt, labelled, first, _presets(labelled, first, presets or {}))
+    return Exploration(
+        draw,
+        alt,
+        labelled,
+        first,
+        _presets(labelled, first, presets or {}),
+        checked_caption(anchor, caption),
+    )
 
 
 def _grid(name: str, values: Grid | Sequence[Any] | np.ndarray) -> Grid:

@@ -28,8 +28,8 @@ class Grid:
     values
         What the reader can choose, in the order of the slider; at least one, all different.
     spacing
-        ``"linear"`` and ``"geometric"`` grids are samples of a continuous parameter: with a live
-        kernel the reader can also stop between them. A ``"choice"`` has no values in between.
+        ``"linear"`` and ``"geometric"`` grids are samples of a continuous parameter; a ``"choice"``
+        has no values in between.
     label
         What stands beside the slider, e.g. ``"scale α"``. Empty: the parameter's name.
     format
@@ -136,6 +136,41 @@ class Grid:
         '10 to the minus 4'
         """
         return _speak(self.text(value))
+
+    @property
+    def in_words(self) -> bool:
+        """Whether these are names of things: a choice without an order that a slider could show.
+
+        Examples
+        --------
+        >>> choices(["sparse", "dense"], label="truth").in_words
+        True
+        """
+        return self.spacing == "choice" and not all(
+            isinstance(value, numbers.Real) and not isinstance(value, bool) for value in self.values
+        )
+
+    def key(self, value: Any) -> str:
+        """Return how a value is written in an address.
+
+        Examples
+        --------
+        >>> geomspace(1e-4, 10.0, 6, label="scale α").key(1e-4)
+        '0.0001'
+        """
+        return str(value)
+
+    def setting(self, value: Any) -> str:
+        """Return what a caption says of a value.
+
+        Examples
+        --------
+        >>> geomspace(1e-4, 10.0, 6, label="scale α").setting(1e-4)
+        'scale α = 10⁻⁴'
+        >>> choices(["sparse", "dense"], label="truth").setting("dense")
+        'truth: dense'
+        """
+        return f"{self.label}{': ' if self.in_words else ' = '}{self.text(value)}"
 
 
 def _plain(value: Any) -> Any:

@@ -54,12 +54,24 @@ class LiveFigure:
         else:
             svg = self.still.frame(**self.still.start).svg
         note = "This is a still: its points and sliders need JavaScript."
-        return computed_block(svg, name=self.name, start=self.start, data=self.data, note=note)
+        return computed_block(
+            svg,
+            name=self.name,
+            start=self.start,
+            data=self.data,
+            note=note,
+            caption=self.still.caption,
+        )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         if static_figures():
             return {"text/html": self.html()}
         return self.still._repr_mimebundle_(include, exclude)
+
+    def _ipython_display_(self, **_: Any) -> None:
+        if static_figures() or isinstance(self.still, Picture):
+            raise NotImplementedError  # as IPython asks of who leaves it to the other methods
+        self.still._ipython_display_()
 
 
 def live_figure(
@@ -75,7 +87,7 @@ def live_figure(
     ----------
     name
         The figure's name: lower-case letters, digits and hyphens, such as ``"plane"``. Its
-        mathematics is in ``book/_extra/live/<name>.js``.
+        mathematics is in ``book/_ext/live/<name>.js``.
     still
         What a notebook with a kernel shows instead, from :func:`explore` or :func:`picture`. Its
         first picture is what the page shows without scripts and on paper.
@@ -114,7 +126,7 @@ def live_figure(
     if not isinstance(name, str) or not re.fullmatch("[a-z][a-z0-9-]*", name):
         raise ValueError(
             f"name must be lower-case letters, digits and hyphens, as the name of its script in "
-            f"book/_extra/live; got {name!r}"
+            f"book/_ext/live; got {name!r}"
         )
     if not isinstance(still, (Exploration, Picture)):
         raise TypeError(

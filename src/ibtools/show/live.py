@@ -1,11 +1,10 @@
-"""The interactive figure with a live kernel: the same sliders as widgets."""
+"""The interactive figure with a live kernel: the same controls as widgets."""
 
 from __future__ import annotations
 
 import html
-import math
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .grids import Grid
@@ -22,6 +21,47 @@ def explore_widget(exploration: Exploration) -> Any:
     ImportError
         If ipywidgets is not installed.
     """
+    ipywidgets = _ipywidgets()
+    picture = ipywidgets.HTML()
+
+    def show(block: str) -> None:
+        picture.value = block
+
+    rows = _controls(ipywidgets, exploration, show)
+    return ipywidgets.VBox([*rows, picture])
+
+
+def display_live(exploration: Exploration) -> None:
+    """Display the controls, and under them the picture as an output of its own.
+
+    Widgets are gone when a notebook is opened again or turned into a page; the picture stays, as
+    the reader left it.
+    """
+    from IPython.display import DisplayHandle, display
+
+    handle = DisplayHandle()
+    shown = False
+
+    def show(block: str) -> None:
+        nonlocal shown
+        data = {"text/html": block, "text/plain": repr(exploration)}
+        if shown:
+            handle.update(data, raw=True)
+        else:
+            first.update(data)
+
+    first: dict[str, str] = {}
+    try:
+        ipywidgets = _ipywidgets()
+    except ImportError:
+        show(exploration.block(**exploration.start))
+    else:
+        display(ipywidgets.VBox(_controls(ipywidgets, exploration, show)))
+    handle.display(first, raw=True)
+    shown = True
+
+
+def _ipywidgets() -> Any:
     try:
         import ipywidgets
     except ImportError as error:
@@ -29,68 +69,61 @@ def explore_widget(exploration: Exploration) -> Any:
             "interactive figures with a live kernel need ipywidgets: pip install ipywidgets; "
             "without them, explore(...).html() gives the figure as a block of HTML"
         ) from error
-    picture = ipywidgets.HTML()
+    return ipywidgets
+
+
+def _controls(
+    ipywidgets: Any, exploration: Exploration, show_block: Callable[[str], None]
+) -> list[Any]:
+    """Return a control for each parameter, buttons, and a place for errors of `draw`."""
     wrong = ipywidgets.HTML()
-    sliders = {
-        name: _slider(ipywidgets, grid, exploration.start[name])
+    controls = {
+        name: _control(ipywidgets, grid, exploration.start[name])
         for name, grid in exploration.grids.items()
     }
 
     def show(_: Any = None) -> None:
-        parameters = {name: slider.value for name, slider in sliders.items()}
+        parameters = {name: control.value for name, control in controls.items()}
         try:
-            picture.value = exploration.block(**parameters)
-            wrong.value = ""
+            block = exploration.block(**parameters)
         except Exception:
             # A callback's exception would vanish into the kernel's log.
-            picture.value = ""
+            show_block("")
             wrong.value = f'<pre role="alert">{html.escape(traceback.format_exc())}</pre>'
+        else:
+            show_block(block)
+            wrong.value = ""
 
-    for slider in sliders.values():
-        slider.observe(show, names="value")
+    for control in controls.values():
+        control.observe(show, names="value")
     show()
 
     def show_at(values: Mapping[str, Any]) -> None:
-        for slider in sliders.values():  # draw once, and not after each
-            slider.unobserve(show, names="value")
+        for control in controls.values():  # draw once, and not after each
+            control.unobserve(show, names="value")
         for name, value in values.items():
-            sliders[name].value = value
-        for slider in sliders.values():
-            slider.observe(show, names="value")
+            controls[name].value = value
+        for control in controls.values():
+            control.observe(show, names="value")
         show()
 
-    rows = [*sliders.values()]
-    if exploration.presets:
-        buttons = []
-        for name, values in exploration.presets.items():
-            buttons.append(ipywidgets.Button(description=name, layout={"width": "auto"}))
-            buttons[-1].on_click(lambda _, values=values: show_at(values))
-        rows.append(ipywidgets.HBox(buttons, layout={"flex_flow": "row wrap"}))
-    return ipywidgets.VBox([*rows, wrong, picture])
+    settings = {**exploration.presets, "Reset": exploration.start}
+    buttons = []
+    for name, values in settings.items():
+        buttons.append(ipywidgets.Button(description=name, layout={"width": "auto"}))
+        buttons[-1].on_click(lambda _, values=values: show_at(values))
+    row = ipywidgets.HBox(buttons, layout={"flex_flow": "row wrap"})
+    return [*controls.values(), row, wrong]
 
 
-def _slider(ipywidgets: Any, grid: Grid, start: Any) -> Any:
+def _control(ipywidgets: Any, grid: Grid, start: Any) -> Any:
     shared = {
+        "options": [(grid.text(value), value) for value in grid.values],
+        "value": start,
         "description": grid.label,
-        "continuous_update": False,
         "style": {"description_width": "initial"},
         "layout": {"width": "min(32rem, 98%)"},
     }
-    if grid.spacing == "linear" and len(grid.values) > 1:
-        low, high = min(grid.values), max(grid.values)
-        return ipywidgets.FloatSlider(
-            value=start, min=low, max=high, step=(high - low) / 1000, readout_format=".4g", **shared
-        )
-    if grid.spacing == "geometric" and len(grid.values) > 1 and min(grid.values) > 0:
-        low, high = math.log10(min(grid.values)), math.log10(max(grid.values))
-        return ipywidgets.FloatLogSlider(
-            value=start,
-            base=10,
-            min=low,
-            max=high,
-            step=(high - low) / 1000,
-            readout_format=".3g",
-            **shared,
-        )
-    options = [(grid.text(value), value) for value in grid.values]
-    return ipywidgets.SelectionSlider(options=options, value=start, **shared)
+    if grid.in_words:
+        return ipywidgets.RadioButtons(**shared)
+    return ipywidgets.SelectionSlider(continuous_update=False, **shared)

@@ -23,6 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 COLORS = MappingProxyType(
     {
@@ -265,9 +266,10 @@ def figure(
 ) -> tuple[Figure, Any]:
     r"""Make a figure with axes in the style of the book, outside pyplot's global state.
 
-    Widths: up to 5.6 inches every label is legible on a phone; up to 6.5 the figure shrinks to
-    the phone's width and its labels get small; anything wider scrolls sideways there, in a
-    container of its own. For several panels prefer ``nrows`` to ``ncols``, or accept the scroll.
+    Widths: up to 5.6 inches a figure shrinks to the width of a phone; anything wider scrolls
+    sideways there, in a container of its own. For several panels prefer ``nrows`` to ``ncols``, or
+    accept the scroll. On a phone type is a quarter larger in relation, for which the layout leaves
+    room, so that labels of at least 10 points are legible.
 
     Labels: write Greek letters and operators as Unicode ("scale α", "‖w‖₁") or as simple
     mathtext (``r"$\|w\|_1$"``); both are shown in the page's font. Mathtext with fractions or
@@ -308,6 +310,44 @@ def figure(
             subplot_kw.setdefault("axes_class", _BookAxes)
         axes = fig.subplots(nrows, ncols, subplot_kw=subplot_kw, **subplots)
     return fig, axes
+
+
+def legend_below(axes: Axes) -> Legend:
+    """Put the legend of some axes under their figure, where it hides nothing.
+
+    Parameters
+    ----------
+    axes
+        Axes with labelled lines, in a figure of :func:`figure`.
+
+    Returns
+    -------
+    matplotlib.legend.Legend
+        As many entries beside each other as there is room for.
+
+    Raises
+    ------
+    ValueError
+        If nothing in the axes has a label, or they belong to no figure.
+
+    Examples
+    --------
+    >>> fig, ax = figure()
+    >>> _ = ax.plot([0, 1], [0, 1], label="identity")
+    >>> len(legend_below(ax).get_texts())
+    1
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    if not labels:
+        raise ValueError("axes have nothing with a label; say axes.plot(..., label='what it is')")
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        raise ValueError("axes belong to no figure; take those that ibtools.show.figure() returns")
+    room, widest = 72 * figure.get_figwidth(), max(map(len, labels))
+    # A letter of 10 points is six wide, a quarter more on a phone; a line and two gaps take fifty.
+    columns = max(1, min(len(labels), int(room / (7.5 * widest + 50))))
+    with house_style():
+        return figure.legend(handles, labels, loc="outside lower left", ncols=columns)
 
 
 class _BookAxes(Axes):

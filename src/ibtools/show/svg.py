@@ -6,7 +6,7 @@ import html
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -19,15 +19,21 @@ from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import weight_dict
-from matplotlib.legend import Legend
 
 from .mathtext import Run, runs
+from .overlaps import hidden_data, legends
 from .style import BACKGROUND, FOREGROUND, RC, THEME
 
 _SPACE = "\ue000"  # a space of a label, as against the indentation of matplotlib's XML
 
 ID_PREFIX = "ib-id-"
 """Stands before every id in an SVG until the block it goes into gives it its own prefix."""
+
+BASE = 10.0
+"""Size of type that the ``<svg>`` element sets, in points; every label says its multiple of it."""
+
+GROWTH = 1.25
+"""How much larger the type is on a phone (`figure.css`): every layout leaves room for that."""
 
 _SETTINGS: Any = {
     "path.simplify_threshold": 0.15,
@@ -125,13 +131,28 @@ def render_svg(figure: Figure, *, alt: str, boxes: Boxes | None = None) -> str:
     >>> render_svg(fig, alt="Empty axes, from zero to one on both sides")[:36]
     '<svg role="img" aria-label="Empty ax'
     """
+    return drawn(figure, alt=alt, boxes=boxes)[0]
+
+
+def drawn(figure: Figure, *, alt: str, boxes: Boxes | None = None) -> tuple[str, list[str]]:
+    """Return what `render_svg` returns, and what cannot be read: legends over data, small type.
+
+    Examples
+    --------
+    >>> from ibtools.show import figure
+    >>> fig, ax = figure()
+    >>> _ = ax.plot([0, 1], [0, 1], label="a line")
+    >>> _ = ax.legend(loc="center")
+    >>> drawn(fig, alt="A line through the middle of its axes")[1]
+    ["the legend 'a line' lies over the line 'a line'"]
+    """
     if not isinstance(figure, Figure):
         raise TypeError(f"figure must be a matplotlib Figure, got {type(figure).__name__}")
     width, height = (72.0 * float(inches) for inches in figure.get_size_inches())
     stream = io.StringIO()
     with (
         mpl.rc_context({**RC, **_SETTINGS}),
-        _prepared(figure, width, height, stream) as renderer,
+        _prepared(figure, width, height, stream) as (renderer, written),
     ):
         if boxes is not None and len(boxes) == len(figure.axes):
             figure.set_layout_engine("none")
@@ -139,21 +160,14 @@ def render_svg(figure: Figure, *, alt: str, boxes: Boxes | None = None) -> str:
                 axes.set_position((left, bottom, right - left, top - bottom))
         figure.draw(renderer)
         renderer.finalize()
+        hidden = [*hidden_data(figure, renderer), *sorted(written.small)]
     label = html.escape(alt)
     view = f"0 0 {_number(width)} {_number(height)}"
     head = (
         f'<svg role="img" aria-label="{label}" viewBox="{view}" fill="currentColor" '
-        'stroke-linejoin="round" xmlns="http://www.w3.org/2000/svg">'
+        f'font-size="{_number(BASE)}" stroke-linejoin="round" xmlns="http://www.w3.org/2000/svg">'
     )
-    return head + "\n" + _compact(stream.getvalue()) + "</svg>"
-
-
-def _legends(figure: Figure) -> Iterator[Legend]:
-    yield from figure.legends
-    for axes in figure.axes:
-        # figure.findobj would find them too, in a quarter of the time that drawing takes.
-        candidates = [axes.get_legend(), *axes.artists]
-        yield from (artist for artist in candidates if isinstance(artist, Legend))
+    return head + "\n" + _compact(stream.getvalue()) + "</svg>", hidden
 
 
 @contextmanager
@@ -163,18 +177,26 @@ def _prepared(figure: Figure, width: float, height: float, stream: io.StringIO) 
     try:
         figure.dpi = 72
         figure.patch.set_visible(False)
-        for legend in _legends(figure):
+        for legend in legends(figure):
             # A frame is one more box to look past, but curves must not run through the text.
             legend.get_frame().set(visible=True, facecolor=BACKGROUND, edgecolor="none", alpha=0.8)
-        renderer = MixedModeRenderer(
-            figure, width / 72, height / 72, 200, _Renderer(width, height, stream, image_dpi=200)
-        )
+        for axes in figure.axes:
+            # Fewer ticks where the larger type would make their labels touch.
+            vars(axes.xaxis)["get_tick_space"] = _fewer(axes.xaxis.get_tick_space)
+        writes = _Renderer(width, height, stream, image_dpi=200)
+        renderer = MixedModeRenderer(figure, width / 72, height / 72, 200, writes)
         _Canvas(figure, renderer)
-        yield renderer
+        yield renderer, writes
     finally:
         figure.dpi, visible, canvas = before
         figure.patch.set_visible(visible)
         figure.set_canvas(canvas)
+        for axes in figure.axes:
+            vars(axes.xaxis).pop("get_tick_space", None)
+
+
+def _fewer(space: Callable[[], int]) -> Callable[[], int]:
+    return lambda: max(1, int(space() / GROWTH))
 
 
 class _Canvas(FigureCanvasBase):
@@ -192,8 +214,14 @@ class _Renderer(RendererSVG):
     """Matplotlib's SVG renderer with text left to the page.
 
     Matplotlib aligns text with the metrics of its own font. Here every line of text is anchored
-    where its author aligned it (left, centre, right), so it stays there in any other font.
+    where its author aligned it (left, centre, right), so it stays there in any other font. How far
+    its baseline is from there is said in multiples of its size, so it stays there in any size, and
+    the layout is that of the larger type of a phone.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.small: set[str] = set()
 
     def _write_metadata(self, metadata: Any) -> None:
         """Write none: a date would make every build different."""
@@ -201,6 +229,10 @@ class _Renderer(RendererSVG):
     def get_text_width_height_descent(
         self, s: str, prop: Any, ismath: Any
     ) -> tuple[float, float, float]:
+        width, height, descent = self._measured(s, prop, ismath)
+        return GROWTH * width, GROWTH * height, GROWTH * descent
+
+    def _measured(self, s: str, prop: Any, ismath: Any) -> tuple[float, float, float]:
         # Parsing mathtext takes 5 ms a label; runs of text are measured a hundred times faster.
         pieces = runs(s) if ismath else None
         if pieces is None:
@@ -234,13 +266,22 @@ class _Renderer(RendererSVG):
             super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
             return
         fraction = _anchor(angle, mtext)
+        along, across = _directions(angle)
+        place = np.array([x, y])
         if fraction:
             width, _, _ = self.get_text_width_height_descent(s, prop, ismath)
-            radians = math.radians(angle)
-            x = x + fraction * width * math.cos(radians)
-            y = y - fraction * width * math.sin(radians)
+            place = place + fraction * width * along
         size = prop.get_size_in_points()
-        style = [f"font-size:{_number(size)}px"]
+        if size < BASE:
+            self.small.add(f"{s!r} is set in {size:g} points, too small for a phone below {BASE:g}")
+        em = GROWTH * size
+        held = place
+        if mtext is not None:
+            held = mtext.get_transform().transform(mtext.get_unitless_position())
+            held = np.array([held[0], self.height - held[1]])
+        right, down = (float((place - held) @ way / em) for way in (along, across))
+        x, y = held
+        style = [] if size == BASE else [f"font-size:{_number(size / BASE)}em"]
         if fraction:
             style.append(f"text-anchor:{_ANCHOR_NAME[fraction]}")
         if prop.get_style() != "normal":
@@ -258,19 +299,30 @@ class _Renderer(RendererSVG):
         attributes = {"x": _number(x), "y": _number(y)}
         if angle:
             attributes["transform"] = f"rotate({_number(-angle)} {_number(x)} {_number(y)})"
-        attributes["style"] = ";".join(style)
+        if _number(right) != "0":
+            attributes["dx"] = f"{_number(right)}em"
+        if _number(down) != "0" and not pieces[0].shift:
+            attributes["dy"] = f"{_number(down)}em"
+        if style:
+            attributes["style"] = ";".join(style)
         clip = self._get_clip_attrs(gc)
         if clip:
             self.writer.start("g", **clip)
         self.writer.start("text", **attributes)
-        _write_runs(self.writer, pieces, size)
+        _write_runs(self.writer, pieces, down if pieces[0].shift else 0.0)
         self.writer.end("text")
         if clip:
             self.writer.end("g")
 
 
-def _write_runs(writer: Any, pieces: tuple[Run, ...], size: float) -> None:
-    at = 0.0
+def _directions(angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the directions along and down from a line of text, the y axis pointing down."""
+    cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    return np.array([cosine, -sine]), np.array([sine, cosine])
+
+
+def _write_runs(writer: Any, pieces: tuple[Run, ...], at: float) -> None:
+    """Write the runs of a line, beginning `at` so many ems below its place."""
     for run in pieces:
         step = at - run.shift
         at = run.shift
@@ -280,10 +332,10 @@ def _write_runs(writer: Any, pieces: tuple[Run, ...], size: float) -> None:
         if run.bold:
             style.append("font-weight:700")
         if run.scale != 1.0:
-            style.append(f"font-size:{_number(run.scale * size)}px")
+            style.append(f"font-size:{_number(run.scale)}em")
         attributes = {}
-        if round(step * size, 2):
-            attributes["dy"] = _number(step * size)
+        if _number(step / run.scale) != "0":
+            attributes["dy"] = f"{_number(step / run.scale)}em"
         if style:
             attributes["style"] = ";".join(style)
         if attributes:

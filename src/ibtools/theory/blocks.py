@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import positive, vector
+from ibtools._validation import positive, records, vector
 
 
 def block_norms(
@@ -48,9 +48,9 @@ def block_norms(
     array([[3.    , 4.    ],
            [9.    , 9.3808]])
     """
-    rho = np.asarray(norm, dtype=np.float64)
+    rho = records("norm", norm)
     start = vector("initial", initial)
-    k = vector("degrees", list(degrees), size=start.size)
+    k = vector("degrees", degrees, size=start.size)
     if not np.all(k > 0):
         raise ValueError(f"degrees must be above 0, got {k.min():g}; leave constant blocks out")
     grown = rho**2 - float(start @ start)
@@ -87,7 +87,7 @@ def block_margin_ratio(degrees: Sequence[float | int]) -> float:
     >>> round(block_margin_ratio([1, 1, 1]), 12) == round(3**1.5, 12)
     True
     """
-    k = vector("degrees", list(degrees))
+    k = vector("degrees", degrees)
     if not np.all(k > 0):
         raise ValueError(f"degrees must be above 0, got {k.min():g}; leave constant blocks out")
     return float(np.prod((k.sum() / k) ** (k / 2)))
@@ -135,7 +135,7 @@ def kink_limit(angle: float | int) -> KinkLimit:
     >>> round(limit.slope, 12), round(4 * limit.margin, 6)
     (0.5, 0.866025)
     """
-    angle = positive("angle", float(angle))
+    angle = positive("angle", angle)
     if angle >= math.pi / 2:
         raise ValueError(
             f"angle must be below π/2, got {angle:g}; from there on each neuron is inactive on the "

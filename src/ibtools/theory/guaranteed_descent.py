@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.polynomial import Polynomial
 from numpy.polynomial.polynomial import polyadd, polymul
 
-from ibtools._validation import positive, real
+from ibtools._validation import offering, positive, real
 
 # ψ − p_a at the start. From here on all falls together stay below 0.37 of the margin, for every M.
 LEAST_EXCESS = 6.0
@@ -247,6 +247,8 @@ def descent_guarantee(
     >>> round(found.margin_price(-10.0) / found.margin, 4), round(found.log_loss_bound(20.0), 4)
     (0.1665, -16.3923)
     """
+    offering("h", h, "order", "gap", "gradient", mend="take near_homogeneity(net, radius=...)")
+    offering("hessian", hessian, "coef", mend="give a numpy.polynomial.Polynomial in the norm")
     order = h.order
     psi, norm = -real("log_loss", log_loss), positive("norm", norm)
     coefficients = np.asarray(hessian.coef, dtype=np.float64)

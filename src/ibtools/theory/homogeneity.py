@@ -16,7 +16,7 @@ from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ibtools._validation import count, positive
+from ibtools._validation import count, positive, records
 from ibtools.models.attention import SoftmaxAttention
 from ibtools.models.homogeneity import (
     NotHomogeneousError,
@@ -190,7 +190,7 @@ def near_homogeneity(
             f"net must be a torch.nn.Module, got {type(net).__name__}; build one from "
             "ibtools.models or torch.nn"
         )
-    positive("radius", float(radius))
+    positive("radius", radius)
     parameters = list(net.parameters())
     if not parameters:
         raise ValueError("net has no parameters; there is nothing to scale")
@@ -852,7 +852,7 @@ def _windows(
 
 
 def _at(polynomial: Polynomial, r: ArrayLike | float | int) -> Float[np.ndarray, "*t"]:
-    norms = np.asarray(r, dtype=np.float64)
+    norms = records("r", r)
     if not np.all(norms >= 0):
         raise ValueError(f"r must be at least 0, got {norms.min():g}; it is a norm of parameters")
     return np.asarray(polynomial(norms))

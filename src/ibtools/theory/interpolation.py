@@ -16,7 +16,7 @@ class AccuracyWarning(UserWarning):
     """A solution misses its promised accuracy; it is returned all the same."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Interpolator:
     """A minimizer over the interpolators {w : Xw = y}, with what certifies it.
 
@@ -41,7 +41,7 @@ class Interpolator:
     converged: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Constraints:
     """The interpolators {w : Xw = y} as {w : Qw = target} with independent, orthonormal rows Q.
 

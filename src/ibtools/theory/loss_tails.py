@@ -7,7 +7,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy.special import lambertw
 
-from ibtools._validation import array, count, one_of, positive, real
+from ibtools._validation import array, count, one_of, positive, real, records
 
 TAILS = ("exponential", "logistic", "cross_entropy", "cubic")
 
@@ -61,7 +61,7 @@ def tail_inverse(u: ArrayLike | float | int, loss: str = "exponential") -> Numbe
     >>> tail_inverse([8.0], "cubic")
     array([2.])
     """
-    u, loss = _numbers("u", u), one_of("loss", loss, TAILS)
+    u, loss = records("u", u), one_of("loss", loss, TAILS)
     if loss == "exponential":
         return u
     if loss == "cubic":
@@ -103,7 +103,7 @@ def tail_growth(u: ArrayLike | float | int, loss: str = "exponential") -> Number
     >>> tail_growth([2.0, 5.0], "cubic")
     array([ 6., 15.])
     """
-    u, loss = _numbers("u", u), one_of("loss", loss, TAILS)
+    u, loss = records("u", u), one_of("loss", loss, TAILS)
     if loss == "exponential":
         return u
     if loss == "cubic":
@@ -196,10 +196,10 @@ def norm_bound(
     >>> norm_bound([0.0, np.e * 4], order=2, samples=2, initial_norm=2.0)
     array([2., 6.])
     """
-    t = _numbers("time", time)
+    t = records("time", time)
     if np.any(t < 0):
         raise ValueError(f"time must be at least 0, got {t.min():g}; count it from the start")
-    order, rho = positive("order", float(order)), positive("initial_norm", float(initial_norm))
+    order, rho = positive("order", order), positive("initial_norm", initial_norm)
     most = count("samples", samples) * growth_cap(loss, classes=classes)
     return np.sqrt(rho**2 + 2 * order * most * t)
 
@@ -243,9 +243,11 @@ def margin_bracket(
     >>> low, high.round(6)
     (array([2.]), array([2.223692]))
     """
-    u = -_numbers("log_loss", log_loss)
+    one_of("loss", loss, TAILS)
+    u = -records("log_loss", log_loss)
     more = np.log(count("samples", samples))
-    others = count("classes", classes, least=2) - 1 if loss == "cross_entropy" else 1
+    k = count("classes", classes, least=2)
+    others = k - 1 if loss == "cross_entropy" else 1
     return tail_inverse(u, loss), np.asarray(tail_inverse(u + more, loss) + np.log(others))
 
 
@@ -319,12 +321,12 @@ def log_time_bracket(
     one_of("loss", loss, TAILS[:3])
     u, start = (
         -array("log_loss", log_loss, ndim=1),
-        -real("initial_log_loss", float(initial_log_loss)),
+        -real("initial_log_loss", initial_log_loss),
     )
-    L, B = _order(order), positive("gradient_bound", float(gradient_bound))
+    L, B = _order(order), positive("gradient_bound", gradient_bound)
     margin, s = (
-        positive("initial_smoothed_margin", float(initial_smoothed_margin)),
-        real("share", float(share)),
+        positive("initial_smoothed_margin", initial_smoothed_margin),
+        real("share", share),
     )
     least = 0.0 if loss == "exponential" else float(-np.log(np.log(2)))
     if not start > least:
@@ -397,10 +399,10 @@ def kkt_visit_bound(
     >>> kkt_visit_bound([1.0, 100.0], order=1, first=0.5, last=1.0).round(4)
     array([1.3608, 0.1661])
     """
-    R, L = _numbers("log_growth", log_growth), _order(order)
+    R, L = records("log_growth", log_growth), _order(order)
     if not np.all(R > 0):
         raise ValueError(f"log_growth must be above 0, got {R.min():g}; wait until the norm grows")
-    first, last = positive("first", float(first)), positive("last", float(last))
+    first, last = positive("first", first), positive("last", last)
     if last < first:
         raise ValueError(
             f"last must be at least first={first:g}, got {last:g}; the smoothed margin never "
@@ -451,9 +453,9 @@ def kkt_log_loss(
     >>> round(kkt_log_loss(0.5, order=1, log_loss=-2.0, first=0.8, last=1.0), 4)
     -8.5498
     """
-    epsilon, L = positive("residual", float(residual)), _order(order)
-    u = positive("-log_loss", -real("log_loss", float(log_loss)))
-    first, last = positive("first", float(first)), positive("last", float(last))
+    epsilon, L = positive("residual", residual), _order(order)
+    u = positive("-log_loss", -real("log_loss", log_loss))
+    first, last = positive("first", first), positive("last", last)
     if last < first:
         raise ValueError(
             f"last must be at least first={first:g}, got {last:g}; it bounds every margin: compute "
@@ -548,17 +550,7 @@ def _log_integral(
 
 
 def _order(order: float | int) -> float:
-    order = positive("order", float(order))
+    order = positive("order", order)
     if order < 1:
         raise ValueError(f"order must be at least 1, got {order:g}; the theorems ask for it")
     return order
-
-
-def _numbers(name: str, value: ArrayLike | float | int) -> Numbers:
-    numbers = np.asarray(value, dtype=np.float64)
-    if np.isnan(numbers).any():
-        raise ValueError(
-            f"{name} has {int(np.isnan(numbers).sum())} NaN of {numbers.size} entries; drop these "
-            "records"
-        )
-    return numbers

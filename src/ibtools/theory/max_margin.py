@@ -22,7 +22,7 @@ _ROUNDING = 1e-14
 _LARGEST, _SMALLEST = 1e120, 1e-120
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MaxMargin:
     r"""A hard-margin predictor without bias, with what certifies it.
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Inexact
 from numpy.typing import ArrayLike
 
-from ibtools._validation import vector
+from ibtools._validation import function, vector
 
 # A complex step subtracts nothing, so it may be small enough that its square is exactly 0.
 _STEP = 1e-200
@@ -69,6 +69,7 @@ def metric_and_derivative(
     w: Float[np.ndarray, " d"],
 ) -> tuple[Float[np.ndarray, "d d"], Float[np.ndarray, "d d d"]]:
     """Return H(w) and its derivatives, entry (i, j, k) being ∂H_ij/∂w_k, exact to rounding."""
+    function("metric", metric, of="w that returns the matrix H(w)")
     d = w.size
     value = np.asarray(metric(w))
     if value.shape != (d, d) or not np.isfinite(value).all():

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import regression_problem
+from ibtools._validation import offering, regression_problem
 from ibtools.theory.optima import bregman_projection
 from ibtools.theory.potentials import HypentropyPotential
 
@@ -59,6 +59,14 @@ def mirror_descent_step_bound(potential: HypentropyPotential, X: ArrayLike, y: A
     >>> round(mirror_descent_step_bound(q, [[1.0]], [0.0]), 12)
     0.5
     """
+    offering(
+        "potential",
+        potential,
+        "dim",
+        "start",
+        "terms",
+        mend="take ibtools.theory.implicit_potential(net)",
+    )
     X, y = regression_problem(X, y, columns=potential.dim)
     limit = bregman_projection(potential, X, y).w
     radius = float(np.sum(potential.terms(limit) - potential.terms(potential.start)))

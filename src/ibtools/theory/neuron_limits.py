@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import of_kind, real, regression_problem, vector
+from ibtools._validation import of_kind, offering, real, regression_problem, sign_of, vector
 from ibtools.models import LinearNet, LinearNeuron
 from ibtools.theory.interpolation import (
     PROMISED,
@@ -72,8 +72,7 @@ def interpolation_targets(y: ArrayLike, *, slope: float, sign: int) -> Float[np.
             f"slope must be above 0 and at most 1, got {slope:g}; at 0 the activation has no "
             "inverse, and its interpolators are no affine space"
         )
-    if sign not in (1, -1):
-        raise ValueError(f"sign must be 1 or -1, got {sign!r}; it is the sign of the output weight")
+    sign_of("sign", sign)
     return np.where(sign * y >= 0, y, y / slope)
 
 
@@ -195,6 +194,14 @@ def warped_projection(
     >>> warped_projection(q, [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5]).w.round(6)
     array([ 0.211492,  0.413053, -0.075197])
     """
+    offering(
+        "potential",
+        potential,
+        "dim",
+        "start",
+        "gradient",
+        mend="take ibtools.theory.implicit_potential(net)",
+    )
     X, y = regression_problem(X, y, columns=potential.dim)
     targets = interpolation_targets(y, slope=slope, sign=sign)
     constraints = interpolation_problem(X, targets, quick=False)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
-from ibtools._validation import of_kind, regression_problem, vector
+from ibtools._validation import of_kind, offering, regression_problem, vector
 from ibtools.models import DiagonalNet, LinearNet, LinearNeuron
 from ibtools.models.two_layer import TwoLayerNet
 from ibtools.theory.interpolation import (
@@ -129,6 +129,14 @@ def bregman_projection(potential: HypentropyPotential, X: ArrayLike, y: ArrayLik
     >>> bregman_projection(q, [[1.0, 2.0]], [1.0]).w.round(4)
     array([0. , 0.5])
     """
+    offering(
+        "potential",
+        potential,
+        "dim",
+        "start",
+        "gradient",
+        mend="take ibtools.theory.implicit_potential(net)",
+    )
     X, y = regression_problem(X, y, columns=potential.dim)
     constraints = interpolation_problem(X, y)
     rows, target, conditioning = constraints.rows, constraints.target, constraints.conditioning

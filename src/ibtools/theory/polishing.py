@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ibtools._validation import count, positive, vector
-from ibtools.models.homogeneity import Order, check_order, homogeneity_order
+from ibtools.models.declared import known_order
+from ibtools.models.homogeneity import homogeneity_order
+from ibtools.models.margins import Margins
 from ibtools.models.reading import (
     as_outputs,
     number_of_outputs,
@@ -76,6 +78,7 @@ def kkt_point(
     *,
     tolerance: float = 1e-12,
     max_iterations: int = 200,
+    order: int | None = None,
 ) -> KKTPoint:
     r"""Return the KKT point near the direction of a homogeneous net.
 
@@ -106,11 +109,14 @@ def kkt_point(
         Of the relative residual, above 0. Rounding allows about 1e-14.
     max_iterations
         Convex problems to solve at most.
+    order
+        The order L of a net whose layers cannot be read; it is held against the data.
 
     Raises
     ------
     NotHomogeneousError
-        If the net has no order of homogeneity, or on the data not the one read off its layers.
+        If the net has no order of homogeneity, or on the data not the one that was declared or
+        read off its layers.
     TypeError, ValueError
         If the data do not fit the net, something is not finite, or a margin is not positive.
 
@@ -135,11 +141,11 @@ def kkt_point(
     """
     tolerance = positive("tolerance", tolerance)
     count("max_iterations", max_iterations)
-    order = homogeneity_order(net)
+    L = homogeneity_order(net) if order is None else count("order", order)
     refuse_frozen(net)
     features = _Tangents(net, X, y)
     features.check(order)
-    part = full = 1.0 if order == 1 else 0.5
+    part = full = 1.0 if L == 1 else 0.5
     here = _solve(features, features.start)
     if here is None:
         raise ValueError(
@@ -152,7 +158,7 @@ def kkt_point(
         trial = here.theta + part * (here.svm.direction - here.theta)
         there = _solve(features, trial / np.linalg.norm(trial))
         iterations += 1
-        gain = here.svm.margin - order * here.margin
+        gain = here.svm.margin - L * here.margin
         if there is None:
             better = False
         elif gain > _CLIMBING * here.margin:
@@ -163,10 +169,10 @@ def kkt_point(
             here, part = there, min(full, 1.5 * part)
         else:
             part /= 2
-    return _finish(features, here, order, iterations, tolerance)
+    return _finish(features, here, L, iterations, tolerance)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Iterate:
     """A point of norm 1 and the support vector machine in its tangent features."""
 
@@ -245,14 +251,14 @@ class _Tangents:
             raise ValueError("net must not be zero, got parameters that all are; train it first")
         self.start = start / np.linalg.norm(start)
         self._X = finite_inputs(X)
-        self._classes = number_of_outputs(self._net, self._X)
-        self.width = max(self._classes - 1, 1)
-        labels = fitting_labels(y, n=len(self._X), outputs=self._classes)
-        self._signs = _margin_forms(labels, self._classes)
+        outputs = number_of_outputs(self._net, self._X)
+        labels = fitting_labels(y, n=len(self._X), outputs=outputs)
+        self._margins = Margins(torch.tensor(labels), outputs)
+        self.width = self._margins.each
 
-    def check(self, order: int) -> None:
-        """Raise unless the net scales on the data as was read."""
-        check_order(self._net, self._X, Order(order))
+    def check(self, order: int | None) -> None:
+        """Raise unless the net scales on the data as was declared or read."""
+        known_order(self._net, self._X, order)
 
     def _unflatten(self, theta: Tensor) -> list[Tensor]:
         pieces = theta.split([shape.numel() for shape in self._shapes])
@@ -260,16 +266,17 @@ class _Tangents:
 
     def _of_sample(self, theta: Tensor, x: Tensor, form: Tensor) -> Tensor:
         outputs: Tensor = self._outputs_with(self._unflatten(theta), x[None])
-        return as_outputs(outputs, 1).reshape(-1) @ form
+        return as_outputs(outputs, 1).reshape(-1) @ form.reshape(-1)
 
     def margins(self, theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, " m"]:
         """Return all margins, sample by sample."""
         parameters = self._unflatten(torch.tensor(theta))
         found = []
         with torch.no_grad():
-            for X, forms in zip(self._X.split(1024), self._signs.split(1024), strict=True):
+            for i in range(0, len(self._X), 1024):
+                X = self._X[i : i + 1024]
                 outputs = as_outputs(self._outputs_with(parameters, X), len(X))
-                found.append(torch.einsum("nk,nck->nc", outputs.view(len(X), -1), forms))
+                found.append(self._margins.of(outputs, slice(i, i + 1024)))
         return torch.cat(found).reshape(-1).numpy()
 
     def gradients(
@@ -277,7 +284,7 @@ class _Tangents:
     ) -> Float[np.ndarray, "m p"]:
         """Return the gradients of chosen margins, one row each."""
         samples = torch.tensor(chosen // self.width)
-        forms = self._signs[samples, torch.tensor(chosen % self.width)]
+        forms = self._margins.directions(samples, torch.tensor(chosen % self.width))
         each = torch.func.vmap(torch.func.grad(self._of_sample), in_dims=(None, 0, 0))
         flat = torch.tensor(theta)
         rows = [
@@ -288,19 +295,4 @@ class _Tangents:
 
     def per_class(self, table: Float[np.ndarray, " m"]) -> Float[np.ndarray, "n *k"]:
         """Return (n,) for one output, (n, k) with 0 for a sample's own class for k."""
-        if self._classes == 1:
-            return table
-        # A margin Φ_y − Φ_j has its −1 at j.
-        places = (self._signs == -1).to(torch.float64)
-        return torch.einsum("nc,nck->nk", torch.tensor(table).view(-1, self.width), places).numpy()
-
-
-def _margin_forms(labels: np.ndarray, classes: int) -> Float[Tensor, "n c k"]:
-    """Return each margin as a linear form of the outputs."""
-    if classes == 1:
-        return torch.tensor(labels)[:, None, None]
-    forms = np.zeros((len(labels), classes - 1, classes))
-    for row, label in enumerate(labels):
-        forms[row] = np.delete(-np.eye(classes), label, axis=0)
-        forms[row, :, label] = 1.0
-    return torch.tensor(forms)
+        return self._margins.per_class(table.reshape(-1, self.width))

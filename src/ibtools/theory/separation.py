@@ -18,7 +18,7 @@ _OUTSIDE = 1e-9
 _MAX_ITERATIONS = 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SeparationConstants:
     r"""What gradient flow on :math:`\mathcal L = \sum_n e^{-y_n\langle w, x_n\rangle}` tends to.
 

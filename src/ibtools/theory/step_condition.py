@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ibtools._validation import array, count, positive, real
+from ibtools._validation import array, count, offering, positive, real
 
 
 class SphereBounds(NamedTuple):
@@ -216,6 +216,7 @@ def log_descent_step_bound(
         )
     margin = positive("initial_modified_margin", initial_modified_margin)
     norm = positive("initial_norm", initial_norm)
+    offering("bounds", bounds, "value", "gradient", "hessian", mend="give a SphereBounds")
     zero, one = positive("bounds.value", bounds.value), positive("bounds.gradient", bounds.gradient)
     two = real("bounds.hessian", bounds.hessian)
     if two < 0:

@@ -928,7 +928,7 @@ def _spread(value: float) -> float:
 
 
 def _above_one(name: str, value: float) -> float:
-    if value == np.inf:
+    if isinstance(value, float) and value == np.inf:
         return np.inf
     value = real(name, value)
     if not value > 1:

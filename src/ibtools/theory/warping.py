@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import real, vector
+from ibtools._validation import entries, real, vector
 from ibtools.models import LinearNet, LinearNeuron
+from ibtools.models.value import ByValue
 
 
 def layer_sizes(
@@ -31,7 +32,7 @@ def layer_sizes(
     >>> layer_sizes(3.0, 2.0)
     (array(2.), array(1.))
     """
-    size = np.asarray(size, dtype=float)
+    size = entries("size", size)
     larger = np.asarray(np.sqrt(np.hypot(size, delta / 2) + abs(delta) / 2))
     smaller = np.divide(size, larger, out=np.zeros_like(size), where=larger > 0)
     return (larger, smaller) if delta >= 0 else (smaller, larger)
@@ -141,8 +142,8 @@ def single_neuron(net: LinearNet) -> LinearNeuron:
     return neuron
 
 
-@dataclass(frozen=True)
-class WarpedPotential:
+@dataclass(frozen=True, eq=False)
+class WarpedPotential(ByValue):
     r"""The potential of the linear neuron in the clock τ.
 
     .. math:: q(\tilde w) = \hat q_\delta(\|\tilde w\|) - \nabla\hat q_\delta(\tilde w_0)^\top
@@ -220,7 +221,7 @@ class WarpedPotential:
         self, w: Float[np.ndarray, "*batch d"] | ArrayLike
     ) -> Float[np.ndarray, "*batch"] | float:
         """Return q(w̃), shape (…), for w̃ of shape (…, d)."""
-        w = np.asarray(w, dtype=float)
+        w = entries("w", w)
         value = self.radial(_norm(w)) + w @ self.tilt
         return float(value) if value.ndim == 0 else value
 
@@ -231,7 +232,7 @@ class WarpedPotential:
 
         At the corner w̃ = 0 of δ < 0 it is the middle of the subdifferential.
         """
-        return self._slope(np.asarray(w, dtype=float)) + self.tilt
+        return self._slope(entries("w", w)) + self.tilt
 
     def curvature(self, w: Float[np.ndarray, " d"]) -> tuple[float, float]:
         r"""Return the Hessian's eigenvalues across and along w̃.
@@ -252,7 +253,7 @@ class WarpedPotential:
         ValueError
             If w̃ = 0 and δ ≤ 0: q is not twice differentiable there.
         """
-        w = np.asarray(w, dtype=float)
+        w = entries("w", w)
         across, along = self.curvature(w)
         if not np.isfinite(across):
             raise ValueError(

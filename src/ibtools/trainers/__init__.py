@@ -6,39 +6,40 @@ The trainers of nets for classification need PyTorch, imported when one of them 
 from typing import TYPE_CHECKING
 
 from ibtools._lazy import lazily
-from ibtools.trainers.flow import (
+from ibtools.trainers.flow.flows import (
     Predictor,
     gradient_descent,
     gradient_flow,
     metric_flow,
     mirror_flow,
 )
-from ibtools.trainers.history import RegressionRun, TrainingWarning
-from ibtools.trainers.layers import Kink, LinearNetRun, NeuronRun
-from ibtools.trainers.mirror import mirror_descent
+from ibtools.trainers.flow.layers import Kink, LinearNetRun, NeuronRun
+from ibtools.trainers.flow.mirror import mirror_descent
+from ibtools.trainers.flow.runs import RegressionRun
+from ibtools.trainers.flow.warped import WarpedRun, warped_flow, weighted_problem
 from ibtools.trainers.two_layer import (
     TwoLayerBatch,
     TwoLayerRun,
     train_two_layer,
     train_two_layer_batch,
 )
-from ibtools.trainers.warped import WarpedRun, warped_flow, weighted_problem
+from ibtools.trainers.warning import TrainingWarning
 
 if TYPE_CHECKING:
-    from ibtools.trainers.descent import descend
-    from ibtools.trainers.implicit_flow import margin_flow
-    from ibtools.trainers.margin_history import MarginRun, load_run
-    from ibtools.trainers.ode_flow import ExactFlow, exact_flow
-    from ibtools.trainers.psi_clock import psi_flow
+    from ibtools.trainers.margins.descent import descend
+    from ibtools.trainers.margins.exact import ExactFlow, exact_flow
+    from ibtools.trainers.margins.implicit import margin_flow
+    from ibtools.trainers.margins.psi import psi_flow
+    from ibtools.trainers.margins.runs import MarginRun, load_run
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "descent": ("descend",),
-        "ode_flow": ("ExactFlow", "exact_flow"),
-        "implicit_flow": ("margin_flow",),
-        "margin_history": ("MarginRun", "load_run"),
-        "psi_clock": ("psi_flow",),
+        "margins.descent": ("descend",),
+        "margins.exact": ("ExactFlow", "exact_flow"),
+        "margins.implicit": ("margin_flow",),
+        "margins.runs": ("MarginRun", "load_run"),
+        "margins.psi": ("psi_flow",),
     },
 )
 

@@ -1,0 +1,88 @@
+"""The flow of networks whose input weights move in the row space of the data only."""
+
+from typing import cast
+
+import numpy as np
+from jaxtyping import Float
+
+from ibtools.models import LinearNeuron, RowSpaceModel
+from ibtools.trainers.flow.kinks import KinkedSystem
+from ibtools.trainers.flow.systems import _SMALL, System, _relative, _tail
+
+
+class _Restorer:
+    """The whole network of a state, as a function that can be written to a file."""
+
+    def __init__(self, net: RowSpaceModel, rows: Float[np.ndarray, "k d"]) -> None:
+        self._net, self._rows = net, rows
+        self._small, self._whole = net.compressed(rows)
+
+    def __call__(self, state: Float[np.ndarray, " p"]) -> RowSpaceModel:
+        return self._whole(self._small.replace(state))
+
+    def __reduce__(self) -> tuple[type["_Restorer"], tuple[object, ...]]:
+        return type(self), (self._net, self._rows)
+
+
+def row_space_system(
+    net: RowSpaceModel,
+    X: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, " n"],
+    *,
+    reduced: bool = True,
+) -> System:
+    """Return the flow of the weights; if `reduced`, of their coordinates in the row space.
+
+    The reduction is exact: the data are XQᵀ in those coordinates, and the weights' part outside the
+    row space does not move. One neuron is then at most n + 1 numbers, whatever d.
+    """
+    left, singular, rows = np.linalg.svd(X, full_matrices=False)
+    kept = singular > singular[0] * max(X.shape) * np.finfo(float).eps
+    left, data, rows = left[:, kept], left[:, kept] * singular[kept], rows[kept]
+    if not reduced:
+        data, rows = X, np.eye(X.shape[1])
+    small, restore = net.compressed(rows)
+    linear = not (isinstance(small, LinearNeuron) and small.slope < 1)
+
+    def residual(state: Float[np.ndarray, " p"]) -> Float[np.ndarray, " n"]:
+        return y - small.replace(state).predict(data)
+
+    def remaining(state: Float[np.ndarray, " p"]) -> float:
+        current, gap = small.replace(state), residual(state)
+        kernel = current.tangent_kernel(data)
+        rest = _tail(kernel, gap)
+        # At a saddle point the weights can move nothing, though some w would fit better.
+        stuck = np.linalg.norm((gap - kernel @ rest) @ left)
+        noise = 1e-12 * np.linalg.norm(gap)
+        if linear and stuck > 1e-6 * np.linalg.norm(gap @ left) + noise:
+            return np.inf
+        ahead = current.velocity(data, rest)
+        here, there = (restore(small.replace(at)).predictor for at in (state, state + ahead))
+        return _relative(there - here, here)
+
+    def jacobian(_: float, state: Float[np.ndarray, " p"]) -> Float[np.ndarray, "p p"]:
+        return cast("RowSpaceModel", small.replace(state)).velocity_jacobian(data, y)
+
+    def record(
+        states: Float[np.ndarray, "t p"],
+    ) -> tuple[Float[np.ndarray, "t d"], Float[np.ndarray, "t n"]]:
+        w = np.stack([restore(small.replace(state)).predictor for state in states])
+        return w, np.stack([residual(state) for state in states])
+
+    start = small.parameters
+    size = float(np.abs(start).max())
+    # An implicit solver pays as long as the Jacobian is small.
+    few = start.size <= _SMALL
+    system = System(
+        start=start,
+        field=lambda _, state: small.replace(state).velocity(data, residual(state)),
+        jacobian=jacobian if few else None,
+        restore=_Restorer(net, rows),
+        record=record,
+        remaining=remaining,
+        # Weights leave a small start as they leave a saddle point: errors count by its size.
+        unit=min(1.0, size) if size > 0 else 1.0,
+    )
+    if not linear and isinstance(small, LinearNeuron):
+        return KinkedSystem(**vars(system), neuron=small, X=data, y=y)
+    return system

@@ -1,0 +1,1 @@
+"""Training of PyTorch nets for classification: one driver, and what takes its steps."""

@@ -1,0 +1,293 @@
+"""Gradient flow on log 𝓛 by implicit steps, to losses as small as one likes."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from ibtools._validation import count, positive
+from ibtools.metrics.margins import inverse_loss, loss_threshold
+from ibtools.trainers.margins.driver import Plan, Stepper, drive, margin_fell
+from ibtools.trainers.margins.growth import Offset, order_of_run
+from ibtools.trainers.margins.implicit_step import Nearby, few_margins_step, many_margins_step
+from ibtools.trainers.margins.problem import Linearization, Problem, State, number
+from ibtools.trainers.margins.runs import MarginRun
+
+Net = TypeVar("Net", bound=nn.Module)
+
+# Up to so many margins their Gram matrix is factored; a step that needs more uses products with J.
+_FEW = 1500
+# Margins that a step ignores have together at most this share of the gradient's weights at its end.
+_IGNORED = 1e-6
+# Weights e^(−s) that many nats below the largest are ignored at a step's start.
+_DECAY = 20.0
+# What equations solved by iteration may add to a step's error, which is of first order.
+_SHARE = 0.05
+
+
+def margin_flow(
+    net: Net,
+    X: ArrayLike | torch.Tensor,
+    y: ArrayLike,
+    *,
+    loss: str = "exponential",
+    until_log10_loss: float | int = -100.0,
+    relative_step: float | int | None = None,
+    max_steps: int = 20_000,
+    offset: Offset | None = None,
+    order: int | None = None,
+    resume: MarginRun[Net] | None = None,
+) -> MarginRun[Net]:
+    r"""Follow gradient flow of log 𝓛 by implicit steps; the smoothed margin never decreases.
+
+    A step from θ of length h in the flow's time solves
+
+    .. math:: \min_d\; \log\mathcal L(s + Jd) + \frac{\|d\|^2}{2h}
+
+    on the margins s linearized at θ. Its solution is :math:`d = J^\top c`, so that the problem has
+    one unknown for each margin that is nearly active, however many parameters there are. Where
+    very many are, conjugate gradients solve it. While 𝓛 ≥ ℓ(0) for the logistic loss and
+    cross-entropy, whose logarithms are not convex there, 𝓛 over its value at θ takes the place of
+    log 𝓛. A step is taken only if 𝓛 falls and, once 𝓛 < ℓ(0), the smoothed margin does not;
+    otherwise h is shortened. The direction is that of the flow, which the time of 𝓛 or of log 𝓛
+    does not change, up to an error in proportion to the relative step.
+
+    Parameters
+    ----------
+    net
+        The net at its start; it is copied.
+    X, y
+        Inputs, (n, …), and labels, (n,): ±1 for a net with one output, 0 … k−1 for one with k.
+    loss
+        "exponential", "logistic", or with k outputs "cross_entropy". Sums over samples.
+    until_log10_loss
+        log₁₀ 𝓛 at which to stop; −10⁶ is fine.
+    relative_step
+        Largest ‖d‖/ρ of a step: 0.05 by default, 1 for a net of order 1, where the linearization
+        is exact.
+    max_steps
+        Largest number of steps.
+    offset
+        For a net that is only nearly homogeneous: its order and p_a, as
+        `ibtools.theory.homogeneity.near_homogeneity` gives them. Then what never decreases is the
+        modified margin, from strong separability on, and the smoothed one may.
+    order
+        L, declared for a net whose layers do not say it; it is held against the data.
+    resume
+        A run of this trainer to continue, with the same other arguments; it then goes as if it had
+        not stopped.
+
+    Returns
+    -------
+    MarginRun
+        One record for each step.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the data do not fit the net or the loss, something is not finite, a number is out of
+        range, or `resume` is not a run of this trainer on these data.
+    NotHomogeneousError
+        If the outputs' growth with the parameters is not known, or on the data it is not as was
+        read off the layers, or as `offset` says; a ValueError.
+
+    Warns
+    -----
+    TrainingWarning
+        If no step is accepted any more (the flow slides along a kink of a ReLU net, or all
+        parameters are zero) or `max_steps` is reached.
+
+    References
+    ----------
+    Lyu & Li (2020); the implicit step is this book's.
+
+    Examples
+    --------
+    >>> from ibtools.models import DeepLinear
+    >>> X, y = [[3.0, -1.0], [1.0, 2.0], [-4.0, -4.0]], [1.0, 1.0, -1.0]
+    >>> run = margin_flow(DeepLinear(d=2, depth=1, seed=0), X, y, until_log10_loss=-10_000)
+    >>> bool(abs(run.normalized_margin[-1] - 7 / 13**0.5) < 1e-3), run.smoothed_margin_drops[-1]
+    (True, np.int64(0))
+    """
+    target = number("until_log10_loss", until_log10_loss) * np.log(10.0)
+    count("max_steps", max_steps)
+    problem = Problem(net, X, y, loss)
+    facts = order_of_run(problem, offset, order)
+    default = 0.05 if facts.degree != 1 else 1.0
+    largest = positive(
+        "relative_step",
+        number("relative_step", default if relative_step is None else relative_step),
+    )
+    plan = Plan(-target, max_steps, f"{until_log10_loss:g}", least=1.0)
+    stepper = _Flow(problem, facts.degree, largest, offset)
+    return drive(net, stepper, facts, plan, offset=offset, resume=resume)
+
+
+def _log_integral(length: float, start: float, end: float) -> float:
+    """Return log ∫ e^f over an interval on which f goes from `start` to `end` along a line."""
+    rise = abs(end - start)
+    share = -np.expm1(-rise) / rise if rise > 0 else 1.0
+    return float(np.log(length) + max(start, end) + np.log(share))
+
+
+class _Flow(Stepper):
+    """Implicit steps whose length adapts."""
+
+    name: ClassVar[str] = "margin_flow"
+    limit_name: ClassVar[str] = "max_steps"
+    goal: ClassVar[str] = "loss"
+
+    def __init__(
+        self, problem: Problem, order: int, relative_step: float, offset: Offset | None
+    ) -> None:
+        super().__init__(problem)
+        self.order = order
+        self.relative_step = relative_step
+        self.offset = offset
+        self.h = np.nan
+
+    def look(self) -> tuple[State, Tensor | None]:
+        """Evaluate the present parameters; of the gradient nothing is known yet."""
+        return self.problem.evaluate(), None
+
+    def kept_up(self, state: State, norm: float) -> float:
+        """Return ψ or, for a nearly homogeneous net, ψ − p_a: over ρ^L it must not decrease."""
+        psi = float(inverse_loss(state.log_loss, self.problem.loss))
+        return psi if self.offset is None else psi - float(self.offset.gap_bound(norm))
+
+    def step(self, start: Float[Tensor, " p"]) -> bool:
+        """Take one step, or say in `trouble` why there is none."""
+        problem, state = self.problem, self.at.state
+        rho = float(start.norm())
+        before = self.kept_up(state, rho)
+        guarded = state.log_loss < loss_threshold(problem.loss)
+        if self.offset is not None:
+            guarded = rho > 0 and before > 0
+        gradient = self.gradient()
+        size = float(gradient.norm())
+        if not size > 0:
+            zero = "all parameters are zero; start from weights that are not"
+            self.trouble = "the gradient is zero" if rho > 0 else zero
+            return False
+        # From zero parameters, which only a net of order 1 leaves, log 𝓛 gives the scale instead.
+        longest = self.relative_step * (rho if rho > 0 else 1.0 / size)
+        if np.isnan(self.h):
+            self.h = 0.1 * longest / size
+        steps = _Steps(
+            problem, start, state, reach=size * longest, tolerance=_SHARE * self.relative_step
+        )
+        grown = 2.0
+        for _ in range(60):
+            if not self.h > 0:
+                break
+            d = steps(self.h)
+            length = float(d.norm())
+            if not length > 0:
+                break
+            if length > longest:
+                self.h *= max(0.1, 0.9 * longest / length)
+                continue
+            candidate = problem.evaluate(start + d)
+            if steps.misses(candidate):
+                continue
+            new_rho = float(problem.flat.norm())
+            fell = candidate.log_loss < state.log_loss
+            after = (self.kept_up(candidate, new_rho), new_rho)
+            kept = not (guarded and margin_fell((before, rho), after, self.order))
+            if fell and kept and np.isfinite(candidate.log_loss):
+                self._advance(candidate)
+                self.h *= min(grown, 0.9 * longest / length)
+                return True
+            self.h *= 0.5
+            grown = 1.0
+            if length < 1e-14 * rho:
+                break
+        self.trouble = (
+            "no step is accepted any more: the smoothed margin would fall however short the step "
+            "(a kink of the net, or rounding)"
+        )
+        problem.flat.copy_(start)
+        return False
+
+    def _advance(self, state: State) -> None:
+        old, new = self.gradient(), -self.problem.pulled(state.weights)
+        # Along the flow v = log(1/𝓛) grows by ‖∇log 𝓛‖² in the time τ, and dt = dτ/𝓛.
+        log_loss = self.at.state.log_loss
+        fall = log_loss - state.log_loss
+        slowness = [-2 * np.log(float(g.norm()) or np.nan) for g in (old, new)]
+        slowness = [value if np.isfinite(value) else slowness[0] for value in slowness]
+        effective = float(np.exp(_log_integral(fall, *slowness)))
+        log_duration = _log_integral(fall, slowness[0] - log_loss, slowness[1] - state.log_loss)
+        self.at.advance(log_duration, effective, self.h)
+        self.at.state, self.at.gradient = state, new
+
+    def memory(self) -> dict[str, Any]:
+        """Return the length of the next step."""
+        return {"h": self.h}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Take it up."""
+        self.h = float(memory["h"])
+
+
+class _Steps:
+    """The implicit steps of every length from one point."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        start: Float[Tensor, " p"],
+        state: State,
+        *,
+        reach: float,
+        tolerance: float,
+    ) -> None:
+        self._problem = problem
+        self._start = start
+        self._state = state
+        self._reach = reach
+        self._tolerance = tolerance
+        # Before every sample is on its right side log 𝓛 is not convex, except for this loss.
+        self.relative = problem.loss != "exponential" and state.log_loss >= loss_threshold(
+            problem.loss
+        )
+        self._window = 1.0
+        self._solve = self._prepared()
+
+    def __call__(self, h: float) -> torch.Tensor:
+        """Return the displacement of the step of length `h` in the flow's time."""
+        self._problem.flat.copy_(self._start)
+        return self._solve(h)
+
+    def misses(self, candidate: State) -> bool:
+        """Return whether a step led where ignored margins matter; they are then no longer so."""
+        if self._ignored is None or float(candidate.weights[self._ignored].sum()) <= _IGNORED:
+            return False
+        self._window *= 2.0
+        self._problem.flat.copy_(self._start)
+        self._solve = self._prepared()
+        return True
+
+    def _prepared(self) -> Callable[[float], torch.Tensor]:
+        problem, margins = self._problem, self._state.margins
+        near = margins <= margins.min() + self._window * (_DECAY + self._reach)
+        if self.relative or int(near.sum()) > _FEW:
+            self._ignored = None
+            return self._with_all(Linearization(problem))
+        self._ignored = ~near
+        chosen = torch.nonzero(near.reshape(-1))[:, 0]
+        width = margins.shape[1]
+        tangents = problem.tangents(torch.div(chosen, width, rounding_mode="floor"), chosen % width)
+        nearby = Nearby(margins.cpu(), chosen.cpu(), problem.loss)
+        K = tangents.gram()
+        return lambda h: tangents.combination(few_margins_step(nearby, K, h))
+
+    def _with_all(self, linear: Linearization) -> Callable[[float], torch.Tensor]:
+        margins = self._state.margins
+        every = torch.arange(margins.numel(), device=margins.device)
+        nearby = Nearby(margins, every, self._problem.loss, relative=self.relative)
+        return lambda h: many_margins_step(nearby, linear, h, tolerance=self._tolerance)
