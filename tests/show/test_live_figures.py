@@ -8,6 +8,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "h
 LINES = """[...document.querySelectorAll('.ib-drawn path, .ib-drawn circle, .ib-drawn line')]
     .map(e => (e.getAttribute('d') || '') + e.getAttribute('transform')).join()"""
 HANDLES = ".ib-handle"
+TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 def lines(page):
@@ -125,6 +126,7 @@ def test_play_ends_at_the_last_value_and_stops_when_told(show):
     page.wait_for_timeout(200)
     assert trained.input_value() == stopped
     page.evaluate("ibtoolsLive.plane.lasts = 300")
+    page.evaluate("ibtoolsLive.plane.lasts = 400")
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("document.querySelector('[name=trained]').value === '50'")
     page.get_by_role("button", name="Play").wait_for()
