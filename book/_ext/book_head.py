@@ -42,6 +42,7 @@ def describe(app: Sphinx, pagename: str, templatename: str, context: dict, doctr
     title = re.sub(r"<[^>]*>", "", html.unescape(str(context.get("title", ""))))
     if title == context.get("docstitle"):
         context["docstitle"] = ""  # or it would stand in the browser's tab twice
+        context["theme_logo"] = {**(context.get("theme_logo") or {}), "text": title}
     if not title:  # a page of the theme's own
         return
     known = context.get("metatags", "")

@@ -137,3 +137,4 @@ def firefox(path: str, folder: Path) -> Iterator[Tab]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+        process.stderr.close()

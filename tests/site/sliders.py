@@ -62,9 +62,10 @@ STEPS = """async drawing => {
 
 LOOK = """(row, drawing) => {
     const figure = row.closest('.ib-figure'), picture = figure.querySelector('.ib-picture');
+    const setting = figure.querySelector('.ib-setting');
     return [eval(drawing)(picture).lines, CONTROL(row).shown(),
         Boolean(picture.querySelector('svg')?.getAttribute('aria-label')),
-        figure.querySelector('.ib-setting')?.innerText ?? null];
+        setting && (setting.checkVisibility() ? setting.innerText : '')];
 }""".replace("CONTROL", CONTROL)
 
 AT = f"row => {CONTROL}(row).at()"

@@ -17,6 +17,11 @@ AT = """index => {
 }""".replace("SLIDERS", repr(SLIDERS))
 
 
+MALFORMED = """[...document.querySelectorAll("msub, msup, mfrac, mover, munder, msubsup")]
+    .filter(e => e.childElementCount !== (e.localName === "msubsup" ? 3 : 2))
+    .map(e => e.outerHTML.slice(0, 80))"""
+
+
 @pytest.fixture(scope="session")
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     """Start Firefox; without one the tests fail, they do not skip."""
@@ -51,7 +56,10 @@ def faults_in_firefox(tab: Tab, name: str, url: str) -> dict[str, list[str]]:
     tab.resize(**PHONE["viewport"])
     faults["too wide for a phone"] = sticking_out(tab)
     faults["cut off on a phone"] = clipped(tab)
-    faults["complaints"] = tab.errors.copy()
+    # Firefox says so of a formula of which it has read a part when it first draws the page, too.
+    half_read = "Invalid markup: Incorrect number of children"
+    faults["complaints"] = [error for error in tab.errors if not error.startswith(half_read)]
+    faults["MathML"] = tab.evaluate(MALFORMED)
     return {what: found for what, found in faults.items() if found}
 
 
@@ -67,7 +75,8 @@ def test_firefox_finds_what_is_wrong(tab: Tab, tmp_path: Path) -> None:
         """<main style="margin: 0"><p style="width: 90px; overflow: hidden; white-space: nowrap">
         A line that is longer than its box.</p><div style="width: 500px">wide</div>
         <div class="ib-figure"><div class="ib-picture"></div>
-        <input type="range" min="0" max="2" value="1" onkeydown="return false"></div></main>
+        <input type="range" min="0" max="2" value="1" onkeydown="return false"></div>
+        <math><msup><mi>x</mi></msup></math></main>
         <script>setTimeout(() => { throw new Error("thrown") })</script>""",
         encoding="utf-8",
     )
@@ -75,7 +84,7 @@ def test_firefox_finds_what_is_wrong(tab: Tab, tmp_path: Path) -> None:
     assert faults.keys() >= {
         "cut off",
         "keyboard",
-        "steps",
+        "MathML",
         "too wide for a phone",
         "complaints",
     }

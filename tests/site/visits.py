@@ -25,7 +25,8 @@ class Visit:
         foreign = [u for u in self.requests if not u.startswith((origin, "data:", "blob:"))]
         late = [] if self.loaded is None else self.requests[self.loaded :]
         # An icon is the browser's own affair, and previews are loaded when one is asked for.
-        late = [url for url in late if "favicon" not in url and "/_previews/" not in url]
+        own = ("favicon", "/_previews/", "/_static/formulas/")  # fonts come when a fold is opened
+        late = [url for url in late if not any(part in url for part in own)]
         return [
             *self.errors,
             *(f"asked another server: {url}" for url in foreign),

@@ -187,7 +187,7 @@
     lasts: 6000,
     parameters: {
       step: { label: "step", from: 0, to: LAST, start: 1, steps: LAST, digits: 0 },
-      scale: { label: "scale σ₀", from: 0.02, to: 1.28, start: 0.3, steps: 36, spacing: "geometric", text: (v) => live.frame.number(v, 2) },
+      scale: { label: "scale σ₀", from: 0.02, to: 1.28, start: 0.3, steps: 36, spacing: "geometric", text: (v) => v.toPrecision(2) },
       slope: { label: "slope ρ", from: 0, to: 1, start: 0.3, steps: 20 },
       label2: { label: "label of x₂", from: -1, to: 1, start: -1, steps: 1, text: (v) => (v > 0 ? "+" : "−") },
       angle1: { label: "angle of x₁", from: -180, to: 180, start: 20, steps: 360, text: (v) => Math.round(v) + "°" },
