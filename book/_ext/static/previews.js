@@ -83,10 +83,6 @@
     shownFor = link;
     link.setAttribute("aria-describedby", "preview");
     place(link);
-    if (window.MathJax?.typesetPromise) {
-      await MathJax.typesetPromise([box]);
-      if (shownFor === link) place(link);
-    }
   }
 
   function place(link) {

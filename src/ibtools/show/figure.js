@@ -221,11 +221,7 @@
   });
   else open();
   addEventListener("hashchange", function () { opened = null; open(); });
-  addEventListener("load", function () {
-    open();
-    // Formulas that are set now move what is below them.
-    if (window.MathJax && MathJax.startup) MathJax.startup.promise.then(open);
-  });
+  addEventListener("load", open);
   addEventListener("beforeprint", paper);
   addEventListener("afterprint", screen);
   matchMedia("print").addEventListener("change", function (e) { (e.matches ? paper : screen)(); });
