@@ -42,7 +42,8 @@ class Verdict:
     Examples
     --------
     >>> from ibtools.course import Part, Verdict
-    >>> verdict = Verdict("imd.tie", (Part("equal", 1, True), Part("unequal", 1, False, "Not so.")))
+    >>> parts = Part("equal", 1.0, True), Part("unequal", 1.0, False, "Not so.")
+    >>> verdict = Verdict("imd.tie", parts)
     >>> verdict.right, verdict.score
     (False, 0.5)
     >>> print(verdict)

@@ -25,8 +25,8 @@ def _one_sample(rng: np.random.Generator) -> Drawn:
     net = DiagonalNet(*(np.full(3, value) for value in (first, second, first, second)))
     statement = (
         "A diagonal network $w=u_+\\circ v_+-u_-\\circ v_-$ is trained by gradient flow on one "
-        f"sample, $x=({', '.join(f'{value:g}' for value in x)})$ with label $y={y[0]:g}$ (`X`, `y`), "
-        f"from $u_\\pm={first:g}$ and $v_\\pm={second:g}$ in every coordinate (`u`, `v`).\n\n"
+        f"sample, $x=({', '.join(f'{value:g}' for value in x)})$ with label $y={y[0]:g}$ (`X`, "
+        f"`y`), from $u_\\pm={first:g}$ and $v_\\pm={second:g}$ in every coordinate (`u`, `v`).\n\n"
         "1. `root_k`: the number $\\sqrt k$ of each coordinate.\n"
         "2. `limit`: where training ends.\n"
         "3. `sparse`: where it would end from starts that vanish, all equal.\n"
@@ -55,7 +55,7 @@ def _one_sample(rng: np.random.Generator) -> Drawn:
                 "least l2 norm": (dense, "This start is not that large."),
                 "least l1 norm": (sparse, "This start is not that small."),
             },
-            points=2,
+            points=2.0,
         ),
         array(
             "sparse",
