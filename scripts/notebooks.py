@@ -1,5 +1,6 @@
 """Write book/**/*.ipynb, the notebooks that Binder, Colab and Jupyter open, from book/**/*.md.
 
+What `ibtools.course` takes from the pages is written with them.
 ``python scripts/notebooks.py`` writes them; ``--check`` only says which are out of date.
 The notebooks hold no outputs.
 """
@@ -12,6 +13,7 @@ import jupytext
 import nbformat
 import yaml
 from citations import list_works, read_bibliography
+from course_pages import PAGES_OF_COURSE, course_pages
 from labels import read_book, reading_order
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from plain_markdown import Translator
@@ -31,7 +33,7 @@ def main() -> int:
     arguments.add_argument("--check", action="store_true", help="write nothing, compare only")
     check = arguments.parse_args().check
     try:
-        notebooks = generate(ROOT)
+        notebooks = {**generate(ROOT), ROOT / PAGES_OF_COURSE: of_course(ROOT) + "\n"}
     except ValueError as error:
         print(f"Cannot write the notebooks: {error}.", file=sys.stderr)
         return 1
@@ -64,6 +66,17 @@ def generate(root: Path) -> dict[Path, str]:
         notebook = convert(source(root, page), translator, config["repository"])
         notebooks[root / f"{page}.ipynb"] = nbformat.writes(notebook) + "\n"
     return notebooks
+
+
+def of_course(root: Path) -> str:
+    """What the course takes over from the pages, which is no notebook."""
+    pages = [page for page, _ in reading_order(yaml.safe_load((root / "_toc.yml").read_text()))]
+    book, bibliography = read_book(root), read_bibliography(root / "book" / "references.bib")
+    return course_pages(
+        {page: source(root, page) for page in pages},
+        book,
+        {page: Translator(page, book, bibliography, set(pages)) for page in pages},
+    )
 
 
 def convert(text: str, translator: Translator, repository: dict) -> nbformat.NotebookNode:

@@ -1,0 +1,5 @@
+"""Checkers."""
+
+from ibtools.course.registry import Checker
+
+CHECKERS: tuple[Checker, ...] = ()
