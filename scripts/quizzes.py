@@ -117,12 +117,13 @@ def named(label: Label) -> str:
 def sources(question: Question, book: Book) -> str:
     """Where in the book the answer is, for a platform that shows no links into it."""
     labels = [book.labels[name] for name in question.behind]
-    return f"{' and '.join(map(named, labels))}, in “{book.titles[labels[0].page]}”."
+    words = " and ".join(map(named, labels))
+    return f"{words[0].upper()}{words[1:]}, in “{book.titles[labels[0].page]}”."
 
 
 def gift(page: str, questions: list[Question], book: Book) -> str:
     """Write a quiz in Moodle's GIFT format."""
-    blocks = [f"// {book.titles[page]}", f"$CATEGORY: {page.removeprefix('book/')}", ""]
+    blocks = [f"// {book.titles[page]}", "", f"$CATEGORY: {page.removeprefix('book/')}", ""]
     for number, question in enumerate(questions, start=1):
         title = escaped(f"{page.removeprefix('book/')} {number}")
         lines = [f"::{title}::[html]{escaped(html_of(question.text))} {{"]
