@@ -200,7 +200,7 @@ def test_an_epoch_costs_its_updates(samples: int | None, monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "descend", descend)
     setting = SETTINGS["digits"]
     cost = seconds_per_epoch(replace(CHOICE, samples=samples), device="cpu")
-    images = setting.images if samples is None else samples
+    images = setting.n if samples is None else samples
     assert cost == pytest.approx(images / setting.batch_size / 4, rel=1e-14, abs=0)
 
 
