@@ -74,7 +74,7 @@ RUNS: dict[str, Callable[[], object]] = {
     "metric": lambda: metric_flow(np.diag, X, Y, start=[1.0, 1.0, 1.0], max_steps=5),
     "warped": lambda: warped_flow(NEURON, X, Y),
     "margin_flow": lambda: margin_flow(MLP([3, 4, 1], "relu", seed=0), X, SIGNS, max_steps=3),
-    "offset": lambda: margin_flow(
+    "near homogeneity": lambda: margin_flow(
         GELU, X, SIGNS, max_steps=3, near_homogeneity=near_homogeneity(GELU, radius=10.0)
     ),
     "descend": lambda: descend(MLP([3, 4, 1], "relu", seed=0), X, SIGNS, max_epochs=3),

@@ -433,7 +433,7 @@ def test_a_step_that_is_too_large_is_reported(method: str) -> None:
     # More contradicting samples than dimensions: the loss cannot fall for ever.
     X, y = np.array([[1.0, 0.2], [1.0, 0.1], [1.0, 0.0]]), np.array([1.0, -1.0, 1.0])
     net = TwoLayerNet(np.zeros((2, 2)), slope=0.5)
-    with pytest.warns(TrainingWarning, match=r"log loss went from .* step is too large here"):
+    with pytest.warns(TrainingWarning, match=r"log loss went from .* step_size is too large here"):
         run = train_two_layer(net, X, y, step_size=1e4, steps=10, method=method)
     assert not run.converged
 
