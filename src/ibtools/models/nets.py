@@ -164,7 +164,7 @@ class ResidualMLP(Net):
     Examples
     --------
     >>> net = ResidualMLP(d=2, width=5, seed=0)
-    >>> net.order, net.is_homogeneous
+    >>> homogeneity_of(net).order, net.is_homogeneous
     (4, False)
     """
 
