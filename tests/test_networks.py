@@ -565,12 +565,12 @@ def test_a_wrong_rule_for_near_homogeneity_is_seen() -> None:
         near_homogeneity(CAUGHT_ON_DATA["a wrong rule"](), radius=1.0)
 
 
-def test_an_offset_has_to_be_of_the_net_and_the_data() -> None:
+def test_a_near_homogeneity_has_to_be_of_the_net_and_the_data() -> None:
     net = MLP([D, 4, 4, 1], "gelu", scale=3.0, seed=0)
     near = near_homogeneity(net, radius=2.0)
     assert quick(descend, net, max_epochs=1, near_homogeneity=near).order == 3
     other = near_homogeneity(MLP([D, 4, 1], "gelu", seed=0), radius=2.0)
-    with pytest.raises(NotHomogeneousError, match="is not within the bound p_a of that is given"):
+    with pytest.raises(NotHomogeneousError, match="is not within the bound p_a that is given"):
         quick(descend, net, max_epochs=1, near_homogeneity=other)
     small = near_homogeneity(net, radius=0.5)
     with pytest.raises(ValueError, match=r"got radius=0.5 and an input of norm") as refused:
