@@ -24,7 +24,7 @@ CHOICE = Choice("digits", "constant", "first", 0, 6, (-50.0,), samples=60)
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoint every second epoch."""
-    setting = replace(SETTINGS["digits"], every=2)
+    setting = replace(SETTINGS["digits"], checkpoint_every=2)
     monkeypatch.setitem(SETTINGS, "digits", setting)
 
 
