@@ -12,7 +12,7 @@ export VENV PORT PYTHON PART MINUTES NAME PAGES
 # Any Python can run this; it makes the virtual environment, and keeps the machine's settings out.
 RUN := @python=$$(sh scripts/find_python.sh) && "$$python" -I scripts/commands.py
 
-.PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks bench mutants lint format clean
+.PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks quizzes bench mutants lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ site-report: ## speed, weight and formulas of the built pages, in a table (PAGES
 
 notebooks: ## write book/*.ipynb from book/*.md (some seconds)
 	$(RUN) notebooks
+
+quizzes: ## write the lectures' questions for a learning platform, as GIFT and QTI (a second)
+	$(RUN) quizzes
 
 bench: ## measure ibtools against what one would use instead
 	$(RUN) bench

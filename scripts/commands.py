@@ -136,6 +136,11 @@ class Commands:
         self.environment.prepare()
         return self.python("scripts/notebooks.py")
 
+    def quizzes(self) -> int:
+        """Write the questions of all lectures for a learning platform."""
+        self.environment.prepare()
+        return self.python("scripts/quizzes.py", "_build/course/quizzes")
+
     def bench(self) -> int:
         self.environment.prepare()
         environment = self.environment
@@ -208,7 +213,17 @@ def free_port() -> int:
 
 COMMANDS = (
     *("setup", "book", "test", "test-oldest", "test-newest"),
-    *("lecture", "serve", "site-report", "notebooks", "bench", "mutants", "lint", "format"),
+    *(
+        "lecture",
+        "serve",
+        "site-report",
+        "notebooks",
+        "quizzes",
+        "bench",
+        "mutants",
+        "lint",
+        "format",
+    ),
 )
 
 

@@ -16,6 +16,7 @@ from page_measures import (
     stops_at_line_starts,
     weight,
 )
+from quiz_by_keyboard import FORGETFUL, faults_of_quiz, faults_without_scripts
 from sliders import by_keyboard, by_mouse, by_touch, idle_presets, stuck, useless_steps
 from visible import (
     clipped,
@@ -27,6 +28,7 @@ from visible import (
 )
 
 MOVED = json.loads((ROOT / "book/_ext/moved.json").read_text(encoding="utf-8"))
+LECTURES = [page for page in PAGES if (ROOT / f"book/quizzes/{page[5:]}.yaml").exists()]
 BUDGET = 450_000  # bytes that a visit to a page fetches, compressed
 
 
@@ -76,6 +78,23 @@ def test_what_a_visit_shows(name, site, address, visit, theme_faults):
             found = beyond_the_theme(page, what, theme_faults[place])
             faults[f"axe-core, {what}, {place}"] = found
     assert {what: found for what, found in faults.items() if found} == {}
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_questions_can_be_read_without_scripts(name, site):
+    assert faults_without_scripts(read(site, name)) == []
+
+
+@pytest.mark.parametrize("name", [LECTURES[1], LECTURES[-1]])
+def test_questions_are_answered_by_keyboard(name, site, visit):
+    page = visit((site / f"{name}.html").as_uri(), goes_on=True).page
+    assert faults_of_quiz(page) == []
+    page.add_init_script(FORGETFUL)  # where keeping is forbidden, they are answered all the same
+    page.reload()
+    assert faults_of_quiz(page) == ["forgotten when the page is loaded again"]
+    page.emulate_media(media="print")
+    assert page.locator(".quiz-answers:visible, .quiz input:visible").count() == 0
+    assert page.locator(".quiz-asked:visible").count() == 3
 
 
 def test_links_inside_the_book_lead_somewhere(page_name, site):
