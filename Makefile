@@ -7,12 +7,13 @@ PART   ?=
 MINUTES ?=
 NAME   ?=
 PAGES  ?=
-export VENV PORT PYTHON PART MINUTES NAME PAGES
+TAG    ?=
+export VENV PORT PYTHON PART MINUTES NAME PAGES TAG
 
 # Any Python can run this; it makes the virtual environment, and keeps the machine's settings out.
 RUN := @python=$$(sh scripts/find_python.sh) && "$$python" -I scripts/commands.py
 
-.PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks bench mutants lint format clean
+.PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks course bench mutants lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +44,9 @@ site-report: ## speed, weight and formulas of the built pages, in a table (PAGES
 
 notebooks: ## write book/*.ipynb from book/*.md (some seconds)
 	$(RUN) notebooks
+
+course: ## notebooks for students and instructors, and homework, in _build/course (TAG=2027-spring)
+	$(RUN) course
 
 bench: ## measure ibtools against what one would use instead
 	$(RUN) bench

@@ -136,6 +136,13 @@ class Commands:
         self.environment.prepare()
         return self.python("scripts/notebooks.py")
 
+    def course(self) -> int:
+        """Write the notebooks of a course; with TAG=2027-spring they name that tag."""
+        self.environment.prepare()
+        if tag := os.environ.get("TAG"):
+            self.environment.variables |= {"TAG": tag}
+        return self.python("scripts/course.py")
+
     def bench(self) -> int:
         self.environment.prepare()
         environment = self.environment
@@ -208,7 +215,17 @@ def free_port() -> int:
 
 COMMANDS = (
     *("setup", "book", "test", "test-oldest", "test-newest"),
-    *("lecture", "serve", "site-report", "notebooks", "bench", "mutants", "lint", "format"),
+    *(
+        "lecture",
+        "serve",
+        "site-report",
+        "notebooks",
+        "course",
+        "bench",
+        "mutants",
+        "lint",
+        "format",
+    ),
 )
 
 
