@@ -13,7 +13,7 @@ export VENV PORT PYTHON PART MINUTES NAME PAGES TAG
 # Any Python can run this; it makes the virtual environment, and keeps the machine's settings out.
 RUN := @python=$$(sh scripts/find_python.sh) && "$$python" -I scripts/commands.py
 
-.PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks course bench mutants lint format clean
+.PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks course bundle bench mutants lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ notebooks: ## write book/*.ipynb from book/*.md (some seconds)
 
 course: ## notebooks for students and instructors, and homework, in _build/course (TAG=2027-spring)
 	$(RUN) course
+
+bundle: ## the site, the student notebooks and the package in one zip, for a class without a network
+	$(RUN) bundle
 
 bench: ## measure ibtools against what one would use instead
 	$(RUN) bench

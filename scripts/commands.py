@@ -143,6 +143,12 @@ class Commands:
             self.environment.variables |= {"TAG": tag}
         return self.python("scripts/course.py")
 
+    def bundle(self) -> int:
+        """Pack what a class without a network needs, when it is built."""
+        if code := self.book() or self.course():
+            return code
+        return self.python("scripts/bundle.py")
+
     def bench(self) -> int:
         self.environment.prepare()
         environment = self.environment
@@ -215,17 +221,9 @@ def free_port() -> int:
 
 COMMANDS = (
     *("setup", "book", "test", "test-oldest", "test-newest"),
-    *(
-        "lecture",
-        "serve",
-        "site-report",
-        "notebooks",
-        "course",
-        "bench",
-        "mutants",
-        "lint",
-        "format",
-    ),
+    *("lecture", "serve", "site-report", "notebooks"),
+    *("course", "bundle"),
+    *("bench", "mutants", "lint", "format"),
 )
 
 

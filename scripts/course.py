@@ -13,7 +13,7 @@ import nbformat
 import yaml
 from citations import read_bibliography
 from editions.items import Item, ItemReader, read_items
-from editions.notebooks import homework, instructor, student
+from editions.notebooks import homework, instructor, marked_homework, student
 from labels import read_book, reading_order
 
 from ibtools.course import homeworks, lectures
@@ -39,7 +39,9 @@ def editions(root: Path, ref: str | None = None) -> dict[Path, str]:
         for edition, make in (("student", student), ("instructor", instructor)):
             found[Path(edition) / f"{name}.ipynb"] = make(name, *chapter, repository)
     for name in homeworks():
-        found[Path("student/homework") / f"{name}.ipynb"] = homework(name, repository, ref or "")
+        for edition, make in (("student", homework), ("instructor", marked_homework)):
+            made = make(name, repository, ref or "")
+            found[Path(edition) / "homework" / f"{name}.ipynb"] = made
     return {path: nbformat.writes(notebook) + "\n" for path, notebook in found.items()}
 
 

@@ -1,6 +1,9 @@
 """How an exercise is marked: by its checker's parts, or by a scheme of its kind."""
 
+from collections.abc import Sequence
+
 from ibtools.course import Checker, Exercise
+from ibtools.course.questions import Question
 
 # What a full answer to an exercise without a checker shows; every line is worth as many points as
 # the exercise has dots.
@@ -45,18 +48,20 @@ def scheme(exercise: Exercise, checker: Checker | None) -> str:
     if not checker:
         each = number(exercise.difficulty)
         return "\n".join([*lines, *(f"- {each}: {line}" for line in BY_KIND[exercise.kind])])
-    lines += [
-        f"- `{question.name}`, {number(question.points)}: {question.asks}"
-        for question in checker.questions
-    ]
+    return "\n".join([*lines, *by_parts(checker.questions)])
+
+
+def by_parts(questions: Sequence[Question]) -> list[str]:
+    """What each part is worth, and what is usually wrong with it."""
+    parts = [f"- `{each.name}`, {number(each.points)}: {each.asks}" for each in questions]
     usual = [
-        f"- `{question.name}`, {wrong.name}: “{wrong.feedback}”"
-        for question in checker.questions
-        for wrong in question.wrong
+        f"- `{each.name}`, {wrong.name}: “{wrong.feedback}”"
+        for each in questions
+        for wrong in each.wrong
     ]
-    if usual:
-        lines += ["", "**Misconceptions**, and what `check` says of them:", "", *usual]
-    return "\n".join(lines)
+    if not usual:
+        return parts
+    return [*parts, "", "**Misconceptions**, and what `check` says of them:", "", *usual]
 
 
 def number(value: float) -> str:

@@ -7,7 +7,7 @@ from nbformat import NotebookNode
 
 from editions.cells import cell, notebook, variable
 from editions.items import Item
-from editions.marking import scheme
+from editions.marking import by_parts, number, scheme
 from ibtools.course import Exercise, checkers, exercises, lecture, problem
 
 INSTALL = """\
@@ -64,11 +64,11 @@ def instructor(name: str, title: str, address: str, items: Sequence[Item], repos
     cells = [install(repository), *setup(name, title, address, mentioned, "solutions")]
     for item in items:
         cells.append(cell(statement(item), "statement", item.id))
-        for number, (kind, text) in enumerate(item.solution):
-            if not number:
+        for at, (kind, text) in enumerate(item.solution):
+            if not at:
                 text = f"**Solution.** {text}" if kind == "markdown" else text
             code = kind == "code"
-            cells.append(cell(text, "solution", item.id, code=code, part=str(number)))
+            cells.append(cell(text, "solution", item.id, code=code, part=str(at)))
         told = scheme(known()[item.id], checkers().get(item.id))
         cells.append(cell(told, "marking", item.id))
     return notebook(cells, name)
@@ -117,6 +117,30 @@ def names_mentioned(name: str, items: Sequence[Item]) -> list[str]:
     text = "\n".join(item.statement for item in items)
     names = list(lecture(name))
     return sorted(names, key=lambda each: (f"`{each}`" not in text, each in ("np", "plt")))
+
+
+def marked_homework(name: str, repository: dict, term: str) -> NotebookNode:
+    """A homework for instructors: the answers of any student, by theory, and the marking."""
+    example = problem(name, student="example")
+    total = number(sum(question.points for question in example.questions))
+    head = f"**Marking**: {total}; {example.minutes} minutes."
+    marking = "\n".join([head, "", *by_parts(example.questions)])
+    answers = (
+        f'{name} = problem("{name}", student=student, term="{term}")\n'
+        f"for question in {name}.questions:\n"
+        '    print(question.name, question.theory() if question.cases is None else "a function")'
+    )
+    return notebook(
+        [
+            install(repository),
+            cell(f"# {example.title} ({name}): solutions", "statement", name, part="title"),
+            cell("from ibtools.course import problem", "setup", name, code=True),
+            cell('student = "example"', "answer", name, code=True, part="student"),
+            cell(answers, "solution", name, code=True),
+            cell(marking, "marking", name),
+        ],
+        name,
+    )
 
 
 def homework(name: str, repository: dict, term: str) -> NotebookNode:

@@ -304,6 +304,37 @@ def test_students_are_named_as_canvas_moodle_and_folders_name_them(tmp_path):
     }
 
 
+def test_an_assignment_for_otter_is_right_by_itself_and_tells_no_answer(tmp_path):
+    """Run as Otter Assign runs it: every test shows True; what students get shows no solution."""
+    nbformat.write(the_class.master(), tmp_path / "sheet.ipynb")
+    done = command(tmp_path / "sheet.ipynb", "--otter", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert f"otter assign {tmp_path / 'out' / 'sheet.ipynb'}" in done.stdout
+    made = nbformat.read(tmp_path / "out" / "sheet.ipynb", 4)
+    nbformat.validate(made)
+    raw = [cell.source.splitlines()[0] for cell in made.cells if cell.cell_type == "raw"]
+    one = ["QUESTION", "SOLUTION", "SOLUTION", "TESTS", "TESTS", "QUESTION"]
+    begun = ["BEGIN", "BEGIN", "END", "BEGIN", "END", "END"]
+    each = [f"# {word} {what}" for word, what in zip(begun, one, strict=True)]
+    assert raw == ["# ASSIGNMENT CONFIG", *each, *each]
+    assert "- ibtools @ git+https://host/a/b@main" in made.cells[0].source
+    space: dict[str, object] = {}
+    points = 0.0
+    for part in made.cells:
+        if part.cell_type != "code":
+            continue
+        if part.outputs:
+            points += float(part.source.splitlines()[1].partition("points: ")[2])
+            assert part.outputs[0].data["text/plain"] == repr(
+                eval(part.source.split("\n", 3)[3], space)
+            )
+        else:
+            exec(part.source, space)
+        if "theory" in part.source:
+            assert all("# SOLUTION" in line for line in part.source.splitlines())
+    assert points == the_class.POINTS
+
+
 def test_a_name_is_no_formula_in_a_spreadsheet():
     assert "'=cmd" in as_csv(["student"], [{"student": "=cmd|' /C calc'!A0"}])
 

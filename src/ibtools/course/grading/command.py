@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("master", type=Path, help="the notebook that was handed out")
     parser.add_argument(
-        "submissions", type=Path, help="folder of a file or a folder for each student"
+        "submissions", type=Path, nargs="?", help="folder of a file or a folder for each student"
     )
     parser.add_argument("--csv", type=Path, default=Path("grades.csv"), help="the table to write")
     parser.add_argument(
@@ -61,14 +61,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="each student's own comes from it")
     parser.add_argument("--lms", choices=LMS, help="write a table for it too, beside the other")
+    parser.add_argument(
+        "--otter", type=Path, metavar="FOLDER", help="grade nothing: write MASTER for otter assign"
+    )
     parser.add_argument("--assignment", help="its name in the LMS; default the master's")
 
 
 def run(asked: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Run the command; 0 whatever the submissions are like."""
-    for name, path in (("MASTER", asked.master), ("submissions", asked.submissions)):
-        if not (path.is_file() if name == "MASTER" else path.is_dir()):
-            parser.error(f"{name} must be a {'file' if name == 'MASTER' else 'folder'}, got {path}")
+    if not asked.master.is_file():
+        parser.error(f"MASTER must be a file, got {asked.master}")
+    if asked.otter is not None:
+        return _export(asked, parser)
+    if asked.submissions is None or not asked.submissions.is_dir():
+        parser.error(f"submissions must be a folder, got {asked.submissions}")
     for name in ("jobs", "seconds", "memory"):
         if not getattr(asked, name) > 0:
             parser.error(f"--{name} must be positive, got {getattr(asked, name)}")
@@ -91,6 +97,22 @@ def run(asked: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     except ValueError as error:
         parser.error(str(error))
     print(_summary(rows, asked.csv))
+    return 0
+
+
+def _export(asked: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    from ibtools.course.grading.otter import export
+
+    try:
+        name = asked.assignment or asked.master.stem
+        path = export(read_master(asked.master), name, asked.otter)
+    except ValueError as error:
+        parser.error(str(error))
+    print(
+        f"{path} is written; with otter-grader and ibtools installed\n"
+        f"    otter assign {path} {asked.otter / 'dist'}\n"
+        "makes the notebook for students and autograder.zip, which Gradescope takes."
+    )
     return 0
 
 
