@@ -7,12 +7,14 @@ PART   ?=
 MINUTES ?=
 NAME   ?=
 PAGES  ?=
-export VENV PORT PYTHON PART MINUTES NAME PAGES
+TAG    ?=
+export VENV PORT PYTHON PART MINUTES NAME PAGES TAG
 
 # Any Python can run this; it makes the virtual environment, and keeps the machine's settings out.
 RUN := @python=$$(sh scripts/find_python.sh) && "$$python" -I scripts/commands.py
 
 .PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks quizzes bench mutants lint format clean
+.PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks course bundle bench mutants lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +48,11 @@ notebooks: ## write book/*.ipynb from book/*.md (some seconds)
 
 quizzes: ## write the lectures' questions for a learning platform, as GIFT and QTI (a second)
 	$(RUN) quizzes
+course: ## notebooks for students and instructors, and homework, in _build/course (TAG=2027-spring)
+	$(RUN) course
+
+bundle: ## the site, the student notebooks and the package in one zip, for a class without a network
+	$(RUN) bundle
 
 bench: ## measure ibtools against what one would use instead
 	$(RUN) bench

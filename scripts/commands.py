@@ -141,6 +141,19 @@ class Commands:
         self.environment.prepare()
         return self.python("scripts/quizzes.py", "_build/course/quizzes")
 
+    def course(self) -> int:
+        """Write the notebooks of a course; with TAG=2027-spring they name that tag."""
+        self.environment.prepare()
+        if tag := os.environ.get("TAG"):
+            self.environment.variables |= {"TAG": tag}
+        return self.python("scripts/course.py")
+
+    def bundle(self) -> int:
+        """Pack what a class without a network needs, when it is built."""
+        if code := self.book() or self.course():
+            return code
+        return self.python("scripts/bundle.py")
+
     def bench(self) -> int:
         self.environment.prepare()
         environment = self.environment
@@ -213,17 +226,9 @@ def free_port() -> int:
 
 COMMANDS = (
     *("setup", "book", "test", "test-oldest", "test-newest"),
-    *(
-        "lecture",
-        "serve",
-        "site-report",
-        "notebooks",
-        "quizzes",
-        "bench",
-        "mutants",
-        "lint",
-        "format",
-    ),
+    *("lecture", "serve", "site-report", "notebooks", "quizzes"),
+    *("course", "bundle"),
+    *("bench", "mutants", "lint", "format"),
 )
 
 
