@@ -27,7 +27,7 @@ def add_button(app: Sphinx, pagename: str, templatename: str, context: dict, doc
                 "type": "link",
                 "url": context["pathto"](f"{FOLDER}/{pagename.removeprefix('book/')}.html", True),
                 "tooltip": "Slides of this lecture",
-                "icon": "fas fa-person-chalkboard",
+                "icon": "fas fa-chalkboard-user",
                 "label": "slides",
             }
         )
