@@ -125,6 +125,20 @@ class Commands:
             webbrowser.open(address)
         return 0
 
+    def slides(self) -> int:
+        """Build the book, and from it the decks; with PDF=1 print them."""
+        return self.book() or self.from_the_site("scripts/slides.py", "PDF")
+
+    def pdf(self) -> int:
+        """Build the book, and print it."""
+        return self.book() or self.from_the_site("scripts/handouts.py", "NAME")
+
+    def from_the_site(self, script: str, *settings: str) -> int:
+        given = {name: value for name in settings if (value := os.environ.get(name))}
+        self.environment.variables |= given
+        with self.alone():
+            return self.python(script)
+
     def site_report(self) -> int:
         """Measure the built pages in a browser."""
         self.environment.prepare()
@@ -226,8 +240,8 @@ def free_port() -> int:
 
 COMMANDS = (
     *("setup", "book", "test", "test-oldest", "test-newest"),
-    *("lecture", "serve", "site-report", "notebooks", "quizzes"),
-    *("course", "bundle"),
+    *("lecture", "serve", "site-report", "notebooks"),
+    *("course", "quizzes", "slides", "pdf", "bundle"),
     *("bench", "mutants", "lint", "format"),
 )
 
