@@ -408,7 +408,7 @@ def complementarity() -> Comparison:
         on = (run.log_loss < 0) & (run.minimum_margin > 0)
         L, delta = run.order, run.complementarity[on]
         scale = run.normalized_margin[on] ** (2 / L) * -run.log_loss[on]
-        bound = (len(labels) - 1) / (np.e * L * scale)
+        bound = (len(labels) - 1) / (np.exp(1.0) * L * scale)
         tightest = int(np.argmax(delta / bound))
         worst.see(
             excess(delta, bound),
