@@ -1,6 +1,6 @@
 """Write book/**/*.ipynb, the notebooks that Binder, Colab and Jupyter open, from book/**/*.md.
 
-What `ibtools.course` takes from the pages is written with them.
+What `ibtools.course` takes from the pages is written with them, and the student notebooks, course/.
 ``python scripts/notebooks.py`` writes them; ``--check`` only says which are out of date.
 The notebooks hold no outputs.
 """
@@ -33,24 +33,36 @@ def main() -> int:
     arguments.add_argument("--check", action="store_true", help="write nothing, compare only")
     check = arguments.parse_args().check
     try:
-        notebooks = {**generate(ROOT), ROOT / PAGES_OF_COURSE: of_course(ROOT) + "\n"}
+        pages = {**generate(ROOT), ROOT / PAGES_OF_COURSE: of_course(ROOT) + "\n"}
+        stale = agree(pages, ROOT / "book", check=check)
+        if not (check and stale):  # the package reads what was just written
+            from course import STUDENTS, for_the_repository
+
+            students = for_the_repository(ROOT)
+            stale |= agree(students, ROOT / STUDENTS, check=check)
     except ValueError as error:
         print(f"Cannot write the notebooks: {error}.", file=sys.stderr)
         return 1
+    if check and stale:
+        print("Type 'make notebooks' and commit the result.")
+        return 1
+    print(f"{len(pages) + len(students)} notebooks agree with their pages.")
+    return 0
+
+
+def agree(notebooks: dict[Path, str], folder: Path, *, check: bool) -> bool:
+    """Write what is out of date and remove what is left over; say whether there was any."""
     stale = [path for path, text in notebooks.items() if current(path) != text]
-    orphans = sorted(set((ROOT / "book").rglob("*.ipynb")) - set(notebooks))
+    orphans = sorted(set(folder.rglob("*.ipynb")) - set(notebooks))
     for path in stale + orphans:
         verb = "is out of date" if check else "removed" if path in orphans else "written"
         print(f"{path.relative_to(ROOT)}: {verb}")
         if not check and path in orphans:
             path.unlink()
         elif not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(notebooks[path], encoding="utf-8")
-    if check and (stale or orphans):
-        print("Type 'make notebooks' and commit the result.")
-        return 1
-    print(f"{len(notebooks)} notebooks agree with their pages.")
-    return 0
+    return bool(stale or orphans)
 
 
 def generate(root: Path) -> dict[Path, str]:

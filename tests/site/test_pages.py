@@ -150,8 +150,16 @@ def test_launch_buttons_open_the_notebook(page_name, site):
     notebook = ROOT / f"{page_name}.ipynb"
     links = [a["href"] for a in read(site, page_name).select("a[href]")]
     launchers = [a for a in links if a.startswith(("https://mybinder.", "https://colab."))]
-    assert len(launchers) == (2 if notebook.exists() else 0)
-    assert all(link.endswith(f"/{page_name}.ipynb") for link in launchers)
+    of_the_page = [link for link in launchers if link.endswith(f"/{page_name}.ipynb")]
+    assert len(of_the_page) == (2 if notebook.exists() else 0)
+    students = f"course/{page_name.removeprefix('book/')}.ipynb"
+    of_students = [link for link in launchers if link.endswith(f"/{students}")]
+    assert len(of_students) == (2 if (ROOT / students).exists() else 0)
+    assert len(of_students) + len(of_the_page) == len(launchers)
+    if of_students:
+        (download,) = read(site, page_name).select(".course-notebook a[download]")
+        file = (site / page_name).parent / download["href"]
+        assert file.read_text(encoding="utf-8") == (ROOT / students).read_text(encoding="utf-8")
 
 
 def test_no_page_names_a_content_network(page_name, site):
@@ -182,6 +190,7 @@ def test_every_page_can_be_reached(site):
     }
     built = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
     apart = {"index.html", "search.html", "404.html", "book/intro.html"}
+    apart |= {name for name in built if name.startswith("slides/")}  # from their lectures' pages
     assert [name for name in sorted(built - apart) if f"http://book/{name}" not in links] == []
 
 

@@ -72,7 +72,7 @@ class Lecture:
     def keys(self) -> list[str]:
         """Return the names, for ``globals().update(lecture)``."""
         bound = {name for statement in self._statements for name in statement["binds"]}
-        return sorted({*bound, "np", "plt"})
+        return sorted({"np", "plt", *(name for name in bound if not name.startswith("_"))})
 
     def __getitem__(self, name: str) -> Any:
         """Return what a name is on the page."""

@@ -9,10 +9,12 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from ibtools._validation import plain
 from ibtools.course.limits import NoAnswerError, limited
@@ -82,12 +84,17 @@ class Question:
         """Return the arguments that the answer is tried on, the same at every call."""
         if self.cases is None:
             return [()]
-        return self.cases(np.random.default_rng(seed_of("cases", self.name, self.asks)))
+        return self.cases(np.random.default_rng(seed_of("cases", self.name)))
+
+    @cached_property
+    def _expected(self) -> tuple[list[tuple[Any, ...]], list[Any]]:
+        """What the answer is tried on, and what theory says there."""
+        problems = self.problems()
+        return problems, [self.theory(*deepcopy(problem)) for problem in problems]
 
     def judge(self, answer: Any) -> Part:
         """Return what is said of an answer, whatever it is."""
-        problems = self.problems()
-        expected = [self.theory(*problem) for problem in problems]
+        problems, expected = self._expected
         shapes = [np.shape(each) for each in expected]
         try:
             found = limited(lambda: self._read(answer, problems, shapes))
@@ -155,7 +162,8 @@ class Question:
         return "Theory says something else."
 
 
-def _apart(one: Float[np.ndarray, "..."], other: Float[np.ndarray, "..."]) -> float:
+def _apart(one: ArrayLike, other: ArrayLike) -> float:
+    one, other = np.asarray(one), np.asarray(other)
     size = float(np.max(np.abs(other), initial=0.0))
     return float(np.max(np.abs(one - other), initial=0.0)) / size if size else np.inf
 
@@ -247,6 +255,8 @@ def _of(shape: tuple[int, ...]) -> str:
 
 
 def _option(value: Any, options: tuple[str, ...]) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)  # an order, or the number of a step
     word = value.strip().casefold() if isinstance(value, str) else ""
     for known in options:
         if word == known.casefold():

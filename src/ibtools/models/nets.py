@@ -12,11 +12,11 @@ from torch.nn.utils import skip_init
 
 from ibtools._validation import array, count, generator, one_of, positive
 from ibtools.models.homogeneity import (
+    Homogeneity,
     NotHomogeneousError,
-    Order,
+    homogeneity_after,
+    homogeneity_of,
     homogeneity_order,
-    order_after,
-    order_of,
 )
 from ibtools.models.layers import ACTIVATIONS, DifferenceOfSquares, Residual, activation_named
 
@@ -58,22 +58,17 @@ class Net(nn.Module):
         return homogeneity_order(self)
 
     @property
-    def degree(self) -> int:
-        """The power with which the outputs grow for large parameters; the order if there is one."""
-        return order_of(self).degree
-
-    @property
     def is_homogeneous(self) -> bool:
         """Whether the net has an order of homogeneity."""
         try:
-            return not order_of(self).defect
+            return not homogeneity_of(self).defect
         except NotHomogeneousError:
             return False
 
 
-@order_after.register
-def _(module: Net, before: Order, name: str) -> Order:
-    return order_after(module.layers, before, f"{name}.layers".lstrip("."))
+@homogeneity_after.register
+def _(module: Net, before: Homogeneity, name: str) -> Homogeneity:
+    return homogeneity_after(module.layers, before, f"{name}.layers".lstrip("."))
 
 
 class MLP(Net):
@@ -169,7 +164,7 @@ class ResidualMLP(Net):
     Examples
     --------
     >>> net = ResidualMLP(d=2, width=5, seed=0)
-    >>> net.degree, net.is_homogeneous
+    >>> homogeneity_of(net).order, net.is_homogeneous
     (4, False)
     """
 
@@ -215,7 +210,7 @@ class ConvNet(Net):
 
     Parameters
     ----------
-    image
+    input_shape
         Shape of an input, (channels, height, width).
     blocks
         For each block the channels of its convolutions.
@@ -250,7 +245,7 @@ class ConvNet(Net):
 
     def __init__(
         self,
-        image: Sequence[int],
+        input_shape: Sequence[int],
         blocks: Sequence[Sequence[int]],
         *,
         kernel: int | Sequence[int] = 3,
@@ -262,9 +257,13 @@ class ConvNet(Net):
         seed: int | np.random.Generator,
         dtype: torch.dtype = torch.float64,
     ) -> None:
-        if len(image) != 3:
-            raise ValueError(f"image must be (channels, height, width), got {tuple(image)}")
-        channels, height, width = (count(f"image[{i}]", size) for i, size in enumerate(image))
+        if len(input_shape) != 3:
+            raise ValueError(
+                f"input_shape must be (channels, height, width), got {tuple(input_shape)}"
+            )
+        channels, height, width = (
+            count(f"input_shape[{i}]", size) for i, size in enumerate(input_shape)
+        )
         kernels = [kernel] * len(blocks) if isinstance(kernel, int) else list(kernel)
         if len(kernels) != len(blocks):
             raise ValueError(
@@ -294,7 +293,7 @@ class ConvNet(Net):
             height, width = height // 2, width // 2
             if not height or not width:
                 raise ValueError(
-                    f"image of {tuple(image)} is halved by each of {len(blocks)} blocks and "
+                    f"image of {tuple(input_shape)} is halved by each of {len(blocks)} blocks and "
                     "nothing is left; use fewer blocks"
                 )
         layers.append(nn.Flatten())
@@ -305,7 +304,7 @@ class ConvNet(Net):
             inputs, number = neurons, number + 1
         layers.append(_linear(inputs, count("outputs", outputs), has_bias(bias, number), dtype))
         super().__init__(*layers)
-        self.input_shape = tuple(image)
+        self.input_shape = tuple(input_shape)
         he_start(self, scale=scale, seed=seed)
 
 
