@@ -140,6 +140,7 @@ new PerformanceObserver(list => list.getEntries().forEach(e => {
 })).observe({type: 'paint', buffered: true});
 (function look() {
     const set = [...document.querySelectorAll('main mjx-container')].find(e =>
+        e.checkVisibility({contentVisibilityAuto: true}) &&  // or it would be laid out to be asked
         e.getBoundingClientRect().bottom > 0 && e.getBoundingClientRect().top < innerHeight);
     if (set && document.fonts.status === 'loaded') watched.formula = performance.now();
     else requestAnimationFrame(look);
