@@ -40,7 +40,7 @@ COLUMNS = {
     "scroll": "formulas that scroll at 390 px",
     "silent": "of these, those that do not show it",
     "kB": "kilobytes fetched, compressed",
-    "tabs": "Tab presses until the first slider",
+    "tabs": "Tab presses until the first slider, one of them to the link that skips to the text",
     "type": "smallest letters in figures at 390 px, px",
 }
 

@@ -58,10 +58,22 @@ def with_colours(html: str) -> Markup:
     return Markup(f"{html}\n{COLOURS}")
 
 
+def skipping_to(header: str, body: str) -> Markup:
+    """Lead the first link of a page, for who goes by keyboard, to where its text begins."""
+    text = re.search(r'<section\b[^>]* id="([^"]+)"', str(body))
+    return Markup(
+        str(header).replace('"#main-content"', f'"#{text[1]}"' if text else '"#main-content"')
+    )
+
+
 def add_filters(app: Sphinx) -> None:
     if app.builder.format == "html":
         filters = app.builder.templates.environment.filters
-        filters |= {"without_search": without_search, "with_colours": with_colours}
+        filters |= {
+            "without_search": without_search,
+            "with_colours": with_colours,
+            "skipping_to": skipping_to,
+        }
 
 
 def measure_nothing(app: Sphinx, exception: Exception | None) -> None:

@@ -33,6 +33,7 @@ def one_thread(entries: int = 0) -> Iterator[None]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> with one_thread(entries=20 * 20):
     ...     solved = np.linalg.solve(np.eye(20), np.ones(20))
     """

@@ -11,7 +11,7 @@ from axe import PLACES, beyond_the_theme, go
 from book_site import DESKTOP, PAGES, PHONE, read
 from commands import Pages
 from formulas import set_formulas_in
-from page_measures import speed
+from page_measures import speed, tab_stops_before_sliders
 from sliders import SLIDERS, stuck
 from sphinx.errors import ExtensionError
 from visible import faults_of_formulas
@@ -163,6 +163,18 @@ def test_what_is_far_is_left_out_until_a_reader_comes_near(sample, address, visi
     everything = visit(f"{address}/{sample}.html").page
     everything.emulate_media(media="print")
     assert blocks.evaluate_all(DRAWN) == everything.locator(BLOCKS).evaluate_all(DRAWN) > at_first
+
+
+def test_who_goes_by_keyboard_is_soon_at_the_text_and_at_its_first_slider(sample, address, visit):
+    page = visit(f"{address}/{sample}.html", **DESKTOP).page
+    expected = tab_stops_before_sliders(page)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    for pressed in range(2, expected + 1):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('main article') !== null")
+        arrived = page.evaluate("document.activeElement.matches('input[type=range]')")
+        assert arrived == (pressed == expected)
 
 
 def test_no_script_keeps_the_text_of_a_page_waiting(sample, site):
