@@ -321,7 +321,8 @@
     number: number, power: power, spoken: spoken, value: value, place: place, start: start, changed: changed,
     written: written, read: read, panel: panel, curve: curve,
   };
+  // Each in a task of its own, so that the page answers in between.
   document.addEventListener("DOMContentLoaded", function () {
-    document.querySelectorAll("[data-ib-figure]").forEach(begin);
+    document.querySelectorAll("[data-ib-figure]").forEach(function (holder) { setTimeout(begin, 0, holder); });
   });
 })(window.ibtoolsLive = window.ibtoolsLive || {});
