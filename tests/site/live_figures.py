@@ -6,7 +6,7 @@ import book_live
 import numpy as np
 import torch
 
-from ibtools.data import digits, sparse_regression, toy_a
+from ibtools.data import digits, sparse_regression, three_points
 from ibtools.models import MLP, TwoLayerNet
 from ibtools.show import figure, live_figure, picture
 from ibtools.trainers import MarginRun, margin_flow
@@ -48,7 +48,7 @@ def margins_data() -> dict[str, object]:
 DATA = {
     "switching": {"X": sparse_regression(n=40, d=60, sparsity=5, noise_std=0.0, seed=0).X.round(2)},
     "neurons": {"start": TwoLayerNet.initialize(m=8, d=2, slope=0.3, scale=1.0, seed=3).W},
-    "turning": {"y": toy_a().y},
+    "turning": {"y": three_points().y},
     "margins": margins_data(),
 }
 

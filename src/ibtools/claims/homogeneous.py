@@ -17,8 +17,9 @@ from ibtools.metrics import (
     modified_descent_margin,
     smoothed_margin,
 )
+from ibtools.metrics.attack import l2_attack
+from ibtools.metrics.certificate import certified_radius
 from ibtools.metrics.kkt_of_margins import margin_kkt
-from ibtools.metrics.robustness import certified_radius, l2_attack
 from ibtools.models import MLP, ConvNet, DeepLinear, DiagonalClassifier, Net, homogeneity_order
 from ibtools.theory import (
     SphereBounds,
