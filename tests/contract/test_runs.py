@@ -11,7 +11,7 @@ import pytest
 import torch
 from same import differing
 from torch import nn
-from walk import Call, example, functions, named, public
+from walk import Call, example, functions, instance, named, properties, public
 
 from ibtools.trainers import RegressionRun
 
@@ -156,6 +156,17 @@ def test_a_model_travels_and_is_compared(name: str) -> None:
             assert net != object()
     if not isinstance(net, nn.Module):
         assert len(repr(net)) < 400
+
+
+@pytest.mark.parametrize("name", properties("models", "trainers", "metrics", "theory", "show"))
+def test_a_property_is_what_it_was_whatever_is_done_with_it(name: str) -> None:
+    whose, _, own = name.rpartition(".")
+    thing = instance(whose)
+    seen = getattr(thing, own)
+    kept = seen.copy() if isinstance(seen, np.ndarray) else seen
+    if isinstance(seen, np.ndarray) and seen.flags.writeable:
+        seen[...] = np.where(seen == 1, 0, 1)
+    assert differing(getattr(thing, own), kept) == ""
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
+from ibtools._validation import unchecked
 from ibtools.metrics.rank import stable_rank_gram
 from ibtools.models.two_layer import TwoLayerNet
 
@@ -314,13 +315,16 @@ class WeightDescent:
         The state changes at the very end only, so an interruption leaves the last one whole.
         """
         steps = min(steps, _BLOCK)
-        net = self.net.replace(self.state.position[0].ravel())
+        replaced, moving, outputs, activity = (
+            unchecked(self.net, n) for n in ("replace", "velocity", "predict", "activity")
+        )
+        net = replaced(self.net, self.state.position[0].ravel())
         _, _, log_time, count, switches, last, running, finite = (
             part.copy() for part in self.state
         )
         active = net.activity(self.X)
         for _ in range(steps):
-            log_losses, log_slopes = log_loss_terms(self.y * net.predict(self.X), self.loss)
+            log_losses, log_slopes = log_loss_terms(self.y * outputs(net, self.X), self.loss)
             log_loss, log_eta = log_sum(log_losses), np.log(self.step)
             running &= log_loss > self.target
             if self.schedule == "loss_based":
@@ -330,11 +334,11 @@ class WeightDescent:
             running &= finite
             if not running[0]:
                 break
-            velocity = net.velocity(self.X, self.y * weights)
-            net = net.replace(net.parameters + velocity)
+            velocity = moving(net, self.X, self.y * weights)
+            net = replaced(net, net.parameters + velocity)
             count = count + 1
             log_time = np.logaddexp(log_time, log_eta)
-            now = net.activity(self.X)
+            now = activity(net, self.X)
             number = np.count_nonzero(now != active)
             if number:
                 switches, last, active = switches + number, count, now
