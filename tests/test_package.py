@@ -45,11 +45,7 @@ _OFFERS = {
     },
     "ibtools.metrics": {
         "population_error",
-        "training_loss",
         "mean_squared_error",
-        "excess_l1_norm",
-        "support_recovery",
-        "path_distance",
     },
 }
 

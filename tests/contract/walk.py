@@ -26,7 +26,7 @@ SHORTER: dict[str, dict[str, Any]] = {
     "exact_flow": {"until_log_loss": -3},
     "gradient_descent": {"steps": 20},
     "kkt_point": {"max_iterations": 3},
-    "l2_attack": {"iterations": 3, "restarts": 1},
+    "l2_attack": {"steps": 3, "restarts": 1},
     "margin_flow": {"until_log10_loss": -5, "max_steps": 50},
     "mirror_descent": {"steps": 20},
     "psi_flow": {"until_psi": 3, "max_steps": 50},

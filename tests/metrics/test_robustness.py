@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ibtools.data import digits, xor
-from ibtools.metrics.net_margins import NetMargins
+from ibtools.metrics.margins_of_nets import NetMargins
 from ibtools.metrics.robustness import (
     _L2Attack,
     certified_radius,
@@ -100,7 +100,7 @@ def test_nothing_within_the_certified_radius_changes_the_class(build, shape, see
     radii = certified_radius(net, X, y)
     right = least_margins(net, X, y) > 0
     assert np.all((radii > 0) == right)
-    attack = l2_attack(net, X, y, iterations=20, restarts=1, seed=0)
+    attack = l2_attack(net, X, y, steps=20, restarts=1, seed=0)
     assert np.all(radii <= attack.distance * (1 + 1e-9))
     # On the sphere of that radius too, in directions that an attack may not think of.
     near = np.where(np.isfinite(radii), radii, 1e3)

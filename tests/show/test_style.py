@@ -13,11 +13,10 @@ from ibtools.show import (
     MARKERS,
     MUTED,
     figure,
-    house_style,
     level_sets,
     sequence,
 )
-from ibtools.show.style import DARK_COLORS, RC, THEME
+from ibtools.show.style import DARK_COLORS, RC, THEME, house_style
 
 LIGHT_PAGE = "#ffffff"
 # sphinx-book-theme's page, and pydata-sphinx-theme's page and surface

@@ -2,7 +2,7 @@
 
 import book_live
 
-from ibtools.data import sparse_regression
+from ibtools.data import sparse_regression, toy_a
 from ibtools.models import TwoLayerNet
 from ibtools.show import figure, live_figure, picture
 
@@ -12,6 +12,7 @@ LIVE = sorted(path.stem for path in book_live.LIVE.glob("*.js") if path.stem != 
 DATA = {
     "switching": {"X": sparse_regression(n=40, d=60, sparsity=5, noise_std=0.0, seed=0).X.round(2)},
     "neurons": {"start": TwoLayerNet.initialize(m=8, d=2, slope=0.3, scale=1.0, seed=3).W},
+    "turning": {"y": toy_a().y},
 }
 
 

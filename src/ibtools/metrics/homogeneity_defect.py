@@ -27,8 +27,8 @@ _LEARNING_RATE = 0.05
 _LAST_RATE = 0.05
 
 
-class Scaling(NamedTuple):
-    """What `scaling` measured.
+class HomogeneityDefects(NamedTuple):
+    """What `homogeneity_defects` measured.
 
     Attributes
     ----------
@@ -42,7 +42,9 @@ class Scaling(NamedTuple):
     defects: Float[np.ndarray, "t n *k"]
 
 
-def scaling(net: nn.Module, parameters: ArrayLike, X: ArrayLike, *, order: float | int) -> Scaling:
+def homogeneity_defects(
+    net: nn.Module, parameters: ArrayLike, X: ArrayLike, *, order: float | int
+) -> HomogeneityDefects:
     r"""Measure outputs and Euler's defect ⟨θ, ∇f⟩ − M f at each of many parameter vectors.
 
     ⟨θ, ∇f⟩ is the derivative of f(cθ) in c at c = 1.
@@ -66,7 +68,7 @@ def scaling(net: nn.Module, parameters: ArrayLike, X: ArrayLike, *, order: float
     Examples
     --------
     >>> net = nn.Linear(1, 1, dtype=torch.float64)
-    >>> scaling(net, [[2.0, 1.0]], [[3.0]], order=2).defects.squeeze()
+    >>> homogeneity_defects(net, [[2.0, 1.0]], [[3.0]], order=2).defects.squeeze()
     array(-7.)
     """
     flat = array("parameters", parameters, ndim=2)
@@ -85,7 +87,7 @@ def scaling(net: nn.Module, parameters: ArrayLike, X: ArrayLike, *, order: float
 
     with torch.no_grad():
         outputs, defects = torch.func.vmap(measure)(torch.tensor(flat))
-    return Scaling(outputs.numpy(), defects.numpy())
+    return HomogeneityDefects(outputs.numpy(), defects.numpy())
 
 
 def worst_defect_ratio(

@@ -14,7 +14,7 @@ from torch.nn import functional
 from tqdm.auto import tqdm
 
 from ibtools._validation import count, generator, quiet, sizes
-from ibtools.metrics.net_margins import NetMargins
+from ibtools.metrics.margins_of_nets import NetMargins
 from ibtools.models.layers import DifferenceOfSquares, Residual, SquaredReLU
 from ibtools.models.nets import Net
 from ibtools.models.reading import Rules, as_outputs, number_of_outputs, private_copy
@@ -118,14 +118,14 @@ def certified_radius(
     return np.asarray(torch.cat(radii).cpu().numpy())
 
 
-def lipschitz_bound(net: nn.Module, shape: tuple[int, ...]) -> float:
+def lipschitz_bound(net: nn.Module, input_shape: tuple[int, ...]) -> float:
     r"""Return a Lipschitz constant, in the ℓ₂ norm of the input, of every margin of a net.
 
     Parameters
     ----------
     net
         As in `certified_radius`, without squared ReLUs.
-    shape
+    input_shape
         Shape of one input, (d,) or (channels, height, width).
 
     Raises
@@ -145,7 +145,7 @@ def lipschitz_bound(net: nn.Module, shape: tuple[int, ...]) -> float:
     >>> round(lipschitz_bound(net, (2,)), 9)
     5.0
     """
-    lengths = sizes("shape", shape)
+    lengths = sizes("input_shape", input_shape)
     X = torch.zeros(1, *lengths, dtype=torch.float64)
     classes = number_of_outputs(private_copy(net).double().cpu(), X)
     labels = np.ones(1) if classes == 1 else np.arange(classes)
@@ -526,7 +526,7 @@ def l2_attack(
     X: ArrayLike | Tensor,
     y: ArrayLike,
     *,
-    iterations: int = 100,
+    steps: int = 100,
     restarts: int = 3,
     seed: int | np.random.Generator,
 ) -> Attack:
@@ -550,7 +550,7 @@ def l2_attack(
         The net.
     X, y
         Inputs, (n, …), and labels, (n,): ±1 for a net with one output, 0 … k−1 for one with k.
-    iterations
+    steps
         Largest number of steps along the boundary, for each start.
     restarts
         How many times DeepFool is started, at least 1.
@@ -581,16 +581,16 @@ def l2_attack(
     >>> l2_attack(net, [[1.0, 0.5], [-1.0, 0.0]], [1, 1], seed=0).distance.round(9)
     array([1., 0.])
     """
-    count("iterations", iterations)
+    count("steps", steps)
     count("restarts", restarts)
     random = generator(seed)
     attack = _L2Attack(NetMargins(net, X, y))
     attack.begin()
     with tqdm(total=restarts + 1, desc="attack", disable=quiet(), leave=False) as bar:
-        attack.slide(attack.nearest_other(), iterations)
+        attack.slide(attack.nearest_other(), steps)
         bar.update()
         for restart in range(restarts):
-            attack.slide(attack.deepfool(restart, random), iterations)
+            attack.slide(attack.deepfool(restart, random), steps)
             bar.update()
     return Attack(attack.distance.cpu().numpy(), attack.best.cpu().numpy())
 
@@ -685,7 +685,7 @@ class _L2Attack:
             points[going] = here + 1.02 * torch.nan_to_num(move, 0.0, 0.0, 0.0)
         return points
 
-    def slide(self, ends: Float[Tensor, "n ..."], iterations: int) -> None:
+    def slide(self, ends: Float[Tensor, "n ..."], steps: int) -> None:
         """Go from x towards `ends` to the boundary, then along it to nearer points."""
         samples = torch.nonzero(self.crossed(ends) & (self.distance > 0))[:, 0]
         if not len(samples):
@@ -694,7 +694,7 @@ class _L2Attack:
         points = self._boundary(x, ends[samples], samples, _ROUGH)
         part = torch.ones_like(points.flatten(1)[:, 0])
         moving = torch.ones_like(part, dtype=torch.bool)
-        for _ in range(iterations):
+        for _ in range(steps):
             rows = torch.nonzero(moving)[:, 0]
             if not len(rows):
                 break

@@ -15,11 +15,11 @@ from ibtools.models.two_layer import TwoLayerNet
 if TYPE_CHECKING:
     from ibtools.models.attention import SoftmaxAttention
     from ibtools.models.homogeneity import (
+        Homogeneity,
         NotHomogeneousError,
-        Order,
         euler_defect,
+        homogeneity_of,
         homogeneity_order,
-        order_of,
     )
     from ibtools.models.layers import (
         DifferenceOfSquares,
@@ -45,10 +45,10 @@ __getattr__, __dir__ = lazily(
         "attention": ("SoftmaxAttention",),
         "homogeneity": (
             "NotHomogeneousError",
-            "Order",
+            "Homogeneity",
             "euler_defect",
             "homogeneity_order",
-            "order_of",
+            "homogeneity_of",
         ),
         "layers": ("DifferenceOfSquares", "Product", "Residual", "SquaredReLU", "Sum"),
         "nets": (
@@ -72,11 +72,11 @@ __all__ = [
     "DiagonalNet",
     "DifferenceOfSquares",
     "DualModel",
+    "Homogeneity",
     "LinearNet",
     "LinearNeuron",
     "Net",
     "NotHomogeneousError",
-    "Order",
     "Product",
     "RegressionModel",
     "Residual",
@@ -88,8 +88,8 @@ __all__ = [
     "TiedDiagonalNet",
     "TwoLayerNet",
     "euler_defect",
+    "homogeneity_of",
     "homogeneity_order",
     "mnist_cnn",
-    "order_of",
     "vgg16",
 ]

@@ -43,12 +43,12 @@ class NotHomogeneousError(ValueError):
 
 
 @dataclass(frozen=True)
-class Order:
+class Homogeneity:
     """How an output scales with the parameters, Φ(cθ) = c^L Φ(θ).
 
     Attributes
     ----------
-    degree
+    order
         The power of c with which the output grows for large c.
     defect
         Why the power law is not exact; empty where it is.
@@ -58,20 +58,20 @@ class Order:
 
     Examples
     --------
-    >>> Order(2, exponents={"0": 1, "2": 1}).degree
+    >>> Homogeneity(2, exponents={"0": 1, "2": 1}).order
     2
     """
 
-    degree: int
+    order: int
     defect: str = ""
     exponents: Exponents | None = field(default=None, hash=False)
 
 
 @Rules
-def order_after(module: nn.Module, before: Order, name: str) -> Order:
+def homogeneity_after(module: nn.Module, before: Homogeneity, name: str) -> Homogeneity:
     """Return the order of a module's output, given that of its input.
 
-    Register your own layers: ``@order_after.register``.
+    Register your own layers: ``@homogeneity_after.register``.
 
     Parameters
     ----------
@@ -89,113 +89,113 @@ def order_after(module: nn.Module, before: Order, name: str) -> Order:
         does.
     """
     what = f"{name or 'the net'} ({type(module).__name__})"
-    if why := order_after.why_not(module):
+    if why := homogeneity_after.why_not(module):
         raise NotHomogeneousError(f"{what} {why}")
-    if before.degree == 0 and next(module.parameters(), None) is None:
+    if before.order == 0 and next(module.parameters(), None) is None:
         return before  # what no parameter has touched is a feature of the input
     raise NotHomogeneousError(
         f"{what} has no order of homogeneity that is known; if the whole net has one, declare it "
         "(order=3, say, checked on the data), or register a rule for the module with "
-        "ibtools.models.homogeneity.order_after"
+        "ibtools.models.homogeneity.homogeneity_after"
     )
 
 
-def _spoiled(order: Order, why: str) -> Order:
-    return Order(order.degree, "; ".join(filter(None, (order.defect, why))), order.exponents)
+def _spoiled(found: Homogeneity, why: str) -> Homogeneity:
+    return Homogeneity(found.order, "; ".join(filter(None, (found.defect, why))), found.exponents)
 
 
-@order_after.register(nn.ReLU)
-@order_after.register(nn.LeakyReLU)
-@order_after.register(nn.Identity)
-@order_after.register(nn.Flatten)
-@order_after.register(nn.Dropout)
-@order_after.register(nn.MaxPool1d)
-@order_after.register(nn.MaxPool2d)
-@order_after.register(nn.AvgPool1d)
-@order_after.register(nn.AvgPool2d)
-@order_after.register(nn.AdaptiveAvgPool1d)
-@order_after.register(nn.AdaptiveAvgPool2d)
-def _(module: nn.Module, before: Order, name: str) -> Order:
+@homogeneity_after.register(nn.ReLU)
+@homogeneity_after.register(nn.LeakyReLU)
+@homogeneity_after.register(nn.Identity)
+@homogeneity_after.register(nn.Flatten)
+@homogeneity_after.register(nn.Dropout)
+@homogeneity_after.register(nn.MaxPool1d)
+@homogeneity_after.register(nn.MaxPool2d)
+@homogeneity_after.register(nn.AvgPool1d)
+@homogeneity_after.register(nn.AvgPool2d)
+@homogeneity_after.register(nn.AdaptiveAvgPool1d)
+@homogeneity_after.register(nn.AdaptiveAvgPool2d)
+def _(module: nn.Module, before: Homogeneity, name: str) -> Homogeneity:
     return before
 
 
-@order_after.register(nn.GELU)
-@order_after.register(nn.SiLU)
-@order_after.register(nn.Softplus)
-def _(module: nn.Module, before: Order, name: str) -> Order:
-    if before.degree == 0:
+@homogeneity_after.register(nn.GELU)
+@homogeneity_after.register(nn.SiLU)
+@homogeneity_after.register(nn.Softplus)
+def _(module: nn.Module, before: Homogeneity, name: str) -> Homogeneity:
+    if before.order == 0:
         return before
     return _spoiled(before, f"{name} ({type(module).__name__}) bends at a scale of its own")
 
 
-@order_after.register(nn.Sequential)
-def _(module: nn.Sequential, before: Order, name: str) -> Order:
+@homogeneity_after.register(nn.Sequential)
+def _(module: nn.Sequential, before: Homogeneity, name: str) -> Homogeneity:
     # Unlike named_children, which names a module once however often it stands in the sequence.
     for child_name, child in module._modules.items():
         assert child is not None
-        before = order_after(child, before, f"{name}.{child_name}".lstrip("."))
+        before = homogeneity_after(child, before, f"{name}.{child_name}".lstrip("."))
     return before
 
 
-@order_after.register(nn.Linear)
-@order_after.register(nn.Conv1d)
-@order_after.register(nn.Conv2d)
-def _(module: nn.Linear | nn.Conv1d | nn.Conv2d, before: Order, name: str) -> Order:
+@homogeneity_after.register(nn.Linear)
+@homogeneity_after.register(nn.Conv1d)
+@homogeneity_after.register(nn.Conv2d)
+def _(module: nn.Linear | nn.Conv1d | nn.Conv2d, before: Homogeneity, name: str) -> Homogeneity:
     exponents = None if before.exponents is None else {**before.exponents, name: 1}
-    after = Order(before.degree + 1, before.defect, exponents)
-    if module.bias is None or before.degree == 0:
+    after = Homogeneity(before.order + 1, before.defect, exponents)
+    if module.bias is None or before.order == 0:
         return after
     return _spoiled(after, f"the bias of {name} does not scale with the layers before it")
 
 
-@order_after.register
-def _(module: SquaredReLU, before: Order, name: str) -> Order:
+@homogeneity_after.register
+def _(module: SquaredReLU, before: Homogeneity, name: str) -> Homogeneity:
     exponents = before.exponents and {layer: 2 * k for layer, k in before.exponents.items()}
-    return Order(2 * before.degree, before.defect, exponents)
+    return Homogeneity(2 * before.order, before.defect, exponents)
 
 
-@order_after.register
-def _(module: DifferenceOfSquares, before: Order, name: str) -> Order:
+@homogeneity_after.register
+def _(module: DifferenceOfSquares, before: Homogeneity, name: str) -> Homogeneity:
     exponents = None if before.exponents is None else {**before.exponents, name: 2}
-    return Order(before.degree + 2, before.defect, exponents)
+    return Homogeneity(before.order + 2, before.defect, exponents)
 
 
-@order_after.register
-def _(module: Residual, before: Order, name: str) -> Order:
-    inner = order_after(module.inner, before, f"{name}.inner".lstrip("."))
+@homogeneity_after.register
+def _(module: Residual, before: Homogeneity, name: str) -> Homogeneity:
+    inner = homogeneity_after(module.inner, before, f"{name}.inner".lstrip("."))
     return _sum([before, inner], name)
 
 
-@order_after.register
-def _(module: Sum, before: Order, name: str) -> Order:
+@homogeneity_after.register
+def _(module: Sum, before: Homogeneity, name: str) -> Homogeneity:
     terms = [
-        order_after(term, before, f"{name}.terms.{i}".lstrip("."))
+        homogeneity_after(term, before, f"{name}.terms.{i}".lstrip("."))
         for i, term in enumerate(module.terms)
     ]
     return _sum(terms, name)
 
 
-@order_after.register
-def _(module: Product, before: Order, name: str) -> Order:
+@homogeneity_after.register
+def _(module: Product, before: Homogeneity, name: str) -> Homogeneity:
     factors = [
-        order_after(factor, before, f"{name}.factors.{i}".lstrip("."))
+        homogeneity_after(factor, before, f"{name}.factors.{i}".lstrip("."))
         for i, factor in enumerate(module.factors)
     ]
     defect = "; ".join(dict.fromkeys(factor.defect for factor in factors if factor.defect))
-    return Order(sum(factor.degree for factor in factors), defect, None)
+    return Homogeneity(sum(factor.order for factor in factors), defect, None)
 
 
-def _sum(terms: list[Order], name: str) -> Order:
+def _sum(terms: list[Homogeneity], name: str) -> Homogeneity:
     defect = "; ".join(dict.fromkeys(term.defect for term in terms if term.defect))
-    total = Order(max(term.degree for term in terms), defect, None)
-    degrees = sorted({term.degree for term in terms})
-    if len(degrees) == 1:
+    total = Homogeneity(max(term.order for term in terms), defect, None)
+    orders = sorted({term.order for term in terms})
+    if len(orders) == 1:
         return total
     what = name or "the net"
-    return _spoiled(total, f"{what} adds terms of orders {' and '.join(map(str, degrees))}")
+    return _spoiled(total, f"{what} adds terms of orders {' and '.join(map(str, orders))}")
 
 
-def order_of(net: nn.Module) -> Order:
+def homogeneity_of(net: nn.Module) -> Homogeneity:
     """Return how the outputs of `net` scale with its parameters.
 
     Linear and convolutional layers add 1, the square of a ReLU doubles, ReLU and pooling keep the
@@ -216,18 +216,18 @@ def order_of(net: nn.Module) -> Order:
 
     Examples
     --------
-    >>> order_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1, bias=False)))
-    Order(degree=2, defect='', exponents={'0': 1, '2': 1})
-    >>> order_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))).defect
+    >>> homogeneity_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1, bias=False)))
+    Homogeneity(order=2, defect='', exponents={'0': 1, '2': 1})
+    >>> homogeneity_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))).defect
     'the bias of 2 does not scale with the layers before it'
     """
     refuse_no_net(net)
-    order = order_after(net, Order(0, "", {}), "")
+    found = homogeneity_after(net, Homogeneity(0, "", {}), "")
     layers = parameter_layers(net)
     owned = [{id(p) for p in layer.parameters(recurse=False)} for _, layer in layers]
     shared = any(one & other for one, other in combinations(owned, 2))
-    twice = order.exponents is not None and not order.exponents.keys() <= {n for n, _ in layers}
-    return replace(order, exponents=None) if shared or twice else order
+    twice = found.exponents is not None and not found.exponents.keys() <= {n for n, _ in layers}
+    return replace(found, exponents=None) if shared or twice else found
 
 
 def homogeneity_order(net: nn.Module) -> int:
@@ -243,22 +243,22 @@ def homogeneity_order(net: nn.Module) -> int:
     >>> homogeneity_order(nn.Sequential(nn.Linear(2, 3, bias=False), SquaredReLU()))
     2
     """
-    order = order_of(net)
-    if order.defect:
+    found = homogeneity_of(net)
+    if found.defect:
         raise NotHomogeneousError(
-            f"the net is not homogeneous: {order.defect}; drop biases after the first layer and "
+            f"the net is not homogeneous: {found.defect}; drop biases after the first layer and "
             "smooth activations, or use what is made for non-homogeneous nets"
         )
-    return order.degree
+    return found.order
 
 
 def check_order(
-    net: nn.Module, X: Float[Tensor, "n ..."], order: Order, *, declared: bool = False
+    net: nn.Module, X: Float[Tensor, "n ..."], homogeneity: Homogeneity, *, declared: bool = False
 ) -> None:
     """Raise unless a net's outputs scale on data as was read off its layers.
 
     At the net's parameters and at others drawn around them (a bias may start at 0 and hide), on
-    256 of the inputs at most: Φ(2θ) = 2^L Φ(θ), where an order was read. Where only a degree was,
+    256 of the inputs at most: Φ(2θ) = 2^L Φ(θ), where an order was read. Where only its growth was,
     outputs may not grow faster from afar.
 
     Parameters
@@ -267,7 +267,7 @@ def check_order(
         The net, in evaluation mode.
     X
         Inputs, (n, …), of the net's type and on its device.
-    order
+    homogeneity
         What was read.
     declared
         Whether it was not read, but declared by the net's author.
@@ -281,8 +281,8 @@ def check_order(
     --------
     >>> net = nn.Linear(2, 1, dtype=torch.float64)
     >>> X = torch.ones(3, 2, dtype=torch.float64)
-    >>> check_order(net, X, order_of(net))
-    >>> check_order(net, X, Order(2))
+    >>> check_order(net, X, homogeneity_of(net))
+    >>> check_order(net, X, Homogeneity(2))
     Traceback (most recent call last):
         ...
     ibtools.models.homogeneity.NotHomogeneousError: the net (Linear) was read as homogeneous of ...
@@ -291,49 +291,49 @@ def check_order(
         here = at(1.0)
         if not bool(torch.isfinite(here).all()):
             continue
-        if order.defect:
-            _check_growth(net, at, order.degree)
+        if homogeneity.defect:
+            _check_growth(net, at, homogeneity.order)
             continue
         # Doubling is exact in floating point: for the layers of this package so is the law.
         c, there = 2.0, at(2.0)
         if not bool(torch.isfinite(there).all()):
             c, there = 0.5, at(0.5)
-        expected = c**order.degree * here
+        expected = c**homogeneity.order * here
         off = (there - expected).abs()
         allowed = torch.finfo(X.dtype).eps ** 0.5 * float(expected.abs().max())
         if not float(off.max()) <= allowed:
             place = int(off.reshape(-1).argmax())
             raise NotHomogeneousError(
                 f"the net ({type(net).__name__}) was {'declared' if declared else 'read as'} "
-                f"homogeneous of order {order.degree}, "
+                f"homogeneous of order {homogeneity.order}, "
                 f"but an output {float(here.reshape(-1)[place]):.6g} becomes "
                 f"{float(there.reshape(-1)[place]):.6g} where the parameters are multiplied by "
                 f"{c:g}, and should become {float(expected.reshape(-1)[place]):.6g}: "
                 + (
-                    "declare the order that it has, or give offset="
+                    "declare the order that it has, or give near_homogeneity="
                     "ibtools.theory.near_homogeneity(net, radius=...) for a net that is nearly "
                     "homogeneous only"
                     if declared
                     else "a module does something else than its class or its rule says; register a "
-                    "rule for it with ibtools.models.homogeneity.order_after, or correct the one "
-                    "you registered"
+                    "rule for it with ibtools.models.homogeneity.homogeneity_after, or correct the "
+                    "one you registered"
                 )
             )
 
 
-def _check_growth(net: nn.Module, at: Callable[[float], Tensor], degree: int) -> None:
+def _check_growth(net: nn.Module, at: Callable[[float], Tensor], order: int) -> None:
     near, far = at(_FAR), at(2 * _FAR)
     if not bool(torch.isfinite(far).all()) or not bool(near.any()):
         return  # too large to be written, or nothing to see
     grown = float(far.norm() / near.norm())
-    # The degree is an integer: half of one leaves room for what is not quite far enough.
-    if grown > 2.0 ** (degree + 0.5):
+    # The order is an integer: half of one leaves room for what is not quite far enough.
+    if grown > 2.0 ** (order + 0.5):
         raise NotHomogeneousError(
-            f"the net ({type(net).__name__}) was read as of degree {degree}, but far away its "
+            f"the net ({type(net).__name__}) was read as of order {order}, but far away its "
             f"outputs grow {grown:.6g}-fold where the parameters are doubled, and should grow "
-            f"{2.0**degree:g}-fold: a module does something else than its class or its rule says; "
-            "register a rule for it with ibtools.models.homogeneity.order_after, or correct the "
-            "one you registered"
+            f"{2.0**order:g}-fold: a module does something else than its class or its rule says; "
+            "register a rule for it with ibtools.models.homogeneity.homogeneity_after, or correct "
+            "the one you registered"
         )
 
 
@@ -394,9 +394,9 @@ def check_gap(
             finite = bool(torch.isfinite(there).all()) and np.isfinite(allowed + rounding)
             if finite and not float(off.abs().max()) <= allowed + rounding:
                 raise NotHomogeneousError(
-                    f"the net ({type(net).__name__}) is not within the bound p_a of its offset: "
+                    f"the net ({type(net).__name__}) is not within the bound p_a that is given: "
                     f"|f(cθ) − c^M f(θ)| = {float(off.abs().max()):.6g} at c = {c:g}, "
-                    f"M = {order}, ‖θ‖ = {rho:.6g}, and may be {allowed:.6g}; derive the offset "
+                    f"M = {order}, ‖θ‖ = {rho:.6g}, and may be {allowed:.6g}; derive p_a "
                     "from this net, ibtools.theory.homogeneity.near_homogeneity(net, radius=...)"
                 )
 

@@ -12,11 +12,11 @@ from torch.nn.utils import skip_init
 
 from ibtools._validation import array, count, generator, one_of, positive, sizes
 from ibtools.models.homogeneity import (
+    Homogeneity,
     NotHomogeneousError,
-    Order,
+    homogeneity_after,
+    homogeneity_of,
     homogeneity_order,
-    order_after,
-    order_of,
 )
 from ibtools.models.layers import (
     ACTIVATIONS,
@@ -64,22 +64,17 @@ class Net(nn.Module):
         return homogeneity_order(self)
 
     @property
-    def degree(self) -> int:
-        """The power with which the outputs grow for large parameters; the order if there is one."""
-        return order_of(self).degree
-
-    @property
     def is_homogeneous(self) -> bool:
         """Whether the net has an order of homogeneity."""
         try:
-            return not order_of(self).defect
+            return not homogeneity_of(self).defect
         except NotHomogeneousError:
             return False
 
 
-@order_after.register
-def _(module: Net, before: Order, name: str) -> Order:
-    return order_after(module.layers, before, f"{name}.layers".lstrip("."))
+@homogeneity_after.register
+def _(module: Net, before: Homogeneity, name: str) -> Homogeneity:
+    return homogeneity_after(module.layers, before, f"{name}.layers".lstrip("."))
 
 
 class MLP(Net):
@@ -176,7 +171,7 @@ class ResidualMLP(Net):
     Examples
     --------
     >>> net = ResidualMLP(d=2, width=5, seed=0)
-    >>> net.degree, net.is_homogeneous
+    >>> homogeneity_of(net).order, net.is_homogeneous
     (4, False)
     """
 
@@ -222,7 +217,7 @@ class ConvNet(Net):
 
     Parameters
     ----------
-    image
+    input_shape
         Shape of an input, (channels, height, width).
     blocks
         For each block the channels of its convolutions.
@@ -257,7 +252,7 @@ class ConvNet(Net):
 
     def __init__(
         self,
-        image: Sequence[int],
+        input_shape: Sequence[int],
         blocks: Sequence[Sequence[int]],
         *,
         kernel: int | Sequence[int] = 3,
@@ -269,10 +264,10 @@ class ConvNet(Net):
         seed: int | np.random.Generator,
         dtype: torch.dtype = torch.float64,
     ) -> None:
-        whole = tuple(sizes("image", image))
+        whole = tuple(sizes("input_shape", input_shape))
         if len(whole) != 3:
             raise ValueError(
-                f"image must be (channels, height, width), got {whole}; give three numbers"
+                f"input_shape must be (channels, height, width), got {whole}; give three numbers"
             )
         channels, height, width = whole
         if isinstance(blocks, str) or not isinstance(blocks, Sequence):
@@ -317,7 +312,7 @@ class ConvNet(Net):
             height, width = height // 2, width // 2
             if not height or not width:
                 raise ValueError(
-                    f"image of {whole} is halved by each of {len(blocks)} blocks and "
+                    f"input_shape {whole} is halved by each of {len(blocks)} blocks and "
                     "nothing is left; use fewer blocks"
                 )
         layers.append(nn.Flatten())

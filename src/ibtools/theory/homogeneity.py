@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from ibtools._validation import count, positive, records
 from ibtools.models.attention import SoftmaxAttention
 from ibtools.models.homogeneity import (
+    Homogeneity,
     NotHomogeneousError,
-    Order,
-    order_after,
+    homogeneity_after,
     outputs_and_growth,
 )
 from ibtools.models.layers import DifferenceOfSquares, Product, Residual, SquaredReLU, Sum
@@ -791,25 +791,27 @@ def _kept(streams: list[Stream], keeps: Sequence[bool]) -> Stream:
     return _added([stream for stream, keep in zip(streams, keeps, strict=True) if keep])
 
 
-@order_after.register
-def _(module: WithoutBias, before: Order, name: str) -> Order:
+@homogeneity_after.register
+def _(module: WithoutBias, before: Homogeneity, name: str) -> Homogeneity:
     exponents = None if before.exponents is None else {**before.exponents, name: 1}
-    return Order(before.degree + 1, before.defect, exponents)
+    return Homogeneity(before.order + 1, before.defect, exponents)
 
 
-@order_after.register
-def _(module: LeadingResidual, before: Order, name: str) -> Order:
-    inner = order_after(module.inner, before, f"{name}.inner".lstrip("."))
+@homogeneity_after.register
+def _(module: LeadingResidual, before: Homogeneity, name: str) -> Homogeneity:
+    inner = homogeneity_after(module.inner, before, f"{name}.inner".lstrip("."))
     kept = [order for order, keep in zip((before, inner), module.keeps, strict=True) if keep]
-    return kept[0] if len(kept) == 1 else Order(kept[0].degree, kept[0].defect, None)
+    return kept[0] if len(kept) == 1 else Homogeneity(kept[0].order, kept[0].defect, None)
 
 
-@order_after.register
-def _(module: LeadingSum, before: Order, name: str) -> Order:
-    orders = [order_after(term, before, f"{name}.terms.{i}") for i, term in enumerate(module.terms)]
+@homogeneity_after.register
+def _(module: LeadingSum, before: Homogeneity, name: str) -> Homogeneity:
+    orders = [
+        homogeneity_after(term, before, f"{name}.terms.{i}") for i, term in enumerate(module.terms)
+    ]
     kept = [order for order, keep in zip(orders, module.keeps, strict=True) if keep]
     defect = "; ".join(dict.fromkeys(order.defect for order in kept if order.defect))
-    return Order(kept[0].degree, defect, None)
+    return Homogeneity(kept[0].order, defect, None)
 
 
 def _shape_of_input(net: nn.Module) -> tuple[int, ...]:
