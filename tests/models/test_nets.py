@@ -213,7 +213,7 @@ def test_where_biases_are(bias: bool | str, expected: list[int]) -> None:
         ),
         (lambda: ConvNet((1, 8, 8), [[2]], kernel=4, seed=0), ValueError, "kernel must be odd"),
         (lambda: ConvNet((1, 8, 8), [[2]], kernel=[3, 3], seed=0), ValueError, "kernel must have"),
-        (lambda: ConvNet((1, 8, 8), [[0]], seed=0), ValueError, "blocks must be at least 1"),
+        (lambda: ConvNet((1, 8, 8), [[0]], seed=0), ValueError, "must be at least 1, got 0"),
         (lambda: ConvNet((1, 3, 8), [[2], [2]], seed=0), ValueError, "halved by each of 2 blocks"),
         (lambda: ConvNet((1, 8, 8), [[2]], outputs=0, seed=0), ValueError, "outputs must be"),
         (lambda: DeepLinear(3, 0, seed=0), ValueError, "depth must be at least 1"),

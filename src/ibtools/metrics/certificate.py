@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ibtools._validation import count
+from ibtools._validation import sizes
 from ibtools.metrics.margins_of_nets import NetMargins
 from ibtools.models.layers import DifferenceOfSquares, Residual, SquaredReLU
 from ibtools.models.nets import Net
@@ -141,13 +141,14 @@ def lipschitz_bound(net: nn.Module, input_shape: tuple[int, ...]) -> float:
     >>> round(lipschitz_bound(net, (2,)), 9)
     5.0
     """
-    sizes = [count(f"input_shape[{i}]", size) for i, size in enumerate(input_shape)]
-    X = torch.zeros(1, *sizes, dtype=torch.float64)
+    lengths = sizes("input_shape", input_shape)
+    X = torch.zeros(1, *lengths, dtype=torch.float64)
     classes = number_of_outputs(private_copy(net).double().cpu(), X)
     labels = np.ones(1) if classes == 1 else np.arange(classes)
     problem = NetMargins(net, X.expand(len(labels), *X.shape[1:]), labels)
     with torch.no_grad():
-        at = torch.randn(8, *sizes, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        source = torch.Generator().manual_seed(0)
+        at = torch.randn(8, *lengths, generator=source, dtype=torch.float64)
         at = at.to(problem.X.device)
         _check_walk(problem.net, at, problem.outputs_at(at))
         change = _margin_change(problem, problem.X, slice(None), anywhere=True)

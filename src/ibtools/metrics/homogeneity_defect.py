@@ -10,7 +10,7 @@ from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ibtools._validation import array, count, generator, offering, positive, real
+from ibtools._validation import array, count, generator, offering, positive, real, sizes
 from ibtools.models.homogeneity_on_data import outputs_and_growth
 from ibtools.models.reading import (
     as_outputs,
@@ -225,7 +225,7 @@ def _worst_ratio(
             f"bound must be a polynomial with coefficients ≥ 0, not 0, got {bound}; a homogeneous "
             "net has nothing to compare"
         )
-    entries = int(np.prod([count("input_shape", entry) for entry in input_shape]))
+    entries = int(np.prod(sizes("input_shape", input_shape)))
     drawn = generator(seed)
     points = drawn.normal(size=(starts, size + 1 + entries))
     points[:, size] = drawn.uniform(*_LOG_NORMS, size=starts)

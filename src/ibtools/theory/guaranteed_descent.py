@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.polynomial import Polynomial
 from numpy.polynomial.polynomial import polyadd, polymul
 
-from ibtools._validation import offering, positive, real
+from ibtools._validation import offering, positive, real, vector
 
 # ψ − p_a at the start. From here on all falls together stay below 0.37 of the margin, for every M.
 LEAST_EXCESS = 6.0
@@ -56,6 +56,24 @@ class DescentGuarantee:
         log of the longest step η on the summed loss: :math:`\eta\,\mathcal L_0\,K(\psi_0) = 1`.
     constant
         C ≤ 2.01 in `margin_price`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ibtools.theory import near_homogeneity
+    >>> neuron = torch.nn.Sequential(torch.nn.Linear(2, 1, bias=False), torch.nn.Softplus())
+    >>> h = near_homogeneity(neuron, radius=1.0)
+    >>> found = descent_guarantee(h, hessian=Polynomial([0.25]), log_loss=-10.0, norm=20.0)
+    >>> found.scaled_curvature(12.0), round(found.margin_price(-12.0), 4)
+    (1.25, 0.0105)
+    >>> round(found.log_loss_bound(20.0), 4)
+    -16.3923
+    >>> gained = found.least_gain(
+    ...     defect=np.array([0.7]), log_loss=np.array([-12.0]), norm=np.array([22.0]),
+    ...     gradient_norm=np.array([0.9]), alignment=np.array([0.99])
+    ... )
+    >>> gained.round(4)
+    array([-0.0044])
     """
 
     order: int
@@ -106,7 +124,8 @@ class DescentGuarantee:
             If the loss is larger than at the start, or the share out of range.
         """
         psi = -self._checked(log_loss)
-        if not 0 < real("share", share) <= 1:
+        share = real("share", share)
+        if not 0 < share <= 1:
             raise ValueError(
                 f"share must be above 0 and at most 1, got {share:g}; nothing is proven of steps "
                 "longer than the bound"
@@ -148,6 +167,16 @@ class DescentGuarantee:
         alignment
             β, (t,).
         """
+        defect = vector("defect", defect)
+        log_loss, norm, gradient_norm, alignment = (
+            vector(name, value, size=defect.size)
+            for name, value in (
+                ("log_loss", log_loss),
+                ("norm", norm),
+                ("gradient_norm", gradient_norm),
+                ("alignment", alignment),
+            )
+        )
         M, psi = self.order, -log_loss
         step = np.exp(self.log_step_size + log_loss)  # η𝓛
         u = step * gradient_norm**2  # u/𝓛
@@ -169,6 +198,8 @@ class DescentGuarantee:
         log_time
             log T, T the sum of the steps on the summed loss; −inf at the start.
         """
+        if not (isinstance(log_time, float) and log_time == -math.inf):
+            log_time = real("log_time", log_time)
         growth = math.log(self.order * self.margin) + (self.order - 1) * math.log(self.norm)
         return -float(np.logaddexp(-self.log_loss, 2 * growth - math.log(8) + log_time))
 

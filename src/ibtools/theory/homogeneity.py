@@ -71,6 +71,15 @@ class NearHomogeneity:
     References
     ----------
     Cai et al. (2025), definition of near-homogeneity.
+
+    Examples
+    --------
+    >>> neuron = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Softplus())
+    >>> h = near_homogeneity(neuron, radius=1.0)
+    >>> h.defect_bound([0.0, 5.0]), h.gap_bound(5.0)
+    (array([0.69314718, 0.69314718]), array(0.69314718))
+    >>> h.size_bound([0.0, 5.0]).round(3), h.gradient_bound([0.0, 5.0])
+    (array([0.693, 5.693]), array([1., 1.]))
     """
 
     order: int

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ibtools._validation import file_path, place
 from ibtools.metrics.margins import (
     inverse_loss,
     layer_product_margin,
@@ -233,7 +234,9 @@ class MarginRun(Generic[Net]):
                 f"the parameters of {len(self.steps)} records were too many to keep; "
                 "run.net has the last ones: train in parts with resume= to see more"
             )
-        return self._states
+        seen = self._states.view()
+        seen.flags.writeable = False
+        return seen
 
     def net_at(self, index: int) -> Net:
         """Return the whole net at record `index` (negative counts from the end).
@@ -246,7 +249,7 @@ class MarginRun(Generic[Net]):
             If the parameters were too many to keep.
         """
         assert self._restore is not None
-        return self._restore(self.states[index])
+        return self._restore(self.states[place("index", index, len(self.steps))])
 
     def save(self, path: str | Path) -> None:
         """Write the run to one file, from which `load_run` continues it, even on another machine.
@@ -257,6 +260,18 @@ class MarginRun(Generic[Net]):
         ----------
         path
             The file, ``….npz``; it is replaced only when the new one is complete.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from ibtools.models import DeepLinear
+        >>> from ibtools.trainers import margin_flow
+        >>> net = DeepLinear(2, 2, seed=0)
+        >>> run = margin_flow(net, np.eye(2), [1.0, -1.0], until_log10_loss=-2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run.save(Path(folder) / "run.npz")
+        ...     float(load_run(Path(folder) / "run.npz", run.net).log_loss[-1]) < -4
+        True
         """
         columns = {name: getattr(self, name) for name in COLUMNS}
         last = flat_parameters(self.net)
@@ -272,7 +287,7 @@ class MarginRun(Generic[Net]):
             "has_near_homogeneity": self.near_homogeneity is not None,
             "progress": progress,
         }
-        whole = Path(path)
+        whole = file_path("path", path)
         part = whole.with_name(whole.name + ".part")
         with part.open("wb") as file:
             np.savez(

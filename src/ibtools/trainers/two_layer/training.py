@@ -17,6 +17,7 @@ from ibtools._validation import (
     of_kind,
     offering,
     one_of,
+    place,
     plain,
     positive,
     quiet,
@@ -116,7 +117,7 @@ class TwoLayerRun:
         ValueError
             If its weights were not kept: a batch keeps those of the last record only.
         """
-        position = self._positions[index]
+        position = self._positions[place("index", index, len(self.steps))]
         if position is None:
             raise ValueError(
                 f"the weights of record {index} were not kept: a batch keeps those of the last "
@@ -171,6 +172,7 @@ class TwoLayerBatch(Sequence[TwoLayerRun]):
         >>> runs.last("stable_rank").shape, runs.last("normalized_margins").shape
         ((2,), (2, 2))
         """
+        one_of("name", name, (*Snapshot._fields, "normalized_margin", "margin_spread"))
         return np.stack([np.asarray(getattr(run, name)[-1]) for run in self._runs])
 
     def __repr__(self) -> str:
