@@ -168,7 +168,10 @@ def test_parts_are_judged_by_themselves() -> None:
     assert check("imd.tie", [right["equal"], right["unequal"]]).right
     assert check("imd.tie", np.array([right["equal"], right["unequal"]])).right
     assert check("imd.tie", equal=right["equal"]).score == 0.5
-    assert "Not answered yet" in str(check("imd.tie", equal=right["equal"]))
+    for left_out in ({}, {"unequal": ...}):
+        told = check("imd.tie", equal=right["equal"], **left_out)
+        assert told.score == 0.5
+        assert "unequal: Not answered yet." in str(told)
     told = check("imd.tie", eqal=right["equal"])
     assert told.score == 0
     assert "'eqal'" in told.message
