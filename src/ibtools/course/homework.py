@@ -169,7 +169,10 @@ def problem(name: str, *, student: str, term: str = "") -> Problem:
         )
     homework = known[name]
     rng = np.random.default_rng(seed_of("homework", name, who, str(term).strip()))
-    statement, data, questions = homework.draw(rng)
+    while True:
+        statement, data, questions = homework.draw(rng)
+        if all(question.tells_apart for question in questions):
+            break
     return Problem(
         name, homework.title, str(student), str(term), homework.minutes, statement, data, questions
     )
