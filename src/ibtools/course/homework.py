@@ -107,6 +107,15 @@ class Problem:
 def homeworks() -> dict[str, Homework]:
     """Return the homework there is, by name.
 
+    Returns
+    -------
+    dict[str, Homework]
+        ``hw1`` to ``hw5``, one for each chapter; their titles and minutes.
+
+    See Also
+    --------
+    problem : One of them with the data of a student.
+
     Examples
     --------
     >>> from ibtools.course import homeworks
