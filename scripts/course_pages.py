@@ -11,7 +11,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jupytext
 from blocks import Directive, parse
 from kinds import read_kind
 from labels import Book
@@ -86,20 +85,18 @@ def set_up(text: str, wanted: set[str]) -> dict[str, Any]:
     is left out.
     """
     cells = [
-        cell.source
-        for cell in jupytext.reads(text, fmt="md:myst").cells
-        if cell.cell_type == "code"
+        "\n".join(block.body)
+        for block in parse(text.splitlines())
+        if isinstance(block, Directive) and block.name == "code-cell"
     ]
-    if not cells:
-        return {"statements": []}
     statements = []
     for index, cell in enumerate(cells):
+        lines = cell.splitlines()
         for node in ast.parse(cell).body:
-            code = ast.get_source_segment(cell, node) or ""
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.decorator_list:
-                first = min(decorator.lineno for decorator in node.decorator_list)
-                code = "\n".join(cell.splitlines()[first - 1 : node.end_lineno])
-            statements.append((code, names_bound(node), names_used(node), index == 0))
+            decorators = getattr(node, "decorator_list", [])
+            first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+            code = "\n".join(lines[first - 1 : node.end_lineno])
+            statements.append((code, *_names(node), index == 0))
     needed = {name for _, binds, _, first in statements if first for name in binds} | wanted
     while True:
         more = {
