@@ -1,5 +1,6 @@
 """The editions of the exercises: no solution reaches a student, all reach an instructor."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -7,9 +8,10 @@ from pathlib import Path
 import nbformat
 import pytest
 from book_solutions import SOLUTION
+from course_pages import names_changed
 from editions.notebooks import homework, instructor, student
+from write_course import chapters, editions, settings
 
-from course import chapters, editions, settings
 from ibtools.course import checkers, exercises, homeworks, lectures
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -180,3 +182,17 @@ def test_an_instructor_notebook_runs(name, instructors):
         if cell.cell_type == "code" and cell.metadata.ibtools.role != "install":
             exec(compile(cell.source, cell.id, "exec"), space)
     assert {"lecture", "problem"} & set(space)
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("w[0] = 1", {"w"}),
+        ("net.scale.x = 2", {"net"}),
+        ("with no_grad():\n    net.layers[0].weight.copy_(start)", {"net"}),
+        ("def f(w):\n    w[0] = 1", set()),
+        ("y = w[0] + net.scale", set()),
+    ],
+)
+def test_a_lecture_sets_up_what_its_cells_change_in_place(code, names):
+    assert names_changed(ast.parse(code)) == names

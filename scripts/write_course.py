@@ -1,7 +1,7 @@
 """Write _build/course/: notebooks of the exercises for students and for instructors, and homework.
 
-``python scripts/course.py`` writes them all; those for students are also the ones in ``course/``,
-which ``make notebooks`` writes, because Binder and Colab open notebooks from the repository.
+``python scripts/write_course.py`` writes them all; those for students are also the ones in
+``course/``, which ``make notebooks`` writes: Binder and Colab open notebooks from the repository.
 """
 
 import os
