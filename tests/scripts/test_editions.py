@@ -152,10 +152,11 @@ def test_marking_says_points_minutes_and_misconceptions(instructors):
                 assert cell.metadata.ibtools.exercise in homeworks()
                 continue
             assert f"{exercise.minutes} minutes" in cell.source
-            listed = re.findall(r"^- .*\bpoints?\b", cell.source, re.M)
-            assert listed
+            scheme = cell.source.partition("**Misconceptions**")[0]
+            listed = re.findall(r"^- (?:`\w+`, )?([\d.]+) points?:", scheme, re.M)
+            assert len(listed) == scheme.count("\n- ") > 0
             total = float(re.search(r"\*\*Marking\*\*: ([\d.]+)", cell.source)[1])
-            assert sum(float(re.search(r"([\d.]+) points?", line)[1]) for line in listed) == total
+            assert sum(map(float, listed)) == total
             assert ("**Misconceptions**" in cell.source) == exercise.checked
 
 
