@@ -258,6 +258,7 @@ def test_a_locked_cell_is_known_by_metadata_id_or_text(tmp_path):
     without_metadata = nbformat.v4.new_code_cell(SQUARE.source, id=SQUARE.id)
     text_alone = code(SQUARE.source.replace("'", '"') + "\n\n")
     changed = cell("print('mine')", "check", "square", code=True)
+    changed.id = "an-editor-s-own"
     for copy in (SQUARE, without_metadata, text_alone, changed):
         sheet = write(tmp_path / "s.ipynb", SETUP, code("a = 1"), copy, LIST)
         steps, notes = master.steps(read_notebook(sheet))
