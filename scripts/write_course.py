@@ -5,6 +5,7 @@
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,10 @@ def main() -> int:
     for path, text in editions(ROOT, os.environ.get("TAG")).items():
         (out / path).parent.mkdir(parents=True, exist_ok=True)
         (out / path).write_text(text, encoding="utf-8")
+    for folder in ("exams", "instructor"):  # the exams, and their solutions
+        for file in sorted((ROOT / STUDENTS / folder).glob("*.md")):
+            (out / "instructor" / "exams").mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, out / "instructor" / "exams" / file.name)
     print(f"Notebooks for students and for instructors: {out}")
     return 0
 

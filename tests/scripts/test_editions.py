@@ -4,7 +4,9 @@ import ast
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
+import book_course
 import nbformat
 import pytest
 from book_solutions import SOLUTION
@@ -197,3 +199,14 @@ def test_an_instructor_notebook_runs(name, instructors):
 )
 def test_a_lecture_sets_up_what_its_cells_change_in_place(code, names):
     assert names_changed(ast.parse(code)) == names
+
+
+def test_the_site_has_the_notebooks_of_students_and_nothing_for_instructors(tmp_path):
+    for name in ("imd/steps.ipynb", "instructor/imd/steps.ipynb", "exams/a.ipynb", "exams/a.md"):
+        (tmp_path / "course" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "course" / name).write_text(name)
+    builder = SimpleNamespace(format="html")
+    app = SimpleNamespace(confdir=tmp_path, outdir=tmp_path / "html", builder=builder)
+    book_course.copy(app, None)
+    (copied,) = [path for path in (tmp_path / "html").rglob("*") if path.is_file()]
+    assert copied.relative_to(tmp_path / "html").as_posix() == "course/imd/steps.ipynb"
