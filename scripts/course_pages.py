@@ -95,8 +95,10 @@ def set_up(text: str, wanted: set[str]) -> dict[str, Any]:
         for node in ast.parse(cell).body:
             decorators = getattr(node, "decorator_list", [])
             first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
-            code = "\n".join(lines[first - 1 : node.end_lineno])
-            statements.append((code, *_names(node), index == 0))
+            code = "
+".join(lines[first - 1 : node.end_lineno])
+            binds, uses = _names(node)
+            statements.append((code, binds | names_changed(node), uses, index == 0))
     needed = {name for _, binds, _, first in statements if first for name in binds} | wanted
     while True:
         more = {
@@ -118,6 +120,25 @@ def set_up(text: str, wanted: set[str]) -> dict[str, Any]:
 def names_bound(node: ast.AST) -> set[str]:
     """The names that a statement gives to the scope it stands in."""
     return _names(node)[0]
+
+
+def names_changed(node: ast.AST) -> set[str]:
+    """The names whose objects a statement changes, as ``w[0] = 1`` does, or ``w.zero_()``."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda):
+        return set()  # it changes nothing before it is called
+    changed = set().union(*map(names_changed, ast.iter_child_nodes(node)))
+    if isinstance(node, ast.Subscript | ast.Attribute):
+        in_place = isinstance(node, ast.Attribute) and node.attr.endswith("_")  # PyTorch's way
+        if in_place or isinstance(node.ctx, ast.Store):
+            changed.add(root_of(node))
+    return changed - {""}
+
+
+def root_of(node: ast.AST) -> str:
+    """The name that a chain of attributes and items begins with."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def names_used(node: ast.AST) -> set[str]:
