@@ -31,7 +31,7 @@
       if (fits(section)) break;
     }
   }
-  function fitAll() { list(document, ".slides > section").forEach(fit); }
+  function fitAll() { list(document, ".slides section").forEach(fit); }
 
   // Keys. A slider keeps its arrows; what a presenter presses to go on goes on from everywhere.
   var ON = ["PageDown", "PageUp"];

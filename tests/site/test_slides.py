@@ -17,7 +17,7 @@ OVERFLOWING = """least => {
     const faults = [];
     const large = e => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 4;
     const asked = e => `${e.scrollWidth} by ${e.scrollHeight} pixels`;
-    document.querySelectorAll('.slides > section').forEach((slide, number) => {
+    document.querySelectorAll('.slides section').forEach((slide, number) => {
         const box = slide.getBoundingClientRect(), name = `slide ${number + 1}`;
         const fault = (e, what) => faults.push(
             `${name}, ${e.tagName} ${e.className} ${e.textContent.slice(0, 30)}: ${what}`);
@@ -161,8 +161,9 @@ def test_a_deck_is_printed_slide_by_slide(site, stage):
     )
     assert {width for width, _ in pages} == {1280}
     page.emulate_media(media="print")
-    heights = "[...document.querySelectorAll('.pdf-page .ib-picture')].map(e => e.clientHeight)"
-    assert min(page.evaluate(heights)) > 250
+    assert page.evaluate(OVERFLOWING, LEAST) == []
+    heights = "[...document.querySelectorAll('.pdf-page .ib-picture > svg')].map(e => %s)"
+    assert min(page.evaluate(heights % "e.getBoundingClientRect().height")) > 250
     page.emulate_media(media="screen")
 
 
