@@ -25,11 +25,18 @@
         !(wide && e.scrollWidth > e.clientWidth + 1) && !(set && set.scrollWidth > set.clientWidth + 1);
     });
   }
+  function fitsAt(section, size) {
+    section.style.setProperty("--deck-size", size + "px");
+    return fits(section);
+  }
   function fit(section) {
-    for (var size = BIGGEST; size >= LEAST; size -= 1) {
-      section.style.setProperty("--deck-size", size + "px");
-      if (fits(section)) break;
+    var size = parseInt(section.style.getPropertyValue("--deck-size"), 10) || BIGGEST, low = LEAST;
+    if (fitsAt(section, size)) return;
+    while (size - low > 1) {  // it does not fit at the one, and may at the other
+      var middle = Math.ceil((size + low) / 2);
+      if (fitsAt(section, middle)) low = middle; else size = middle;
     }
+    fitsAt(section, low);
   }
   function fitAll() { list(document, ".slides section").forEach(fit); }
 
