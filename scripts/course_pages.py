@@ -95,8 +95,7 @@ def set_up(text: str, wanted: set[str]) -> dict[str, Any]:
         for node in ast.parse(cell).body:
             decorators = getattr(node, "decorator_list", [])
             first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
-            code = "
-".join(lines[first - 1 : node.end_lineno])
+            code = "\n".join(lines[first - 1 : node.end_lineno])
             binds, uses = _names(node)
             statements.append((code, binds | names_changed(node), uses, index == 0))
     needed = {name for _, binds, _, first in statements if first for name in binds} | wanted
