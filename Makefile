@@ -8,16 +8,13 @@ MINUTES ?=
 NAME   ?=
 PAGES  ?=
 TAG    ?=
-export VENV PORT PYTHON PART MINUTES NAME PAGES TAG
 PDF    ?=
-export VENV PORT PYTHON PART MINUTES NAME PAGES PDF
+export VENV PORT PYTHON PART MINUTES NAME PAGES TAG PDF
 
 # Any Python can run this; it makes the virtual environment, and keeps the machine's settings out.
 RUN := @python=$$(sh scripts/find_python.sh) && "$$python" -I scripts/commands.py
 
-.PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks quizzes bench mutants lint format clean
-.PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks course bundle bench mutants lint format clean
-.PHONY: help setup book test test-oldest test-newest lecture serve slides pdf site-report notebooks bench mutants lint format clean
+.PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks quizzes course slides pdf bundle bench mutants lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +54,7 @@ notebooks: ## write book/*.ipynb from book/*.md (some seconds)
 
 quizzes: ## write the lectures' questions for a learning platform, as GIFT and QTI (a second)
 	$(RUN) quizzes
+
 course: ## notebooks for students and instructors, and homework, in _build/course (TAG=2027-spring)
 	$(RUN) course
 

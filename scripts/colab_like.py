@@ -3,8 +3,8 @@
 ``python scripts/colab_like.py`` makes a virtual environment of its own in ``_build/.colab``, with
 the package without its requirements, and runs every notebook of ``course/`` in it, each in a
 process; name notebooks to run only those. Those that need PyTorch are passed over where it is not
-installed: ``--torch torch==2.6.0`` installs it. What Colab has changes: look at VERSIONS when a term
-begins (``%pip list`` in a notebook there).
+installed: ``--torch torch==2.6.0`` installs it. What Colab has changes: look at VERSIONS when a
+term begins (``%pip list`` in a notebook there).
 """
 
 import argparse

@@ -160,7 +160,7 @@ class Commands:
         self.environment.prepare()
         if tag := os.environ.get("TAG"):
             self.environment.variables |= {"TAG": tag}
-        return self.python("scripts/course.py")
+        return self.python("scripts/write_course.py")
 
     def bundle(self) -> int:
         """Pack what a class without a network needs, when it is built."""

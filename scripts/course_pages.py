@@ -11,7 +11,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jupytext
 from blocks import Directive, parse
 from kinds import read_kind
 from labels import Book
@@ -86,20 +85,19 @@ def set_up(text: str, wanted: set[str]) -> dict[str, Any]:
     is left out.
     """
     cells = [
-        cell.source
-        for cell in jupytext.reads(text, fmt="md:myst").cells
-        if cell.cell_type == "code"
+        "\n".join(block.body)
+        for block in parse(text.splitlines())
+        if isinstance(block, Directive) and block.name == "code-cell"
     ]
-    if not cells:
-        return {"statements": []}
     statements = []
     for index, cell in enumerate(cells):
+        lines = cell.splitlines()
         for node in ast.parse(cell).body:
-            code = ast.get_source_segment(cell, node) or ""
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.decorator_list:
-                first = min(decorator.lineno for decorator in node.decorator_list)
-                code = "\n".join(cell.splitlines()[first - 1 : node.end_lineno])
-            statements.append((code, names_bound(node), names_used(node), index == 0))
+            decorators = getattr(node, "decorator_list", [])
+            first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+            code = "\n".join(lines[first - 1 : node.end_lineno])
+            binds, uses = _names(node)
+            statements.append((code, binds | names_changed(node), uses, index == 0))
     needed = {name for _, binds, _, first in statements if first for name in binds} | wanted
     while True:
         more = {
@@ -121,6 +119,25 @@ def set_up(text: str, wanted: set[str]) -> dict[str, Any]:
 def names_bound(node: ast.AST) -> set[str]:
     """The names that a statement gives to the scope it stands in."""
     return _names(node)[0]
+
+
+def names_changed(node: ast.AST) -> set[str]:
+    """The names whose objects a statement changes, as ``w[0] = 1`` does, or ``w.zero_()``."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda):
+        return set()  # it changes nothing before it is called
+    changed = set().union(*map(names_changed, ast.iter_child_nodes(node)))
+    if isinstance(node, ast.Subscript | ast.Attribute):
+        in_place = isinstance(node, ast.Attribute) and node.attr.endswith("_")  # PyTorch's way
+        if in_place or isinstance(node.ctx, ast.Store):
+            changed.add(root_of(node))
+    return changed - {""}
+
+
+def root_of(node: ast.AST) -> str:
+    """The name that a chain of attributes and items begins with."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def names_used(node: ast.AST) -> set[str]:

@@ -36,7 +36,7 @@ def main() -> int:
         pages = {**generate(ROOT), ROOT / PAGES_OF_COURSE: of_course(ROOT) + "\n"}
         stale = agree(pages, ROOT / "book", check=check)
         if not (check and stale):  # the package reads what was just written
-            from course import STUDENTS, for_the_repository
+            from write_course import STUDENTS, for_the_repository
 
             students = for_the_repository(ROOT)
             stale |= agree(students, ROOT / STUDENTS, check=check)

@@ -96,15 +96,23 @@ def type_sizes_in_figures(page: Page) -> list[float]:
 
 
 def tab_stops_before_sliders(page: Page) -> int | None:
-    """How often one presses Tab until the first slider of a page; None if it has none."""
+    """How often one presses Tab until the first slider of a page; None if it has none.
+
+    As who goes by keyboard does: first to the link that skips to the text, and from there on.
+    """
     return page.evaluate(
         """() => {
             const all = 'a[href], button, input, select, textarea, summary, [tabindex]';
             const stops = [...document.querySelectorAll(all)]
                 .filter(e => e.tabIndex >= 0 && !e.disabled && e.checkVisibility({
-                    checkVisibilityCSS: true}) && !e.closest('dialog:not([open])'));
-            const first = stops.findIndex(e => e.matches('main input[type=range]'));
-            return first < 0 ? null : first;
+                    checkVisibilityCSS: true}) && !e.closest('dialog:not([open])'))
+                .filter(e => e.type !== 'radio' || e.checked);  // one of a group
+            const skip = stops.findIndex(e => e.matches('.skip-link a'));
+            const text = skip < 0 ? null : document.getElementById(stops[skip].hash.slice(1));
+            const before = e => text && text.compareDocumentPosition(e) & 2;
+            const after = stops.filter((e, k) => k <= skip || !before(e));
+            const first = after.findIndex(e => e.matches('main input[type=range]'));
+            return first < 0 ? null : first + 1;
         }"""
     )
 
@@ -140,6 +148,7 @@ new PerformanceObserver(list => list.getEntries().forEach(e => {
 })).observe({type: 'paint', buffered: true});
 (function look() {
     const set = [...document.querySelectorAll('main mjx-container')].find(e =>
+        e.checkVisibility({contentVisibilityAuto: true}) &&  // or it would be laid out to be asked
         e.getBoundingClientRect().bottom > 0 && e.getBoundingClientRect().top < innerHeight);
     if (set && document.fonts.status === 'loaded') watched.formula = performance.now();
     else requestAnimationFrame(look);

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from browser import FLAGS, find_chromium
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 MINUTES = 10  # the whole book is a million elements
 # A file on this disk is nowhere on another: such a link is its words.
@@ -20,10 +20,22 @@ FOOT = (
 
 
 class Printer:
-    """A browser that prints; to be used in a ``with`` statement."""
+    """A browser that prints; to be used in a ``with`` statement.
+
+    Parameters
+    ----------
+    browser
+        One that runs already, and goes on running. Default: one of its own.
+    """
+
+    def __init__(self, browser: Browser | None = None) -> None:
+        self._browser = browser
+        self._own = browser is None
 
     def __enter__(self) -> Self:
         """Start the browser."""
+        if not self._own:
+            return self
         self._playwright = sync_playwright().start()
         self._browser = self._playwright.chromium.launch(
             executable_path=find_chromium(), args=list(FLAGS)
@@ -37,8 +49,9 @@ class Printer:
         trace: TracebackType | None,
     ) -> None:
         """End it."""
-        self._browser.close()
-        self._playwright.stop()
+        if self._own:
+            self._browser.close()
+            self._playwright.stop()
 
     def text(self, html: str, target: Path) -> Path:
         """Print the text of a page, which leads to its styles by whole addresses."""

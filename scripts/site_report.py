@@ -40,7 +40,7 @@ COLUMNS = {
     "scroll": "formulas that scroll at 390 px",
     "silent": "of these, those that do not show it",
     "kB": "kilobytes fetched, compressed",
-    "tabs": "Tab presses until the first slider",
+    "tabs": "Tab presses until the first slider, one of them to the link that skips to the text",
     "type": "smallest letters in figures at 390 px, px",
 }
 
@@ -59,6 +59,7 @@ def look_at(browser: Browser, address: str, name: str) -> dict[str, float | None
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(url, wait_until="load")
+    page.add_style_tag(content="* {content-visibility: visible !important}")  # all of the page
     page.evaluate("document.fonts.ready.then(() => 0)")
     row: dict[str, float | None] = {
         "formula": quick.first_formula,

@@ -11,7 +11,7 @@ from browser import find_chromium
 from printing import Printer
 
 ROOT = Path(__file__).resolve().parent.parent
-SITE = Path(os.environ.get("IB_SITE") or ROOT / "_build" / "html")
+SITE = ROOT / "_build" / "html"
 TARGET = ROOT / "_build" / "slides"
 
 

@@ -25,13 +25,20 @@
         !(wide && e.scrollWidth > e.clientWidth + 1) && !(set && set.scrollWidth > set.clientWidth + 1);
     });
   }
-  function fit(section) {
-    for (var size = BIGGEST; size >= LEAST; size -= 1) {
-      section.style.setProperty("--deck-size", size + "px");
-      if (fits(section)) break;
-    }
+  function fitsAt(section, size) {
+    section.style.setProperty("--deck-size", size + "px");
+    return fits(section);
   }
-  function fitAll() { list(document, ".slides > section").forEach(fit); }
+  function fit(section) {
+    var size = parseInt(section.style.getPropertyValue("--deck-size"), 10) || BIGGEST, low = LEAST;
+    if (fitsAt(section, size)) return;
+    while (size - low > 1) {  // it does not fit at the one, and may at the other
+      var middle = Math.ceil((size + low) / 2);
+      if (fitsAt(section, middle)) low = middle; else size = middle;
+    }
+    fitsAt(section, low);
+  }
+  function fitAll() { list(document, ".slides section").forEach(fit); }
 
   // Keys. A slider keeps its arrows; what a presenter presses to go on goes on from everywhere.
   var ON = ["PageDown", "PageUp"];

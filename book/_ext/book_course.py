@@ -64,11 +64,16 @@ def elsewhere(app: Sphinx, notebook: str) -> dict[str, str]:
 
 
 def copy(app: Sphinx, error: Exception | None) -> None:
-    """Copy the notebooks into the site."""
+    """Copy the notebooks into the site, and nothing that is for instructors or for an exam."""
     source, target = Path(app.confdir) / FOLDER, Path(app.outdir) / FOLDER
-    if error is None and app.builder.format == "html" and source.is_dir():
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns(".*"))
+    if error is not None or app.builder.format != "html":
+        return
+    shutil.rmtree(target, ignore_errors=True)
+    for notebook in sorted(source.rglob("*.ipynb")):
+        inside = notebook.relative_to(source)
+        if not {"instructor", "exams", ".ipynb_checkpoints"} & set(inside.parts):
+            (target / inside).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(notebook, target / inside)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

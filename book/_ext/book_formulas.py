@@ -25,36 +25,55 @@ AFTER = re.compile(r"[^\w\s(\[“‘]+(?:s\b)?|\w+")
 # a formula that is cut at a side says so (formulas.css), and so does one on a line of its own.
 SCROLLING = """
 (function () {
-  function cut(e) {
-    var hidden = e.scrollWidth - e.clientWidth, left = Math.abs(e.scrollLeft);
-    e.classList.toggle("cut-left", hidden > 1 && left > 1);
-    e.classList.toggle("cut-right", hidden > 1 && left < hidden - 1);
-    if (hidden > 0) e.tabIndex = 0; else e.removeAttribute("tabindex");
+  var faded = "main div.math mjx-container, main .pst-scrollable-table-container";
+  var plain = "main pre, main .cell_output > .output";
+  var lines = "p, li, dd, dt, h1, h2, h3, h4, figcaption, summary, div";
+  function shown(e) {
+    return !e.checkVisibility || e.checkVisibility({contentVisibilityAuto: true});
   }
-  function fit(e) {
-    var block = e.closest("p, li, dd, dt, h1, h2, h3, h4, figcaption, summary, div");
-    var set = e.querySelector("mjx-math");
-    if (!block || !set || !block.clientWidth) return;
+  function measured(e) {
+    return {e: e, hidden: e.scrollWidth - e.clientWidth, left: Math.abs(e.scrollLeft)};
+  }
+  function cut(is) {
+    if (!is.e.matches(plain)) {
+      is.e.classList.toggle("cut-left", is.hidden > 1 && is.left > 1);
+      is.e.classList.toggle("cut-right", is.hidden > 1 && is.left < is.hidden - 1);
+    }
+    if (is.hidden > 0) is.e.tabIndex = 0; else is.e.removeAttribute("tabindex");
+  }
+  function width(e) {
+    var block = e.closest(lines), set = e.querySelector("mjx-math");
+    if (!block || !set || !block.clientWidth) return null;
     var style = getComputedStyle(block), after = e.closest(".unbroken") ? 10 : 0;
     var room = block.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-    e.classList.toggle("wide", set.offsetWidth + after > room);
-    cut(e);
+    return {e: e, wide: set.offsetWidth + after > room};
+  }
+  // All is measured before anything is changed: each change makes the next measure a layout.
+  function fit(formulas) {
+    formulas = formulas.filter(shown).map(width).filter(Boolean);
+    formulas.forEach(function (is) { is.e.classList.toggle("wide", is.wide); });
+    formulas.map(function (is) { return measured(is.e); }).forEach(cut);
+  }
+  function inside(e) {
+    return Array.from(e.querySelectorAll(".math.long"));
   }
   function start() {
-    var boxes = "main div.math mjx-container, main .pst-scrollable-table-container";
+    var boxes = faded + ", " + plain;
     var sizes = new ResizeObserver(function (seen) {
-      seen.forEach(function (one) {
-        if (one.target.matches(boxes)) cut(one.target);
-        else one.target.querySelectorAll(".math.long").forEach(fit);
-      });
+      seen = seen.map(function (one) { return one.target; });
+      seen.filter(function (e) { return e.matches(boxes) && shown(e); }).map(measured).forEach(cut);
+      fit(seen.filter(function (e) { return !e.matches(boxes); }).flatMap(inside));
     });
     document.querySelectorAll(boxes).forEach(function (e) { sizes.observe(e); });
     document.querySelectorAll("main .math.long").forEach(function (e) {
       if (!e.closest("table")) sizes.observe(e.closest("p, li, dd, dt, h1, h2, h3, h4, div"));
     });
+    document.addEventListener("contentvisibilityautostatechange", function (event) {
+      if (!event.skipped) fit(inside(event.target));
+    }, true);
     document.addEventListener("scroll", function (event) {
       var e = event.target;
-      if (e.matches && e.matches(boxes + ", main .math.wide")) cut(e);
+      if (e.matches && e.matches(faded + ", main .math.wide")) cut(measured(e));
     }, {capture: true, passive: true});
   }
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", start);

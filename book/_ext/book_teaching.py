@@ -1,4 +1,4 @@
-"""What the pages for teachers take from the other pages: goals, exercises, how long a plan is.
+"""What the pages for teachers take from the other pages: goals and exercises.
 
 ``{goals}`` lists what one can do after each chapter, as its front page says; ``{exercise-table}``
 lists the exercises with their kind, difficulty, minutes and checkers.
@@ -17,7 +17,6 @@ from ibtools.course import exercises
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
-from kinds import KINDS, Kind
 from labels import read_book
 
 AIMS = re.compile(r"^## Afterwards you can\n(.*?)^## ", re.MULTILINE | re.DOTALL)
@@ -61,10 +60,9 @@ class ExerciseTable(FromPages):
         by_chapter: dict[str, list[str]] = {}
         for one in exercises():
             self.env.note_dependency(self.env.doc2path(f"book/{one.page}"))
-            kind = Kind(one.kind, one.difficulty)
             checker = f'`check("{one.id}", …)`' if one.checked else ""
             row = (
-                f"| {{ref}}`{one.label}` | {one.title} | {KINDS[one.kind]} | {kind.dots} | "
+                f"| {{ref}}`{one.label}` | {one.title} | {{kind}}`{one.kind} {one.difficulty}` | "
                 f"{one.minutes} | {checker} |"
             )
             by_chapter.setdefault(one.page.partition("/")[0], []).append(row)
@@ -72,8 +70,8 @@ class ExerciseTable(FromPages):
         for folder, rows in by_chapter.items():
             title = book.titles.get(f"book/{folder}", "Before you start")
             lines += [f"**{title}**", ""]
-            lines += ["| exercise | title | kind | difficulty | minutes | checker |"]
-            lines += ["|---|---|---|---|--:|---|", *rows, ""]
+            lines += ["| exercise | title | kind | minutes | checker |"]
+            lines += ["|---|---|---|--:|---|", *rows, ""]
         return self.shown(lines, "exercise-table")
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +145,12 @@ FUNCTIONS = {
         "no answer",
     ),
     "forks": ("import os\nos.fork()\nsquare = lambda x: x * x\nvalues = [6]", 4, ""),
+    "calls": (
+        "import socket\nsquare = lambda x: x * x\ntry:\n"
+        "    socket.create_connection(('127.0.0.1', PORT), 2)\nexcept OSError:\n    values = [6]",
+        4,
+        "",
+    ),
     "magics": ("%matplotlib inline\n%pip install x\nsquare = lambda x: x * x\nvalues = 6", 1, ""),
 }
 if sys.platform == "linux":  # elsewhere the system does not keep to the limit
@@ -154,13 +161,18 @@ if sys.platform == "linux":  # elsewhere the system does not keep to the limit
 def test_functions_stay_where_they_are_and_are_asked(tmp_path):
     """Each ends in its own way; none of them ends the grading, or is believed."""
     master = write(tmp_path / "master.ipynb", SETUP, SQUARE, LIST)
-    for name, (source, *_) in FUNCTIONS.items():
-        write(tmp_path / "in" / f"{name}.ipynb", SETUP, code(source), SQUARE)
-    done = command(master, tmp_path / "in", "--csv", tmp_path / "g.csv", "--seconds", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        for name, (source, *_) in FUNCTIONS.items():
+            text = code(source.replace("PORT", port))
+            write(tmp_path / "in" / f"{name}.ipynb", SETUP, text, SQUARE)
+        done = command(master, tmp_path / "in", "--csv", tmp_path / "g.csv", "--seconds", 1)
     assert done.returncode == 0, done.stderr
     table = rows(tmp_path / "g.csv")
     for name, (_, points, word) in FUNCTIONS.items():
         page = (tmp_path / "feedback" / f"{name}.html").read_text(encoding="utf-8")
+        if name == "calls" and table[name]["network"] == "NOT cut off":
+            continue  # this system does not allow it, and the row says so
         assert float(table[name]["points"]) == points, (name, table[name])
         assert word in page, name
 
@@ -246,6 +258,7 @@ def test_a_locked_cell_is_known_by_metadata_id_or_text(tmp_path):
     without_metadata = nbformat.v4.new_code_cell(SQUARE.source, id=SQUARE.id)
     text_alone = code(SQUARE.source.replace("'", '"') + "\n\n")
     changed = cell("print('mine')", "check", "square", code=True)
+    changed.id = "an-editor-s-own"
     for copy in (SQUARE, without_metadata, text_alone, changed):
         sheet = write(tmp_path / "s.ipynb", SETUP, code("a = 1"), copy, LIST)
         steps, notes = master.steps(read_notebook(sheet))

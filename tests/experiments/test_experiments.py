@@ -15,7 +15,8 @@ from ibtools.experiments import training as module
 from ibtools.experiments.__main__ import main
 from ibtools.experiments.assessment import assess
 from ibtools.experiments.training import accuracy, seconds_per_epoch
-from ibtools.metrics.robustness import certified_radius, l2_attack
+from ibtools.metrics.attack import l2_attack
+from ibtools.metrics.certificate import certified_radius
 from ibtools.trainers import load_run
 
 CHOICE = Choice("digits", "constant", "first", 0, 6, (-50.0,), samples=60)

@@ -11,11 +11,11 @@ from torch import nn
 from ibtools.models.homogeneity import (
     Homogeneity,
     NotHomogeneousError,
-    euler_defect,
     homogeneity_after,
     homogeneity_of,
     homogeneity_order,
 )
+from ibtools.models.homogeneity_on_data import euler_defect
 from ibtools.models.layers import (
     DifferenceOfSquares,
     Product,

@@ -1,15 +1,19 @@
 """The editions of the exercises: no solution reaches a student, all reach an instructor."""
 
+import ast
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
+import book_course
 import nbformat
 import pytest
 from book_solutions import SOLUTION
+from course_pages import names_changed
 from editions.notebooks import homework, instructor, student
+from write_course import chapters, editions, settings
 
-from course import chapters, editions, settings
 from ibtools.course import checkers, exercises, homeworks, lectures
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,10 +154,11 @@ def test_marking_says_points_minutes_and_misconceptions(instructors):
                 assert cell.metadata.ibtools.exercise in homeworks()
                 continue
             assert f"{exercise.minutes} minutes" in cell.source
-            listed = re.findall(r"^- .*\bpoints?\b", cell.source, re.M)
-            assert listed
+            scheme = cell.source.partition("**Misconceptions**")[0]
+            listed = re.findall(r"^- (?:`\w+`, )?([\d.]+) points?:", scheme, re.M)
+            assert len(listed) == scheme.count("\n- ") > 0
             total = float(re.search(r"\*\*Marking\*\*: ([\d.]+)", cell.source)[1])
-            assert sum(float(re.search(r"([\d.]+) points?", line)[1]) for line in listed) == total
+            assert sum(map(float, listed)) == total
             assert ("**Misconceptions**" in cell.source) == exercise.checked
 
 
@@ -180,3 +185,28 @@ def test_an_instructor_notebook_runs(name, instructors):
         if cell.cell_type == "code" and cell.metadata.ibtools.role != "install":
             exec(compile(cell.source, cell.id, "exec"), space)
     assert {"lecture", "problem"} & set(space)
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("w[0] = 1", {"w"}),
+        ("net.scale.x = 2", {"net"}),
+        ("with no_grad():\n    net.layers[0].weight.copy_(start)", {"net"}),
+        ("def f(w):\n    w[0] = 1", set()),
+        ("y = w[0] + net.scale", set()),
+    ],
+)
+def test_a_lecture_sets_up_what_its_cells_change_in_place(code, names):
+    assert names_changed(ast.parse(code)) == names
+
+
+def test_the_site_has_the_notebooks_of_students_and_nothing_for_instructors(tmp_path):
+    for name in ("imd/steps.ipynb", "instructor/imd/steps.ipynb", "exams/a.ipynb", "exams/a.md"):
+        (tmp_path / "course" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "course" / name).write_text(name)
+    builder = SimpleNamespace(format="html")
+    app = SimpleNamespace(confdir=tmp_path, outdir=tmp_path / "html", builder=builder)
+    book_course.copy(app, None)
+    (copied,) = [path for path in (tmp_path / "html").rglob("*") if path.is_file()]
+    assert copied.relative_to(tmp_path / "html").as_posix() == "course/imd/steps.ipynb"

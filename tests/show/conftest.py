@@ -144,6 +144,8 @@ def show(
             lambda message: errors.append(message.text) if message.type == "error" else None,
         )
         page.goto(file.as_uri())
+        if options.get("java_script_enabled", True):
+            page.evaluate("new Promise(done => setTimeout(done))")  # what the page put off
         return page
 
     yield open_page
@@ -160,6 +162,7 @@ def live_page(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Pa
     file.write_text(PAGE.format(attributes="", body=body), encoding="utf-8")
     page = chromium.new_page()
     page.goto(file.as_uri())
+    page.evaluate("new Promise(done => setTimeout(done))")
     return page
 
 

@@ -8,10 +8,10 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.special import logsumexp, softmax
 
-from ibtools.data import toy_a
+from ibtools.data import three_points
 from ibtools.theory import max_margin, separation_constants
 
-y = toy_a().y
+y = three_points().y
 SAMPLES = (
     (3.0, -1.0, -1.0, -2.0, 4.0, 4.0),  # as on the page
     (0.3, -0.1, 1.1, -4.0, 5.0, 0.4),

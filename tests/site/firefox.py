@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from visits import ALL, STANDS
 from websockets.sync.client import ClientConnection, connect
 
 ADDRESS = "WebDriver BiDi listening on "
@@ -54,7 +55,8 @@ class Tab:
         self._command(
             "browsingContext.navigate", {"context": self._context, "url": url, "wait": "complete"}
         )
-        self.evaluate("async () => { await document.fonts.ready; }")
+        self.evaluate(ALL)
+        self.evaluate(STANDS)
 
     def resize(self, width: int, height: int) -> None:
         size = {"width": width, "height": height}

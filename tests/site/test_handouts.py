@@ -62,8 +62,8 @@ def test_problems(built, solutions):
     assert ("Solution to" in said) is solutions
 
 
-def test_a_lecture_and_problems_are_printed(built, site, tmp_path):
-    with Printer() as printer:
+def test_a_lecture_and_problems_are_printed(built, site, browser, tmp_path):
+    with Printer(browser) as printer:
         lecture = printer.page(site / f"{LECTURES[0]}.html", tmp_path / "lecture.pdf")
         made = handouts.problems(built, CHAPTER, LECTURES, solutions=True)
         printed = printer.text(made, tmp_path / "problems.pdf")

@@ -1,7 +1,7 @@
 """The lectures' slides, as one opens them from a disk."""
 
 import re
-from urllib.parse import unquote, urlparse
+import zlib
 
 import decks
 import pytest
@@ -17,7 +17,7 @@ OVERFLOWING = """least => {
     const faults = [];
     const large = e => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 4;
     const asked = e => `${e.scrollWidth} by ${e.scrollHeight} pixels`;
-    document.querySelectorAll('.slides > section').forEach((slide, number) => {
+    document.querySelectorAll('.slides section').forEach((slide, number) => {
         const box = slide.getBoundingClientRect(), name = `slide ${number + 1}`;
         const fault = (e, what) => faults.push(
             `${name}, ${e.tagName} ${e.className} ${e.textContent.slice(0, 30)}: ${what}`);
@@ -152,30 +152,43 @@ def test_keys_of_a_presenter(site, stage):
 
 
 def test_a_deck_is_printed_slide_by_slide(site, stage):
-    page = show(stage, site, "imd/scale-and-shape", "?print-pdf")
+    deck = "imd/scale-and-shape"
+    page = show(stage, site, deck, "?print-pdf")
     pages = page.evaluate(
         """[...document.querySelectorAll('.pdf-page')].map(e => [e.offsetWidth, e.offsetHeight])"""
     )
-    assert (
-        len(pages) == page.evaluate("document.querySelectorAll('.pdf-page > section').length") > 9
-    )
+    assert len(pages) == len(decks.read_deck(decks.SOURCES / f"{deck}.md", deck).slides) + 1
     assert {width for width, _ in pages} == {1280}
+    figures = page.evaluate(
+        "[...document.querySelectorAll('.pdf-page')].map(e => Boolean(e.querySelector('svg')))"
+    )
     page.emulate_media(media="print")
-    heights = "[...document.querySelectorAll('.pdf-page .ib-picture')].map(e => e.clientHeight)"
-    assert min(page.evaluate(heights)) > 250
+    assert page.evaluate(OVERFLOWING, LEAST) == []
+    printed = drawn_on_pages(page.pdf(prefer_css_page_size=True))
     page.emulate_media(media="screen")
+    assert len(printed) == len(figures)
+    assert [lines > 50 for lines, _ in printed] == figures
+    assert min(words for _, words in printed) > 10
+
+
+def drawn_on_pages(pdf):
+    """How many lines and words each page of a PDF draws."""
+    objects = dict(re.findall(rb"\n(\d+) 0 obj\b(.*?)endobj", pdf, re.DOTALL))
+    drawn = []
+    for page in objects.values():
+        if re.search(rb"/Type\s*/Page\b(?!s)", page):
+            content = objects[re.search(rb"/Contents\s+(\d+)", page)[1]]
+            packed = re.search(rb"stream\r?\n(.*)\r?\nendstream", content, re.DOTALL)[1]
+            text = zlib.decompress(packed)
+            lines = len(re.findall(rb"^[-\d. ]+ l$", text, re.MULTILINE))
+            drawn.append((lines, len(re.findall(rb"Tj|TJ", text))))
+    return drawn
 
 
 def test_each_lecture_leads_to_its_slides(site):
+    """And they lead back."""
     for deck in DECKS:
-        html = (site / "book" / f"{deck}.html").read_text(encoding="utf-8")
-        assert f'href="../../slides/{deck}.html"' in html
-        back = re.search(
-            r'lecture-link"><a href="([^"]*)"', (site / f"slides/{deck}.html").read_text()
-        )
-        assert (
-            (site / "slides" / deck)
-            .parent.joinpath(unquote(urlparse(back[1]).path))
-            .resolve()
-            .is_file()
-        )
+        path, lecture = site / f"slides/{deck}.html", site / f"book/{deck}.html"
+        assert f'href="../../slides/{deck}.html"' in lecture.read_text(encoding="utf-8")
+        (back,) = re.findall(r'lecture-link"><a href="([^"]*)"', path.read_text(encoding="utf-8"))
+        assert (path.parent / back).resolve() == lecture.resolve()

@@ -5,13 +5,15 @@ from functools import partial
 from http.server import ThreadingHTTPServer
 from threading import Thread
 
+import book_speed
 import pytest
 from axe import PLACES, beyond_the_theme, go
-from book_site import PAGES, PHONE, read
+from book_site import DESKTOP, PAGES, PHONE, read
 from commands import Pages
 from formulas import set_formulas_in
-from page_measures import speed
+from page_measures import speed, tab_stops_before_sliders
 from sliders import SLIDERS, stuck
+from sphinx.errors import ExtensionError
 from visible import faults_of_formulas
 
 
@@ -137,6 +139,74 @@ def test_a_page_comes_up_without_a_jump_and_sets_no_formula(sample, address, bro
     assert seen.shift < 0.05
 
 
+BLOCKS = ".bd-article section > :is(p, .cell > .cell_output, .proof, .claim-box, .exercise)"
+DRAWN = """blocks => blocks.filter(e => e.textContent && e.lastElementChild).filter(e =>
+    e.lastElementChild.checkVisibility({contentVisibilityAuto: true})).length"""
+IN_SIGHT = """id => scrollY > 0 && [document.getElementById(id).getBoundingClientRect().top]
+    .every(top => top > 0 && top < innerHeight - 20)"""
+
+
+def test_what_is_far_is_left_out_until_a_reader_comes_near(sample, address, visit):
+    """By a link, by looking for words, on paper."""
+    page = visit(f"{address}/{sample}.html", whole=False, **DESKTOP).page
+    blocks = page.locator(BLOCKS)
+    at_first = blocks.evaluate_all(DRAWN)
+    assert 0 < at_first < 0.8 * blocks.count()
+    words = page.locator("article section > p:has(a, span.math)").last.evaluate(
+        "e => [...e.childNodes].map(part => part.textContent.trim()).find(text => /\\w/.test(text))"
+    )
+    assert page.evaluate("words => find(words)", words)
+    link = page.locator("#pst-page-toc-nav a").last
+    link.click()
+    page.wait_for_function(IN_SIGHT, arg=link.get_attribute("href")[1:], timeout=5000)
+    page.emulate_media(media="print")
+    everything = visit(f"{address}/{sample}.html").page
+    everything.emulate_media(media="print")
+    assert blocks.evaluate_all(DRAWN) == everything.locator(BLOCKS).evaluate_all(DRAWN) > at_first
+
+
+def test_who_goes_by_keyboard_is_soon_at_the_text_and_at_its_first_slider(sample, address, visit):
+    page = visit(f"{address}/{sample}.html", **DESKTOP).page
+    expected = tab_stops_before_sliders(page)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    for pressed in range(2, expected + 1):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('main article') !== null")
+        arrived = page.evaluate("document.activeElement.matches('input[type=range]')")
+        assert arrived == (pressed == expected)
+
+
+def test_no_script_keeps_the_text_of_a_page_waiting(sample, site):
+    scripts = [tag for tag in read(site, sample).select("script[src]") if "defer" not in tag.attrs]
+    assert [tag["src"].partition("?")[0] for tag in scripts] == [
+        f"{'../' * sample.count('/')}_static/documentation_options.js"
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_has_its_colours_before_its_text(scheme, sample, address, browser):
+    """To colour it anew takes as long as to read it."""
+    page = browser.new_page(color_scheme=scheme)
+    page.add_init_script(
+        """window.anew = [];
+        new MutationObserver(all => anew.push(...all.filter(one => document.body &&
+            one.oldValue !== document.documentElement.dataset.theme).map(one => one.oldValue)))
+            .observe(document, {subtree: true, attributeFilter: ['data-theme'],
+                attributeOldValue: true});"""
+    )
+    page.goto(f"{address}/{sample}.html", wait_until="load")
+    assert page.evaluate("[document.documentElement.dataset.theme, ...anew]") == [scheme]
+    page.close()
+
+
+def test_the_themes_script_is_one_that_we_know_how_to_quieten(site):
+    script = (site / "_static/scripts/pydata-sphinx-theme.js").read_text(encoding="utf-8")
+    assert book_speed.quieter(script) == script, "it measures all of a page"
+    with pytest.raises(ExtensionError, match="STOPS"):
+        book_speed.quieter("another script")
+
+
 @pytest.mark.parametrize("folder", ["/", "/in/a/folder/"])
 def test_an_address_that_leads_nowhere_is_answered_in_the_looks_of_the_book(
     folder, site, tmp_path, browser
@@ -175,7 +245,7 @@ def test_a_link_opens_a_figure_in_its_state(sample, site, visit):
     figure.locator(".ib-link").click()
     page.wait_for_function("location.hash.startsWith('#fig-')")
     setting = figure.locator(".ib-setting").inner_text()
-    again = visit(page.url).page
+    again = visit(page.url, whole=False).page
     figure = again.locator(".ib-figure:has(.ib-link):has(input[type=range])").first
     assert figure.locator(".ib-setting").inner_text() == setting
     again.wait_for_timeout(100)

@@ -5,8 +5,17 @@ from dataclasses import dataclass, field
 from playwright.sync_api import Browser, Page
 
 STANDS = """async () => {
+    await new Promise(done => setTimeout(done));  // after the tasks that the page put off
     await document.fonts.ready;
     await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+
+# What is far from the window a browser leaves out until a reader comes near (book.css); whoever
+# asks something of a whole page needs all of it.
+ALL = """() => {
+    const style = document.createElement('style');
+    style.textContent = '* {content-visibility: visible !important}';
+    document.head.append(style);
 }"""
 
 
@@ -34,10 +43,13 @@ class Visit:
         ]
 
 
-def open_page(browser: Browser, url: str, *, goes_on: bool = False, **options: object) -> Visit:
+def open_page(
+    browser: Browser, url: str, *, goes_on: bool = False, whole: bool = True, **options: object
+) -> Visit:
     """Open an address in a fresh browser context and wait until it stands, with its fonts.
 
-    A page that ``goes_on`` is not waited for until it stands, and may ask for more later.
+    A page that ``goes_on`` is not waited for until it stands, and may ask for more later. One that
+    is not `whole` is as a reader finds it: what is far from the window is not laid out.
     """
     context = browser.new_context(reduced_motion="reduce", **options)
     visit = Visit(context.new_page())
@@ -60,6 +72,8 @@ def open_page(browser: Browser, url: str, *, goes_on: bool = False, **options: o
     if goes_on:
         return visit
     if options.get("java_script_enabled", True):
+        if whole:
+            visit.page.evaluate(ALL)
         visit.page.evaluate(STANDS)
     visit.loaded = len(visit.requests)
     return visit

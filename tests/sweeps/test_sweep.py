@@ -148,7 +148,9 @@ def test_nobody_at_the_address_is_told(tmp_path, monkeypatch):
         raise OSError("Timed out trying to connect")
 
     monkeypatch.setattr(distributed, "Client", nobody)
-    with pytest.raises(OSError, match="no Dask scheduler answers at cluster='tcp://127.0.0.1:1'"):
+    with pytest.raises(
+        OSError, match=r"no Dask scheduler answers at cluster='tcp://127\.0\.0\.1:1'"
+    ):
         sweep(
             sometimes,
             grid(x=[1], broken=[0]),

@@ -17,8 +17,9 @@ from ibtools.metrics import (
     modified_descent_margin,
     smoothed_margin,
 )
+from ibtools.metrics.attack import l2_attack
+from ibtools.metrics.certificate import certified_radius
 from ibtools.metrics.kkt_of_margins import margin_kkt
-from ibtools.metrics.robustness import certified_radius, l2_attack
 from ibtools.models import MLP, ConvNet, DeepLinear, DiagonalClassifier, Net, homogeneity_order
 from ibtools.theory import (
     SphereBounds,
@@ -408,7 +409,7 @@ def complementarity() -> Comparison:
         on = (run.log_loss < 0) & (run.minimum_margin > 0)
         L, delta = run.order, run.complementarity[on]
         scale = run.normalized_margin[on] ** (2 / L) * -run.log_loss[on]
-        bound = (len(labels) - 1) / (np.e * L * scale)
+        bound = (len(labels) - 1) / (np.exp(1.0) * L * scale)
         tightest = int(np.argmax(delta / bound))
         worst.see(
             excess(delta, bound),

@@ -107,6 +107,15 @@ class Problem:
 def homeworks() -> dict[str, Homework]:
     """Return the homework there is, by name.
 
+    Returns
+    -------
+    dict[str, Homework]
+        ``hw1`` to ``hw5``, one for each chapter; their titles and minutes.
+
+    See Also
+    --------
+    problem : One of them with the data of a student.
+
     Examples
     --------
     >>> from ibtools.course import homeworks
@@ -169,7 +178,10 @@ def problem(name: str, *, student: str, term: str = "") -> Problem:
         )
     homework = known[name]
     rng = np.random.default_rng(seed_of("homework", name, who, str(term).strip()))
-    statement, data, questions = homework.draw(rng)
+    while True:
+        statement, data, questions = homework.draw(rng)
+        if all(question.tells_apart for question in questions):
+            break
     return Problem(
         name, homework.title, str(student), str(term), homework.minutes, statement, data, questions
     )

@@ -139,6 +139,11 @@ def lecture(name: str) -> Lecture:
 def lectures() -> tuple[str, ...]:
     """Return the names of the lectures with exercises, in the order of the book.
 
+    Returns
+    -------
+    tuple[str, ...]
+        As `lecture` takes them.
+
     Examples
     --------
     >>> from ibtools.course import lectures

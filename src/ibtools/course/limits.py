@@ -23,28 +23,35 @@ def limited(call: Callable[[], Any], seconds: float | None = None) -> Any:
     from strangers, run them in a process that can be killed.
     """
     allowed = SECONDS if seconds is None else seconds
-    found: list[Any] = []
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            with np.errstate(all="ignore"):
-                found.append(call())
-        except BaseException as error:  # SystemExit too: it is the student's
-            raised.append(error)
-
-    thread = threading.Thread(target=run, daemon=True, name="answer")
+    thread = _Call(call)
     thread.start()
     thread.join(allowed)
-    if found:
-        return found[0]
-    if raised:
-        error = raised[0]
-        if isinstance(error, NoAnswerError):
-            raise error
-        raise NoAnswerError(f"It raised {_in_words(error)}.")
-    _stop(thread)
-    raise NoAnswerError(f"It took longer than {allowed:g} s.")
+    if thread.found:
+        return thread.found[0]
+    if thread.raised is None:
+        _stop(thread)
+        raise NoAnswerError(f"It took longer than {allowed:g} s.")
+    if isinstance(thread.raised, NoAnswerError):
+        raise thread.raised
+    raise NoAnswerError(f"It raised {_in_words(thread.raised)}.")
+
+
+class _Call(threading.Thread):
+    """A call in a thread of its own, with what it returned or raised."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        super().__init__(daemon=True, name="answer")
+        self.call = call
+        self.found: list[Any] = []
+        self.raised: BaseException | None = None
+
+    def run(self) -> None:
+        """Call it."""
+        try:
+            with np.errstate(all="ignore"):
+                self.found.append(self.call())
+        except BaseException as error:  # SystemExit too: it is the student's
+            self.raised = error
 
 
 def _in_words(error: BaseException) -> str:

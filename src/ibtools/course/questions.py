@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
@@ -91,6 +92,16 @@ class Question:
         """What the answer is tried on, and what theory says there."""
         problems = self.problems()
         return problems, [self.theory(*deepcopy(problem)) for problem in problems]
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether no mistake passes for another, or for the answer."""
+        problems, expected = self._expected
+        mistaken = [[wrong.answer(*problem) for problem in problems] for wrong in self.wrong]
+        return not any(
+            all(self._same(f, e) for f, e in zip(one, other, strict=True))
+            for one, other in combinations([expected, *mistaken], 2)
+        )
 
     def judge(self, answer: Any) -> Part:
         """Return what is said of an answer, whatever it is."""

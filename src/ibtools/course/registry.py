@@ -51,10 +51,10 @@ class Checker:
 
     @property
     def call(self) -> str:
-        """How the checker is called, as a line of code."""
+        """How the checker is called, as a line of code; ``...`` stands for no answer yet."""
         if len(self.questions) == 1:
             return f'check("{self.id}", {self.questions[0].name})'
-        parts = ", ".join(f"{question.name}=…" for question in self.questions)
+        parts = ", ".join(f"{question.name}=..." for question in self.questions)
         return f'check("{self.id}", {parts})'
 
 
@@ -185,6 +185,7 @@ def _by_name(
                 f"This exercise has the parts {', '.join(names)}: give them by name, or all of "
                 "them in this order."
             )
+    given = {name: value for name, value in given.items() if value is not ...}
     unknown = [name for name in given if name not in names]
     if unknown:
         return given, (

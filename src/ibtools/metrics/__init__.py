@@ -24,6 +24,8 @@ from ibtools.metrics.regression import (
 )
 
 if TYPE_CHECKING:
+    from ibtools.metrics.attack import Attack, l2_attack
+    from ibtools.metrics.certificate import certified_radius, lipschitz_bound
     from ibtools.metrics.homogeneity_defect import (
         HomogeneityDefects,
         homogeneity_defects,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
         worst_gap_ratio,
     )
     from ibtools.metrics.kkt_of_margins import MarginKKT, margin_kkt
-    from ibtools.metrics.robustness import Attack, certified_radius, l2_attack, lipschitz_bound
 
 __getattr__, __dir__ = lazily(
     __name__,
@@ -43,7 +44,8 @@ __getattr__, __dir__ = lazily(
             "worst_gap_ratio",
         ),
         "kkt_of_margins": ("MarginKKT", "margin_kkt"),
-        "robustness": ("Attack", "certified_radius", "l2_attack", "lipschitz_bound"),
+        "attack": ("Attack", "l2_attack"),
+        "certificate": ("certified_radius", "lipschitz_bound"),
     },
 )
 

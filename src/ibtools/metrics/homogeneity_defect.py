@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ibtools._validation import array, count, generator, offering, positive, real, sizes
-from ibtools.models.homogeneity import outputs_and_growth
+from ibtools.models.homogeneity_on_data import outputs_and_growth
 from ibtools.models.reading import (
     as_outputs,
     number_of_outputs,

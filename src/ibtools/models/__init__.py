@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from ibtools.models.homogeneity import (
         Homogeneity,
         NotHomogeneousError,
-        euler_defect,
         homogeneity_of,
         homogeneity_order,
     )
+    from ibtools.models.homogeneity_on_data import euler_defect
     from ibtools.models.layers import (
         DifferenceOfSquares,
         Product,
@@ -44,12 +44,12 @@ __getattr__, __dir__ = lazily(
     {
         "attention": ("SoftmaxAttention",),
         "homogeneity": (
-            "NotHomogeneousError",
             "Homogeneity",
-            "euler_defect",
-            "homogeneity_order",
+            "NotHomogeneousError",
             "homogeneity_of",
+            "homogeneity_order",
         ),
+        "homogeneity_on_data": ("euler_defect",),
         "layers": ("DifferenceOfSquares", "Product", "Residual", "SquaredReLU", "Sum"),
         "nets": (
             "MLP",

@@ -11,14 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ibtools._validation import count
-from ibtools.models.homogeneity import (
-    Homogeneity,
-    NotHomogeneousError,
-    check_order,
-    homogeneity_of,
-    some_samples,
-    two_points,
-)
+from ibtools.models.homogeneity import Homogeneity, NotHomogeneousError, homogeneity_of
+from ibtools.models.homogeneity_on_data import check_order, some_samples, two_points
 from ibtools.models.reading import as_outputs, refuse_gradient_hooks, with_parameters
 
 # Random sums of outputs in which Euler's identity is looked at; one would do, but for chance.

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from .block import Caption, Control, Preset, explore_block, picture_block
 from .grids import Grid, choices
+from .live import display_live, explore_widget
 from .picture import checked_alt, checked_caption, refuse_hidden_data, static_figures
 from .style import house_style
 from .svg import Boxes, axes_boxes, common_boxes, drawn
@@ -241,8 +242,6 @@ class Exploration:
     def _ipython_display_(self, **_: Any) -> None:
         if static_figures():
             raise NotImplementedError  # as IPython asks of who leaves it to the other methods
-        from .live import display_live
-
         display_live(self)
 
     def widget(self) -> Any:
@@ -258,8 +257,6 @@ class Exploration:
         ImportError
             If ipywidgets is not installed.
         """
-        from .live import explore_widget
-
         return explore_widget(self)
 
     def block(self, **parameters: Any) -> str:

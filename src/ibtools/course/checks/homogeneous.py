@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from ibtools.course.questions import array, function, number, option
 from ibtools.course.registry import Checker
-from ibtools.data import toy_a
+from ibtools.data import three_points
 from ibtools.theory import loss_rate_constant, max_margin, separation_constants
 
 Cases = list[tuple[Any, ...]]
@@ -70,7 +70,7 @@ _ORDER = Checker(
     ),
 )
 
-_TOY_X, _TOY_Y = toy_a()
+_TOY_X, _TOY_Y = three_points()
 
 
 def _hard_margin() -> Any:

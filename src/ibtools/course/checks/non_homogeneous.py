@@ -359,7 +359,7 @@ class _Line:
 def _longest_step(psi: float, R: float) -> float:
     line = _Line(Polynomial([R]), Polynomial([0.0]))
     return float(
-        descent_guarantee(line, hessian=Polynomial([0.0]), log_loss=-psi, norm=5.0).log_step
+        descent_guarantee(line, hessian=Polynomial([0.0]), log_loss=-psi, norm=5.0).log_step_size
     )
 
 

@@ -11,7 +11,6 @@ from ibtools.models import TwoLayerNet
 from ibtools.theory import (
     TwoLayerLimit,
     balanced_stable_rank,
-    implicit_limit,
     sliding_limit,
     two_layer_limit,
     wide_relu_stable_rank,
@@ -23,7 +22,7 @@ Cases = list[tuple[Any, ...]]
 def _orthonormal(rho: float, m: int, plus: int, minus: int) -> TwoLayerLimit:
     n = plus + minus
     net = TwoLayerNet.initialize(m=m, d=n, slope=rho, scale=1e-4, seed=0)
-    return implicit_limit(net, np.eye(n), np.repeat([1.0, -1.0], [plus, minus]))
+    return two_layer_limit(net, np.eye(n), np.repeat([1.0, -1.0], [plus, minus]))
 
 
 def _slopes(rng: np.random.Generator) -> Cases:
@@ -277,7 +276,7 @@ _STABLE = Checker(
 
 def _twice() -> float:
     net = TwoLayerNet.initialize(m=3, d=2, slope=0.5, scale=1e-4, seed=0)
-    return float(implicit_limit(net, np.eye(2)[[0, 0, 1]], [1.0, 1.0, -1.0]).margin_gap())
+    return float(two_layer_limit(net, np.eye(2)[[0, 0, 1]], [1.0, 1.0, -1.0]).margin_gap())
 
 
 _TWICE = Checker(

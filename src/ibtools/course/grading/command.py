@@ -1,8 +1,11 @@
 """The command ``python -m ibtools.course grade``."""
 
 import argparse
+import contextlib
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
@@ -25,16 +28,22 @@ from ibtools.course.grading.table import (
     write_rows,
 )
 
+IMAGE = (
+    r"printf 'FROM python:3.12\nCOPY . /book\nRUN pip install /book[nets]\n'"
+    " | docker build -t ibtools -f - ."
+)
 CONTAINER = (
     "docker run --rm --network none --memory 4g --cpus 2 --pids-limit 256 --read-only "
-    "--tmpfs /tmp --user $(id -u):$(id -g) -v $PWD:/class -w /class IMAGE "
+    "--tmpfs /tmp --user $(id -u):$(id -g) -v $PWD:/class -w /class ibtools "
     "python -m ibtools.course grade MASTER submissions --csv grades.csv"
 )
 _ABOUT = f"""\
 Grade a folder of notebooks: a CSV with a row for each student, and a page of feedback for each. A
 row is on disk as soon as it is done; the same command goes on where it stopped. Submissions run as
-you, within limits on time and memory: code that you do not trust belongs in a container, where
-IMAGE has this package installed:
+you, within limits on time and memory; they can read and remove what you can. Code that you do not
+trust belongs in a container. Its image is built once, in the book's folder; the second line grades:
+
+  {IMAGE}
 
   {CONTAINER}
 """
@@ -181,7 +190,7 @@ def grade(
     }
     waiting = [each for each in found if each.student not in rows]
     tqdm.monitor_interval = 0  # its thread would be copied into every process
-    with threadpool_limits(1), tqdm(
+    with _own_folder(), threadpool_limits(1), tqdm(
         total=len(found), initial=len(rows), desc="graded", disable=quiet()
     ) as bar:  # fmt: skip
         for graded in grade_all(read, waiting, limits=limits, jobs=jobs, seed=seed):
@@ -195,6 +204,20 @@ def grade(
         name = assignment or master.stem
         write_whole(csv.with_suffix(f".{lms}.csv"), for_lms(lms, ordered, name, read.points))
     return ordered
+
+
+@contextlib.contextmanager
+def _own_folder() -> Iterator[None]:
+    """Keep IPython out of the home of whoever grades."""
+    before = os.environ.get("IPYTHONDIR")
+    with tempfile.TemporaryDirectory(prefix="grading-") as folder:
+        os.environ["IPYTHONDIR"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["IPYTHONDIR"]
+            if before is not None:
+                os.environ["IPYTHONDIR"] = before
 
 
 def _write(csv: Path, rows: dict[str, Row], found: list[Submission], master: Master) -> list[Row]:

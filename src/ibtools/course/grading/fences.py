@@ -45,7 +45,7 @@ def _limit(which: int, most: int) -> None:
 
 def _memory_now() -> int:
     try:
-        with open("/proc/self/statm", encoding="ascii") as file:
+        with open("/proc/self/statm", encoding="utf-8") as file:
             return int(file.read().split()[0]) * resource.getpagesize()
     except (OSError, ValueError):
         return 8 * 2**30  # where nobody says, the limit is a loose one
@@ -67,7 +67,7 @@ def _without_network() -> bool:
             ("uid_map", f"{user} {user} 1"),
             ("gid_map", f"{group} {group} 1"),
         ):
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            with open(f"/proc/self/{name}", "w", encoding="utf-8") as file:
                 file.write(line)
     return True
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
+from ibtools._threads import one_thread
 from ibtools._validation import (
     checked,
     count,
@@ -421,6 +422,7 @@ def gradient_descent(
     records, states = [0], [state]
     message = f"took the {steps} steps asked for"
     with (
+        one_thread(X.size),
         tqdm(total=steps, desc="gradient descent", disable=quiet(), delay=1) as bar,
         np.errstate(over="ignore", invalid="ignore"),
     ):

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from ibtools._threads import one_thread
 from ibtools._validation import count, positive, regression_problem
 from ibtools.models import DualModel
 from ibtools.models.protocol import speaks_for
@@ -98,19 +99,20 @@ def mirror_descent(
     records: list[int] = [0]
     states: list[Float[np.ndarray, " r"]] = [state]
     message = f"took the {steps} steps asked for"
-    for step in range(1, steps + 1):
-        with np.errstate(over="ignore", invalid="ignore"):
-            state = state + step_size * system.field(0.0, state)
-        if not np.abs(state).max(initial=0.0) < system.largest:
-            message = (
-                f"the predictor overflowed at step {step} (t={step_size * step:.4g}): "
-                f"step_size={step_size:g} is too large here, lower it"
-            )
-            warnings.warn(f"mirror descent: {message}", TrainingWarning, stacklevel=2)
-            break
-        if step % record_every == 0 or step == steps:
-            records.append(step)
-            states.append(state)
+    with one_thread(X.size):
+        for step in range(1, steps + 1):
+            with np.errstate(over="ignore", invalid="ignore"):
+                state = state + step_size * system.field(0.0, state)
+            if not np.abs(state).max(initial=0.0) < system.largest:
+                message = (
+                    f"the predictor overflowed at step {step} (t={step_size * step:.4g}): "
+                    f"step_size={step_size:g} is too large here, lower it"
+                )
+                warnings.warn(f"mirror descent: {message}", TrainingWarning, stacklevel=2)
+                break
+            if step % record_every == 0 or step == steps:
+                records.append(step)
+                states.append(state)
     return system.run(
         step_size * np.array(records), np.stack(states), tolerance=1e-8, message=message
     )

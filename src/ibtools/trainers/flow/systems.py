@@ -11,6 +11,7 @@ from jaxtyping import Float
 from scipy.integrate import DOP853, LSODA, OdeSolver
 from tqdm.auto import tqdm
 
+from ibtools._threads import one_thread
 from ibtools._validation import quiet, unchecked
 from ibtools.models import DualModel, RegressionModel
 from ibtools.models.row_space import row_space
@@ -196,7 +197,8 @@ def follow(
     settled = _Settled(system, X, tolerance)
     steps, failure, message = 0, "", f"within a relative {tolerance:g} of the limit"
     bar = tqdm(desc="gradient flow", unit=" steps", disable=quiet(), delay=1)
-    with bar, warnings.catch_warnings():
+    square = system.start.size if system.jacobian is not None else X.shape[1]
+    with one_thread(max(X.size, square**2)), bar, warnings.catch_warnings():
         # What LSODA complains of is in `complaint` as well.
         warnings.filterwarnings("ignore", "lsoda: ", UserWarning)
         try:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 from ibtools.models.declared import known_order
-from ibtools.models.homogeneity import Homogeneity, NotHomogeneousError, check_gap, homogeneity_of
+from ibtools.models.homogeneity import Homogeneity, NotHomogeneousError, homogeneity_of
+from ibtools.models.homogeneity_on_data import check_gap
 from ibtools.trainers.margins.problem import Problem
 
 

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ibtools._threads import one_thread
 from ibtools._validation import one_of, real
 from ibtools.metrics.margins import LOSSES
 from ibtools.models.homogeneity import NotHomogeneousError, homogeneity_of
@@ -419,6 +420,7 @@ def few_threads(work: int) -> Iterator[None]:
     if work < 10**8:
         torch.set_num_threads(1)
     try:
-        yield
+        with one_thread(work):
+            yield
     finally:
         torch.set_num_threads(before)

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Shaped
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
+from ibtools._threads import one_thread
 from ibtools._validation import (
     count,
     of_kind,
@@ -433,6 +434,7 @@ def _train(
     if old is not None:
         _take_up(descent, nets, X, y, old, method)
     done = int(descent.state.steps.max())
+    largest = max(max(*net.W.shape, len(data)) for net, data in zip(nets, X, strict=True)) ** 2
     taken = [(descent.snapshot(), descent.state.position)]
     interrupted = False
 
@@ -441,6 +443,7 @@ def _train(
             taken.append((descent.snapshot(), descent.state.position))
 
     with (
+        one_thread(largest),
         tqdm(total=options.steps, initial=done, desc="descent", disable=quiet(), delay=1) as bar,
         np.errstate(over="ignore", invalid="ignore"),
     ):

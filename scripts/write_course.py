@@ -1,10 +1,11 @@
 """Write _build/course/: notebooks of the exercises for students and for instructors, and homework.
 
-``python scripts/course.py`` writes them all; those for students are also the ones in ``course/``,
-which ``make notebooks`` writes, because Binder and Colab open notebooks from the repository.
+``python scripts/write_course.py`` writes them all; those for students are also the ones in
+``course/``, which ``make notebooks`` writes: Binder and Colab open notebooks from the repository.
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,10 @@ def main() -> int:
     for path, text in editions(ROOT, os.environ.get("TAG")).items():
         (out / path).parent.mkdir(parents=True, exist_ok=True)
         (out / path).write_text(text, encoding="utf-8")
+    for folder in ("exams", "instructor"):  # the exams, and their solutions
+        for file in sorted((ROOT / STUDENTS / folder).glob("*.md")):
+            (out / "instructor" / "exams").mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, out / "instructor" / "exams" / file.name)
     print(f"Notebooks for students and for instructors: {out}")
     return 0
 
