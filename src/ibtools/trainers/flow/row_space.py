@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from ibtools._validation import unchecked
 from ibtools.models import LinearNeuron, RowSpaceModel
+from ibtools.models.row_space import row_space
 from ibtools.trainers.flow.kinks import KinkedSystem
 from ibtools.trainers.flow.systems import _SMALL, System, _relative, _tail
 
@@ -37,9 +38,8 @@ def row_space_system(
     The reduction is exact: the data are XQᵀ in those coordinates, and the weights' part outside the
     row space does not move. One neuron is then at most n + 1 numbers, whatever d.
     """
-    left, singular, rows = np.linalg.svd(X, full_matrices=False)
-    kept = singular > singular[0] * max(X.shape) * np.finfo(float).eps
-    left, data, rows = left[:, kept], left[:, kept] * singular[kept], rows[kept]
+    left, singular, rows = row_space(X)
+    data = left * singular
     if not reduced:
         data, rows = X, np.eye(X.shape[1])
     small, restore = net.compressed(rows)

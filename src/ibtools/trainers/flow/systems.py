@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from ibtools._threads import one_thread
 from ibtools._validation import quiet, unchecked
 from ibtools.models import DualModel, RegressionModel
+from ibtools.models.row_space import row_space
 from ibtools.trainers.flow.runs import RegressionRun
 from ibtools.trainers.warning import TrainingWarning
 
@@ -100,9 +101,7 @@ def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray
     of the weights, so rows of very different sizes, or nearly dependent ones, make the flow stiff
     but leave every number of the state as accurate as its own size.
     """
-    left, singular, rows = np.linalg.svd(X, full_matrices=False)
-    kept = singular > singular[0] * max(X.shape) * np.finfo(float).eps
-    left, singular, rows = left[:, kept], singular[kept], rows[kept]
+    left, singular, rows = row_space(X)
     # The predictor's coordinates in the row space once the loss is least.
     target = (y @ left) / singular
 
@@ -269,9 +268,7 @@ class _Settled:
     """
 
     def __init__(self, system: System, X: Float[np.ndarray, "n d"], tolerance: float) -> None:
-        columns = np.linalg.svd(X, full_matrices=False)
-        kept = columns.S[0] * max(X.shape) * np.finfo(float).eps < columns.S
-        self._reachable = columns.U[:, kept]
+        self._reachable = row_space(X).left
         self._system, self._tolerance = system, tolerance
         # Where there is nothing to learn, rounding is all the residual there is from the start.
         fitted = X @ system.record(system.start[None])[0][0]
