@@ -7,12 +7,14 @@ PART   ?=
 MINUTES ?=
 NAME   ?=
 PAGES  ?=
-export VENV PORT PYTHON PART MINUTES NAME PAGES
+TAG    ?=
+PDF    ?=
+export VENV PORT PYTHON PART MINUTES NAME PAGES TAG PDF
 
 # Any Python can run this; it makes the virtual environment, and keeps the machine's settings out.
 RUN := @python=$$(sh scripts/find_python.sh) && "$$python" -I scripts/commands.py
 
-.PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks bench mutants lint format clean
+.PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks quizzes course slides pdf bundle bench mutants lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,11 +40,26 @@ lecture: ## build one page while you write it, and open it (NAME=imd/scale-and-s
 serve: ## build the book and serve it on localhost (PORT=8000)
 	$(RUN) serve
 
+slides: ## a deck for each lecture, to be shown without a network (PDF=1: printed as well)
+	$(RUN) slides
+
+pdf: ## each lecture, the problem sets and the whole book on paper (NAME=imd/steps: that lecture)
+	$(RUN) pdf
+
 site-report: ## speed, weight and formulas of the built pages, in a table (PAGES=imd/flows,intro)
 	$(RUN) site-report
 
 notebooks: ## write book/*.ipynb from book/*.md (some seconds)
 	$(RUN) notebooks
+
+quizzes: ## write the lectures' questions for a learning platform, as GIFT and QTI (a second)
+	$(RUN) quizzes
+
+course: ## notebooks for students and instructors, and homework, in _build/course (TAG=2027-spring)
+	$(RUN) course
+
+bundle: ## the site, the student notebooks and the package in one zip, for a class without a network
+	$(RUN) bundle
 
 bench: ## measure ibtools against what one would use instead
 	$(RUN) bench

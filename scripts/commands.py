@@ -125,6 +125,20 @@ class Commands:
             webbrowser.open(address)
         return 0
 
+    def slides(self) -> int:
+        """Build the book, and from it the decks; with PDF=1 print them."""
+        return self.book() or self.from_the_site("scripts/slides.py", "PDF")
+
+    def pdf(self) -> int:
+        """Build the book, and print it."""
+        return self.book() or self.from_the_site("scripts/handouts.py", "NAME")
+
+    def from_the_site(self, script: str, *settings: str) -> int:
+        given = {name: value for name in settings if (value := os.environ.get(name))}
+        self.environment.variables |= given
+        with self.alone():
+            return self.python(script)
+
     def site_report(self) -> int:
         """Measure the built pages in a browser."""
         self.environment.prepare()
@@ -135,6 +149,24 @@ class Commands:
     def notebooks(self) -> int:
         self.environment.prepare()
         return self.python("scripts/notebooks.py")
+
+    def quizzes(self) -> int:
+        """Write the questions of all lectures for a learning platform."""
+        self.environment.prepare()
+        return self.python("scripts/quizzes.py", "_build/course/quizzes")
+
+    def course(self) -> int:
+        """Write the notebooks of a course; with TAG=2027-spring they name that tag."""
+        self.environment.prepare()
+        if tag := os.environ.get("TAG"):
+            self.environment.variables |= {"TAG": tag}
+        return self.python("scripts/write_course.py")
+
+    def bundle(self) -> int:
+        """Pack what a class without a network needs, when it is built."""
+        if code := self.book() or self.course():
+            return code
+        return self.python("scripts/bundle.py")
 
     def bench(self) -> int:
         self.environment.prepare()
@@ -208,7 +240,9 @@ def free_port() -> int:
 
 COMMANDS = (
     *("setup", "book", "test", "test-oldest", "test-newest"),
-    *("lecture", "serve", "site-report", "notebooks", "bench", "mutants", "lint", "format"),
+    *("lecture", "serve", "site-report", "notebooks"),
+    *("course", "quizzes", "slides", "pdf", "bundle"),
+    *("bench", "mutants", "lint", "format"),
 )
 
 

@@ -59,7 +59,9 @@ ROOMS = ("theory", "metrics")
 HEAVY = ("numpy", "scipy.optimize", "scipy.integrate", "scipy.special", "torch", "mpmath")
 
 # Where neither a name nor a call shows which tests are near.
-NEAREST = {"metrics/net_margins": ["metrics/test_net_kkt.py", "metrics/test_robustness.py"]}
+NEAREST = {
+    "metrics/margins_of_nets": ["metrics/test_kkt_of_margins.py", "metrics/test_robustness.py"]
+}
 
 PYTEST = ("-q", "-s", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 SPENT = 1.5  # seconds of tests after which a change is left for the plain way

@@ -1,5 +1,6 @@
 """Write book/**/*.ipynb, the notebooks that Binder, Colab and Jupyter open, from book/**/*.md.
 
+What `ibtools.course` takes from the pages is written with them, and the student notebooks, course/.
 ``python scripts/notebooks.py`` writes them; ``--check`` only says which are out of date.
 The notebooks hold no outputs.
 """
@@ -12,6 +13,7 @@ import jupytext
 import nbformat
 import yaml
 from citations import list_works, read_bibliography
+from course_pages import PAGES_OF_COURSE, course_pages
 from labels import read_book, reading_order
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from plain_markdown import Translator
@@ -31,24 +33,36 @@ def main() -> int:
     arguments.add_argument("--check", action="store_true", help="write nothing, compare only")
     check = arguments.parse_args().check
     try:
-        notebooks = generate(ROOT)
+        pages = {**generate(ROOT), ROOT / PAGES_OF_COURSE: of_course(ROOT) + "\n"}
+        stale = agree(pages, ROOT / "book", check=check)
+        if not (check and stale):  # the package reads what was just written
+            from write_course import STUDENTS, for_the_repository
+
+            students = for_the_repository(ROOT)
+            stale |= agree(students, ROOT / STUDENTS, check=check)
     except ValueError as error:
         print(f"Cannot write the notebooks: {error}.", file=sys.stderr)
         return 1
+    if check and stale:
+        print("Type 'make notebooks' and commit the result.")
+        return 1
+    print(f"{len(pages) + len(students)} notebooks agree with their pages.")
+    return 0
+
+
+def agree(notebooks: dict[Path, str], folder: Path, *, check: bool) -> bool:
+    """Write what is out of date and remove what is left over; say whether there was any."""
     stale = [path for path, text in notebooks.items() if current(path) != text]
-    orphans = sorted(set((ROOT / "book").rglob("*.ipynb")) - set(notebooks))
+    orphans = sorted(set(folder.rglob("*.ipynb")) - set(notebooks))
     for path in stale + orphans:
         verb = "is out of date" if check else "removed" if path in orphans else "written"
         print(f"{path.relative_to(ROOT)}: {verb}")
         if not check and path in orphans:
             path.unlink()
         elif not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(notebooks[path], encoding="utf-8")
-    if check and (stale or orphans):
-        print("Type 'make notebooks' and commit the result.")
-        return 1
-    print(f"{len(notebooks)} notebooks agree with their pages.")
-    return 0
+    return bool(stale or orphans)
 
 
 def generate(root: Path) -> dict[Path, str]:
@@ -64,6 +78,17 @@ def generate(root: Path) -> dict[Path, str]:
         notebook = convert(source(root, page), translator, config["repository"])
         notebooks[root / f"{page}.ipynb"] = nbformat.writes(notebook) + "\n"
     return notebooks
+
+
+def of_course(root: Path) -> str:
+    """What the course takes over from the pages, which is no notebook."""
+    pages = [page for page, _ in reading_order(yaml.safe_load((root / "_toc.yml").read_text()))]
+    book, bibliography = read_book(root), read_bibliography(root / "book" / "references.bib")
+    return course_pages(
+        {page: source(root, page) for page in pages},
+        book,
+        {page: Translator(page, book, bibliography, set(pages)) for page in pages},
+    )
 
 
 def convert(text: str, translator: Translator, repository: dict) -> nbformat.NotebookNode:

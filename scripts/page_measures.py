@@ -106,7 +106,7 @@ def tab_stops_before_sliders(page: Page) -> int | None:
             const stops = [...document.querySelectorAll(all)]
                 .filter(e => e.tabIndex >= 0 && !e.disabled && e.checkVisibility({
                     checkVisibilityCSS: true}) && !e.closest('dialog:not([open])'))
-                .filter(e => e.type !== 'radio' || e.checked);  // of a group, one
+                .filter(e => e.type !== 'radio' || e.checked);  // one of a group
             const skip = stops.findIndex(e => e.matches('.skip-link a'));
             const text = skip < 0 ? null : document.getElementById(stops[skip].hash.slice(1));
             const before = e => text && text.compareDocumentPosition(e) & 2;

@@ -104,6 +104,15 @@ PACKAGES = [
         "Ms8Jp+cG4AlE+QZ/QnDglg==",
         "selection": r"LICENSE\.txt|dist/umd/index\.js",
     },
+    {
+        "name": "reveal.js",
+        "version": "5.2.1",
+        "licence": "MIT",
+        "source": "https://registry.npmjs.org/reveal.js/-/reveal.js-5.2.1.tgz",
+        "integrity": "sha512-r7//6mIM5p34hFiDMvYfXgyjXqGRta+/psd9YtytsgRlrpRzFv4RbH76TXd2qD+7"
+        "ZPZEbpBDhdRhJaFgfQ7zNQ==",
+        "selection": r"LICENSE|dist/reveal\.(js|css)|plugin/notes/notes\.js",
+    },
     *(
         {
             "name": name,

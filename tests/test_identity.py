@@ -74,13 +74,13 @@ RUNS: dict[str, Callable[[], object]] = {
     "metric": lambda: metric_flow(np.diag, X, Y, start=[1.0, 1.0, 1.0], max_steps=5),
     "warped": lambda: warped_flow(NEURON, X, Y),
     "margin_flow": lambda: margin_flow(MLP([3, 4, 1], "relu", seed=0), X, SIGNS, max_steps=3),
-    "offset": lambda: margin_flow(
-        GELU, X, SIGNS, max_steps=3, offset=near_homogeneity(GELU, radius=10.0)
+    "near homogeneity": lambda: margin_flow(
+        GELU, X, SIGNS, max_steps=3, near_homogeneity=near_homogeneity(GELU, radius=10.0)
     ),
     "descend": lambda: descend(MLP([3, 4, 1], "relu", seed=0), X, SIGNS, max_epochs=3),
     "psi_flow": lambda: psi_flow(MLP([3, 4, 1], "relu", seed=0), X, SIGNS, max_steps=3),
-    "two layers": lambda: train_two_layer(TWO, X, SIGNS, step=1.0, steps=5),
-    "batch": lambda: train_two_layer_batch([TWO, TWO], X, SIGNS, step=1.0, steps=5)[0],
+    "two layers": lambda: train_two_layer(TWO, X, SIGNS, step_size=1.0, steps=5),
+    "batch": lambda: train_two_layer_batch([TWO, TWO], X, SIGNS, step_size=1.0, steps=5)[0],
 }
 
 

@@ -20,10 +20,10 @@ from torch.nn.utils import parametrizations, prune
 
 from ibtools.metrics import (
     certified_radius,
+    homogeneity_defects,
     l2_attack,
     lipschitz_bound,
     margin_kkt,
-    scaling,
     worst_defect_ratio,
     worst_gap_ratio,
 )
@@ -41,10 +41,10 @@ from ibtools.models import (
     Sum,
     TwoLayerNet,
     euler_defect,
+    homogeneity_of,
     homogeneity_order,
-    order_of,
 )
-from ibtools.models.homogeneity import Order, order_after
+from ibtools.models.homogeneity import Homogeneity, homogeneity_after
 from ibtools.theory import (
     explicit_limit,
     final_sign,
@@ -111,7 +111,7 @@ SEARCH = {"radius": 1.0, "input_shape": (D,), "starts": 2, "steps": 2, "seed": 0
 # Those that go through a net's layers with a rule for each.
 WALKS: dict[str, Callable[[nn.Module], object]] = {
     "models.homogeneity_order": homogeneity_order,
-    "models.order_of": lambda net: order_of(net).degree,
+    "models.homogeneity_of": lambda net: homogeneity_of(net).order,
     "theory.near_homogeneity": lambda net: near_homogeneity(net, radius=1.0, input_shape=(D,)),
     "metrics.certified_radius": lambda net: certified_radius(net, X, labels(net)),
     "metrics.lipschitz_bound": lambda net: lipschitz_bound(net, (D,)),
@@ -124,14 +124,16 @@ WALKS: dict[str, Callable[[nn.Module], object]] = {
 # Those that look at the outputs and their gradients only: what they say is true of any net.
 MEASURE: dict[str, Callable[[nn.Module], object]] = {
     "models.euler_defect": lambda net: euler_defect(net, torch.tensor(X), order=2),
-    "metrics.scaling": lambda net: scaling(net, theta(net)[None], X, order=2),
+    "metrics.homogeneity_defects": lambda net: homogeneity_defects(
+        net, theta(net)[None], X, order=2
+    ),
     "metrics.worst_defect_ratio": lambda net: worst_defect_ratio(
         net, Polynomial([1.0]), order=2, **SEARCH
     ),
     "metrics.worst_gap_ratio": lambda net: worst_gap_ratio(
         net, copy.deepcopy(net), Polynomial([1.0]), **SEARCH
     ),
-    "metrics.l2_attack": lambda net: l2_attack(net, X, labels(net), iterations=2, seed=0),
+    "metrics.l2_attack": lambda net: l2_attack(net, X, labels(net), steps=2, seed=0),
     "trainers.exact_flow": lambda net: exact_flow(net, X, labels(net), until_log_loss=1.2),
 }
 # A file's net is a container: nothing is read off it. The others take models of regression or of
@@ -448,9 +450,9 @@ def test_a_rule_for_a_layer_of_ones_own_is_registered_as_told() -> None:
     net = Net(linear(D, 4, kind=Halved), nn.ReLU(), linear(4, 1))
     assert "register a rule for Halved" in said_of(net)
 
-    @order_after.register
-    def _(module: Halved, before: Order, name: str) -> Order:
-        return Order(before.degree + 1, before.defect, None)
+    @homogeneity_after.register
+    def _(module: Halved, before: Homogeneity, name: str) -> Homogeneity:
+        return Homogeneity(before.order + 1, before.defect, None)
 
     assert homogeneity_order(net) == 2
     assert quick(descend, net, max_epochs=1).order == 2
@@ -496,9 +498,9 @@ class Cube(nn.Module):
         return x**3
 
 
-@order_after.register
-def _(module: Cube, before: Order, name: str) -> Order:
-    return Order(before.degree, before.defect, before.exponents)  # wrong: it triples
+@homogeneity_after.register
+def _(module: Cube, before: Homogeneity, name: str) -> Homogeneity:
+    return Homogeneity(before.order, before.defect, before.exponents)  # wrong: it triples
 
 
 @stream_after.register
@@ -528,8 +530,8 @@ class LateBias(nn.Module):
         return x + self.bias
 
 
-@order_after.register
-def _(module: LateBias, before: Order, name: str) -> Order:
+@homogeneity_after.register
+def _(module: LateBias, before: Homogeneity, name: str) -> Homogeneity:
     return before
 
 
@@ -553,7 +555,7 @@ DATA += ["trainers.margin_flow"]
 @pytest.mark.parametrize("kind", CAUGHT_ON_DATA)
 def test_what_was_read_is_looked_at_on_the_data(kind: str, function: str) -> None:
     net = CAUGHT_ON_DATA[kind]()
-    read = "is not homogeneous|was read as (homogeneous of order|of degree) [23]"
+    read = "is not homogeneous|was read as (homogeneous of order|of order) [23]"
     with pytest.raises(NotHomogeneousError, match=read):
         WALKS[function](net)
 
@@ -563,19 +565,19 @@ def test_a_wrong_rule_for_near_homogeneity_is_seen() -> None:
         near_homogeneity(CAUGHT_ON_DATA["a wrong rule"](), radius=1.0)
 
 
-def test_an_offset_has_to_be_of_the_net_and_the_data() -> None:
+def test_a_near_homogeneity_has_to_be_of_the_net_and_the_data() -> None:
     net = MLP([D, 4, 4, 1], "gelu", scale=3.0, seed=0)
-    offset = near_homogeneity(net, radius=2.0)
-    assert quick(descend, net, max_epochs=1, offset=offset).order == 3
+    near = near_homogeneity(net, radius=2.0)
+    assert quick(descend, net, max_epochs=1, near_homogeneity=near).order == 3
     other = near_homogeneity(MLP([D, 4, 1], "gelu", seed=0), radius=2.0)
-    with pytest.raises(NotHomogeneousError, match="is not within the bound p_a of its offset"):
-        quick(descend, net, max_epochs=1, offset=other)
+    with pytest.raises(NotHomogeneousError, match="is not within the bound p_a that is given"):
+        quick(descend, net, max_epochs=1, near_homogeneity=other)
     small = near_homogeneity(net, radius=0.5)
     with pytest.raises(ValueError, match=r"got radius=0.5 and an input of norm") as refused:
-        quick(descend, net, max_epochs=1, offset=small)
+        quick(descend, net, max_epochs=1, near_homogeneity=small)
     (told,) = re.findall(r"near_homogeneity\(net, radius=([\d.]+)\)", str(refused.value))
     mended = near_homogeneity(net, radius=float(told))
-    assert quick(descend, net, max_epochs=1, offset=mended).order == 3
+    assert quick(descend, net, max_epochs=1, near_homogeneity=mended).order == 3
 
 
 # What is unusual and honest is read right.
@@ -624,10 +626,10 @@ def test_what_is_honest_is_read_right(kind: str) -> None:
     before = copy.deepcopy(net.state_dict())
     pairs: list[Callable[[nn.Module], object]] = [
         lambda net: certified_radius(net, X, y),
-        lambda net: l2_attack(net, X, y, iterations=3, seed=0).distance,
+        lambda net: l2_attack(net, X, y, steps=3, seed=0).distance,
         lambda net: margin_kkt(net, X, y, slack=10.0).multipliers,
-        lambda net: margin_kkt(net, X, y, kink_tolerance=0.1).relative,
-        lambda net: scaling(net, theta(net)[None], X, order=order).outputs,
+        lambda net: margin_kkt(net, X, y, kink_tolerance=0.1).relative_stationarity,
+        lambda net: homogeneity_defects(net, theta(net)[None], X, order=order).outputs,
         lambda net: quick(descend, net, max_epochs=3).states,
         lambda net: quick(margin_flow, net, max_steps=3).minimum_margin,
         lambda net: quick(psi_flow, net, max_steps=3).minimum_margin,
@@ -640,7 +642,7 @@ def test_what_is_honest_is_read_right(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["a module twice", "a parameter twice"])
 def test_what_stands_in_two_places_cannot_be_scaled_in_one(kind: str) -> None:
     net = HONEST[kind][0]()
-    assert order_of(net).exponents is None
+    assert homogeneity_of(net).exponents is None
     assert quick(descend, net, max_epochs=1).exponents is None
     h = near_homogeneity(net, radius=2.0)
     names = [name for name, _ in net.named_parameters()]
@@ -665,7 +667,7 @@ def test_tied_weights_have_the_gradients_they_have() -> None:
         margin = float(q.detach().min()) / np.linalg.norm(theta(net)) ** 3
         mu = kkt.multipliers / margin ** (1 - 2 / 3)
         left = np.linalg.norm(unit - mu @ (J / scale))
-        assert kkt.relative == pytest.approx(left, rel=1e-9, abs=1e-14)
+        assert kkt.relative_stationarity == pytest.approx(left, rel=1e-9, abs=1e-14)
         run = quick(margin_flow, net, max_steps=2)
         assert run.minimum_margin[-1] > 0
         # Both places have moved together.
@@ -677,7 +679,9 @@ LOOK_AT_OUTPUTS: dict[str, Callable] = {
     "metrics.lipschitz_bound": lambda net, X, y: lipschitz_bound(net, X.shape[1:]),
     "metrics.margin_kkt": margin_kkt,
     "metrics.l2_attack": lambda net, X, y: l2_attack(net, X, y, seed=0),
-    "metrics.scaling": lambda net, X, y: scaling(net, theta(net)[None], X, order=1),
+    "metrics.homogeneity_defects": lambda net, X, y: homogeneity_defects(
+        net, theta(net)[None], X, order=1
+    ),
     "models.euler_defect": lambda net, X, y: euler_defect(net, torch.tensor(X), order=1),
     "theory.kkt_point": lambda net, X, y: kkt_point(net, X, y, tolerance=0.5),
     "trainers.descend": lambda net, X, y: descend(net, X, y, max_epochs=2),
@@ -761,22 +765,22 @@ def times(net: nn.Module, c: float) -> torch.Tensor:
 @settings(max_examples=60)
 @given(random_nets())
 def test_the_order_that_is_read_is_the_order_that_is_measured(net: Net) -> None:
-    found = order_of(net)
-    assume(found.degree <= 30)
+    found = homogeneity_of(net)
+    assume(found.order <= 30)
     here, there = times(net, 1.0), times(net, 2.0)
     assume(bool(here.any()))
     if not found.defect:
-        torch.testing.assert_close(there, 2.0**found.degree * here, rtol=1e-12, atol=0)
-        assert euler_defect(net, torch.tensor(X), order=found.degree) < 1e-9
-    far = times(net, 2.0**21) / 2.0 ** (21 * found.degree)
-    farther = times(net, 2.0**22) / 2.0 ** (22 * found.degree)
+        torch.testing.assert_close(there, 2.0**found.order * here, rtol=1e-12, atol=0)
+        assert euler_defect(net, torch.tensor(X), order=found.order) < 1e-9
+    far = times(net, 2.0**21) / 2.0 ** (21 * found.order)
+    farther = times(net, 2.0**22) / 2.0 ** (22 * found.order)
     # Both are f_H, to order 2⁻²¹.
     scale = max(float(far.abs().max()), 1.0)
     torch.testing.assert_close(farther, far, rtol=0, atol=1e-4 * scale)
     h = near_homogeneity(net, radius=2.0)
-    assert h.order == found.degree
+    assert h.order == found.order
     r = float(np.linalg.norm(theta(net)))
-    defect = scaling(net, theta(net)[None], X, order=h.order).defects
+    defect = homogeneity_defects(net, theta(net)[None], X, order=h.order).defects
     assert np.abs(defect).max() <= h.defect_bound(r) + 1e-9 * float(here.abs().max())
 
 
@@ -811,7 +815,9 @@ ROWS, TARGETS = [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5]
 REFUSE: dict[str, Callable[[], object]] = {
     "theory.explicit_limit": lambda: explicit_limit(NEURON, ROWS, TARGETS),
     "theory.final_sign": lambda: final_sign(NEURON, ROWS, TARGETS),
-    "theory.first_step_slack": lambda: first_step_slack(TWO_LAYER, np.eye(3), [1, 1, -1], step=1.0),
+    "theory.first_step_slack": lambda: first_step_slack(
+        TWO_LAYER, np.eye(3), [1, 1, -1], step_size=1.0
+    ),
     "theory.frozen_limit": lambda: frozen_limit(TWO_LAYER, np.eye(3), [1, 1, -1]),
     "theory.implicit_limit": lambda: implicit_limit(DIAGONAL, ROWS, TARGETS),
     "theory.implicit_potential": lambda: implicit_potential(LINEAR),
@@ -822,10 +828,10 @@ REFUSE: dict[str, Callable[[], object]] = {
     "theory.small_start_bound": lambda: small_start_bound(NEURON, ROWS, TARGETS),
     "theory.two_layer_limit": lambda: two_layer_limit(TWO_LAYER, np.eye(3), [1, 1, -1]),
     "trainers.train_two_layer": lambda: train_two_layer(
-        TWO_LAYER, np.eye(3), [1, 1, -1], step=0.1, steps=1
+        TWO_LAYER, np.eye(3), [1, 1, -1], step_size=0.1, steps=1
     ),
     "trainers.train_two_layer_batch": lambda: train_two_layer_batch(
-        [TWO_LAYER], np.eye(3), [1, 1, -1], step=0.1, steps=1
+        [TWO_LAYER], np.eye(3), [1, 1, -1], step_size=0.1, steps=1
     ),
     "trainers.warped_flow": lambda: warped_flow(NEURON, ROWS, TARGETS),
 }

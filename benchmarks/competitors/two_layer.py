@@ -77,7 +77,11 @@ class Gram:
 
     def prepare(self, problem: Problem) -> Run:
         nets, X, y = problem.nets, problem.X, problem.y
-        options: dict[str, Any] = {"step": problem.step, "steps": problem.steps, "records": 1}
+        options: dict[str, Any] = {
+            "step_size": problem.step,
+            "steps": problem.steps,
+            "record_count": 1,
+        }
 
         def run(_: Allowance) -> Trained:
             if len(nets) == 1:
@@ -105,7 +109,13 @@ class Weights:
                 allowance,
                 lambda i, steps: (
                     train_two_layer(
-                        nets[i], X, y, step=problem.step, steps=steps, records=1, method="weights"
+                        nets[i],
+                        X,
+                        y,
+                        step_size=problem.step,
+                        steps=steps,
+                        record_count=1,
+                        method="weights",
                     ).net.W
                 ),
             )

@@ -42,6 +42,7 @@ SOURCES = (
     "book/_ext/book_runs.py",
     "book/conftest.py",
 )
+WITHOUT = ("src/ibtools/course",)  # no page runs a checker; it shows that there is one
 ONLY = "IBTOOLS_ONLY_PAGE"  # the page that alone is run, while one writes it
 KEPT_CACHES = 3  # so that going back and forth between two branches does not run the book each time
 
@@ -62,10 +63,13 @@ FOREIGN = ("MPLBACKEND", "MATPLOTLIBRC", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYT
 def digest(root: Path) -> str:
     """Digest of what a run depends on besides the page: package, pins, Python, this file."""
     sha = hashlib.sha256(sys.version.encode())
+    without = [root / folder for folder in WITHOUT]
     for source in SOURCES:
         path = root / source
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() and "__pycache__" not in file.parts:
+            if any(folder in file.parents for folder in without) or "__pycache__" in file.parts:
+                continue
+            if file.is_file():
                 sha.update(file.relative_to(root).as_posix().encode() + b"\0")
                 sha.update(hashlib.sha256(file.read_bytes()).digest())
     return sha.hexdigest()[:16]

@@ -56,7 +56,7 @@ def lighten(app: Sphinx, exception: Exception | None) -> None:
         return  # another theme, or done already
     text = shown_rules(text, shown_icons(site))
     others = [path.read_text(encoding="utf-8") for path in static.glob("*.css")]
-    codes = set(re.findall(r"\\(f[0-9a-f]{3}|[0-9a-f]{2})\b", "".join([text, *others])))
+    codes = set(re.findall(r"\\([ef][0-9a-f]{3}|[0-9a-f]{2})\b", "".join([text, *others])))
     fonts = static / "vendor" / "fontawesome" / "webfonts"
     for _, name in SOURCE.findall(text):
         write_icons(fonts / name, {int(code, 16) for code in codes})

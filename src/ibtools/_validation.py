@@ -7,11 +7,15 @@ import inspect
 import numbers
 import sys
 import warnings
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeGuard, TypeVar, cast
 
 import numpy as np
 from jaxtyping import Float, Shaped
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def plain(name: str, value: object) -> Shaped[np.ndarray, "..."]:
@@ -218,6 +222,91 @@ def vector(name: str, value: object, *, size: int | None = None) -> Float[np.nda
     return result
 
 
+def samples(X: object, columns: int) -> Float[np.ndarray, "n d"]:
+    """Return the rows of `X`, one for each sample, of so many `columns`."""
+    if _is_plain(X, 2) and X.shape[1] == columns:
+        return X
+    X = array("X", X, ndim=2)
+    if X.shape[1] != columns:
+        raise ValueError(
+            f"X must have {columns} columns, one for each of the network's inputs, got shape "
+            f"{X.shape}; rows of X are samples"
+        )
+    return X
+
+
+def numbers_of(name: str, value: object, size: int) -> Float[np.ndarray, " size"]:
+    """Return a vector of `size` entries; a solver's trial state need not be finite."""
+    if _is_plain(value, 1) and value.size == size:
+        return value
+    return vector(name, value, size=size)
+
+
+def _is_plain(value: object, ndim: int) -> TypeGuard[np.ndarray]:
+    """Whether this is an array of floats, which is taken as it lies: sums depend on the order."""
+    return (
+        type(value) is np.ndarray
+        and value.dtype == np.float64
+        and value.dtype.isnative
+        and value.ndim == ndim
+        and value.size > 0
+    )
+
+
+def checked(method: Method) -> Method:
+    """Make a method of a model look at the samples, residuals and parameters that it is given.
+
+    A trainer that passes its own arrays, step after step, takes the method by `unchecked`.
+    """
+    names = list(inspect.signature(method).parameters)[1:]
+
+    @wraps(method)
+    def call(self: Any, *given: Any, **named: Any) -> Any:
+        got = dict(zip(names, given, strict=False), **named)
+        if "X" in got:
+            got["X"] = samples(
+                got["X"], (self.W if hasattr(self, "W") else self.predictor).shape[-1]
+            )
+            for name in ("y", "residual"):
+                if name in got:
+                    got[name] = vector(name, got[name], size=len(got["X"]))
+        if "parameters" in got:
+            size = self.parameters.size
+            got["parameters"] = vector("parameters", got["parameters"], size=size)
+        return method(self, *given[len(names) :], **got)
+
+    call.unchecked = method  # type: ignore[attr-defined]
+    return cast("Method", call)
+
+
+def unchecked(model: object, name: str) -> Callable[..., Any]:
+    """Return a method of models of one kind, as a function, that does not look at its arguments."""
+    own = getattr(getattr(type(model), name, None), "unchecked", None)
+    return own or (lambda model, *given: getattr(model, name)(*given))
+
+
+def points(name: str, value: object, size: int) -> Float[np.ndarray, "*batch d"]:
+    """Return an array whose last axis has `size` entries; they may be infinite, or NaN."""
+    result = entries(name, value)
+    if result.ndim == 0 or result.shape[-1] != size:
+        raise ValueError(
+            f"{name} must have {size} entries along its last axis, got shape {result.shape}; give "
+            "one for each coordinate, in the same order"
+        )
+    return result
+
+
+def place(name: str, value: int, number: int) -> int:
+    """Return an index among `number` records, which may count from the end."""
+    index = count(name, value, least=-sys.maxsize)
+    if not -number <= index < number:
+        raise IndexError(
+            f"{name} must be from {-number} to {number - 1}, as there are {number} records, got "
+            f"{index}; -1 is the last"
+        )
+    return index
+
+
 def regression_problem(
     X: object, y: object, *, columns: int | None = None
 ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"]]:
@@ -335,6 +424,35 @@ def count(name: str, value: int, *, least: int = 1) -> int:
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}; give a larger integer")
     return int(value)
+
+
+def sizes(name: str, value: object) -> list[int]:
+    """Return a list of sizes, each at least 1."""
+    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+        raise TypeError(
+            f"{name} must be a list of integers, got {_kind(value)}; give one for each, in a list"
+        )
+    return [count(f"{name}[{i}]", size) for i, size in enumerate(value)]
+
+
+def word(name: str, value: object) -> str:
+    """Return `value` if it is a string."""
+    if not isinstance(value, str):
+        raise TypeError(
+            f"{name} must be a string, got {type(value).__name__}: {_kind(value)}; write it in "
+            "quotes"
+        )
+    return value
+
+
+def file_path(name: str, value: object) -> Path:
+    """Return the path of a file."""
+    if not isinstance(value, str | Path):
+        raise TypeError(
+            f"{name} must be the path of a file, a string or a pathlib.Path, got {_kind(value)}; "
+            "write it in quotes"
+        )
+    return Path(value)
 
 
 def _kind(value: object) -> str:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -193,18 +194,28 @@ def claims_on(cells: list[str]) -> list[str]:
     return sources
 
 
-def without_backing(page: Path) -> list[Number]:
-    """Numbers in the prose of a page that nothing in its code produces or asserts."""
+@cache
+def backing_of(page: Path) -> Backing:
+    """The numbers that the code of a page speaks of: of its cells, solutions and claims."""
     text = page.read_text()
-    lines = FRONT_MATTER.sub("", text).splitlines()
     cells = [
         cell.source for cell in jupytext.read(page, fmt="md:myst").cells if cell.cell_type == "code"
     ]
     solutions = re.findall(r"^ *```python\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
-    known = backing([*cells, *map(textwrap.dedent, solutions), *claims_on(cells)])
+    return backing([*cells, *map(textwrap.dedent, solutions), *claims_on(cells)])
+
+
+def without_backing(page: Path, paragraphs: list[str] | None = None) -> list[Number]:
+    """Numbers in the prose of a page that nothing in its code produces or asserts.
+
+    With `paragraphs`, the numbers in these instead: in what stands on the page from elsewhere.
+    """
+    if paragraphs is None:
+        paragraphs = list(prose(FRONT_MATTER.sub("", page.read_text()).splitlines()))
+    known = backing_of(page)
     return [
         number
-        for paragraph in prose(lines)
+        for paragraph in paragraphs
         for number in numbers_in(paragraph)
         if not known.of(number)
     ]

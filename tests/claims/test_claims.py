@@ -24,7 +24,6 @@ from ibtools.claims import (
     Outcome,
     Scoreboard,
     imd,
-    kept,
     warping,
 )
 from ibtools.claims.__main__ import main
@@ -71,7 +70,7 @@ def test_claim_holds_and_fails_when_either_side_is_broken(theorem: Claim) -> Non
     # A tolerance far above the error would hold for a wrong theorem too.
     assert outcome.comparison.tolerance <= 0.02
     _the_relation_is_shown(outcome)
-    kept.keep(outcome)  # for the pages, if this is part of a run of all checks
+    outcome.keep()  # for the pages, if this is part of a run of all checks
     for side in SIDES:
         if side in IN_PLACE.get(theorem.id, {}):
             assert side not in verdicts, f"{side} of {theorem.id} is not worked out in place"

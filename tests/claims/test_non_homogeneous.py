@@ -10,7 +10,7 @@ from numpy.polynomial import Polynomial
 
 from ibtools.claims import Claim
 from ibtools.claims import non_homogeneous as claims
-from ibtools.metrics.homogeneity_defect import Scaling
+from ibtools.metrics.homogeneity_defect import HomogeneityDefects
 from ibtools.models import NotHomogeneousError
 from ibtools.theory import DescentGuarantee, homogeneity
 from ibtools.theory.homogeneity import NearHomogeneity
@@ -142,13 +142,13 @@ def test_a_wrong_optimum_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_wrong_measurements_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = claims.scaling
+    right = claims.homogeneity_defects
 
-    def wrong(*args: object, **options: object) -> Scaling:
+    def wrong(*args: object, **options: object) -> HomogeneityDefects:
         measured = right(*args, **options)
         return measured._replace(defects=1.001 * measured.defects)
 
-    monkeypatch.setattr(claims, "scaling", wrong)
+    monkeypatch.setattr(claims, "homogeneity_defects", wrong)
     fails(claims.attention, claims.normalization)
 
 
@@ -164,16 +164,20 @@ def test_a_guarantee_that_promises_too_much_fails(monkeypatch: pytest.MonkeyPatc
     promising(lambda found: replace(found, curvature=Polynomial([1e-6])))
     fails(claims.descent)
     # So it would if steps were as long as they are said to be.
-    promising(lambda found: replace(found, log_step=found.log_step + 1))
+    promising(lambda found: replace(found, log_step_size=found.log_step_size + 1))
     monkeypatch.setattr(
-        claims, "descend", lambda *args, step, **options: descend(*args, step=step / 3, **options)
+        claims,
+        "descend",
+        lambda *args, step_size, **options: descend(*args, step_size=step_size / 3, **options),
     )
     fails(claims.descent, claims.descent_rate)
 
 
 def test_steps_that_keep_the_margin_are_not_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        claims, "descend", lambda *args, step, **options: descend(*args, step=step / 6, **options)
+        claims,
+        "descend",
+        lambda *args, step_size, **options: descend(*args, step_size=step_size / 6, **options),
     )
     fails(claims.descent_too_long)
 

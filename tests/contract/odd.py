@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 import torch
+from walk import Call
 
 
 class Table:
@@ -163,7 +164,8 @@ NO_WORD: dict[str, Any] = {
 }
 
 
-_SIZES = {"shape", "input_shape", "classes"}
+# Any word will do: it is for readers.
+FREE = {"label", "alt", "caption"}
 
 
 def is_array(value: Any) -> bool:
@@ -179,9 +181,9 @@ def is_array(value: Any) -> bool:
     return False
 
 
-def arrays(arguments: dict[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
-    """Give each array among some arguments, but for lists of sizes."""
-    for name, value in arguments.items():
-        if is_array(value) and name not in _SIZES:
+def arrays(call: Call) -> Iterator[tuple[str, np.ndarray]]:
+    """Give each array among the arguments of a call, but for lists of sizes."""
+    for name, value in call.arguments.items():
+        if is_array(value) and not (call.takes_sizes(name) or call.takes_anything(name)):
             found = np.asarray(value.detach() if isinstance(value, torch.Tensor) else value)
             yield name, found.astype(np.float64)

@@ -11,9 +11,10 @@ import pytest
 import torch
 from same import differing
 from torch import nn
-from walk import Call, example, functions, named, public
+from walk import Call, example, functions, instance, named, properties, public
 
 from ibtools.trainers import RegressionRun
+from ibtools.trainers.two_layer import gram
 
 pytestmark = [
     pytest.mark.usefixtures("as_a_user"),
@@ -134,6 +135,40 @@ def test_an_interruption_loses_nothing(name: str, at: int, monkeypatch: pytest.M
             assert differing(*columns) == ""
 
 
+@pytest.mark.parametrize("method", ["gram", "weights"])
+@pytest.mark.parametrize("at", [1, 5, 40, 300, 700])
+def test_an_interruption_of_a_two_layer_network_loses_nothing(
+    method: str, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = example("trainers.train_two_layer")
+    call.arguments |= {"steps": 700, "method": method}
+    whole, counted, terms = call(), 0, gram.log_loss_terms
+
+    def interrupting(*given: Any) -> Any:
+        nonlocal counted
+        counted += 1
+        if counted == at:
+            raise KeyboardInterrupt
+        return terms(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gram, "log_loss_terms", interrupting)
+        try:
+            run = call()
+        except KeyboardInterrupt:  # before there was anything to keep
+            assert at <= 2
+            return
+    assert not run.converged
+    assert "interrupted" in run.message
+    assert len({len(column) for column in _numbers(run).values()}) == 1
+    assert at - 300 < run.steps[-1] < at
+    on = call(resume=run)
+    np.testing.assert_array_equal(on.net.W, whole.net.W)
+    assert {k: v[-1].tolist() for k, v in _numbers(on).items()} == {
+        k: v[-1].tolist() for k, v in _numbers(whole).items()
+    }
+
+
 def _models() -> list[str]:
     return [
         n
@@ -156,6 +191,17 @@ def test_a_model_travels_and_is_compared(name: str) -> None:
             assert net != object()
     if not isinstance(net, nn.Module):
         assert len(repr(net)) < 400
+
+
+@pytest.mark.parametrize("name", properties("models", "trainers", "metrics", "theory", "show"))
+def test_a_property_is_what_it_was_whatever_is_done_with_it(name: str) -> None:
+    whose, _, own = name.rpartition(".")
+    thing = instance(whose)
+    seen = getattr(thing, own)
+    kept = seen.copy() if isinstance(seen, np.ndarray) else seen
+    if isinstance(seen, np.ndarray) and seen.flags.writeable:
+        seen[...] = np.where(seen == 1, 0, 1)
+    assert differing(getattr(thing, own), kept) == ""
 
 
 @pytest.mark.parametrize(

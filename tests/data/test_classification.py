@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
-from ibtools.data.classification import blobs, choose_classes, toy_a, xor
+from ibtools.data.classification import blobs, choose_classes, three_points, xor
 
 
 def _margin(X: np.ndarray, y: np.ndarray) -> float:
@@ -72,8 +72,8 @@ def test_xor_is_not_separable() -> None:
     assert _margin(X, y) < 1e-12
 
 
-def test_toy_a_has_its_margin() -> None:
-    X, y = toy_a()
+def test_the_three_points_have_their_margin() -> None:
+    X, y = three_points()
     np.testing.assert_array_equal(y[:, None] * X, [[3, -1], [1, 2], [4, 4]])
     assert set(y) == {-1.0, 1.0}
     assert abs(_margin(X, y) - 7 / np.sqrt(13)) < 1e-14

@@ -15,7 +15,8 @@ from ibtools.experiments import training as module
 from ibtools.experiments.__main__ import main
 from ibtools.experiments.assessment import assess
 from ibtools.experiments.training import accuracy, seconds_per_epoch
-from ibtools.metrics.robustness import certified_radius, l2_attack
+from ibtools.metrics.attack import l2_attack
+from ibtools.metrics.certificate import certified_radius
 from ibtools.trainers import load_run
 
 CHOICE = Choice("digits", "constant", "first", 0, 6, (-50.0,), samples=60)
@@ -24,7 +25,7 @@ CHOICE = Choice("digits", "constant", "first", 0, 6, (-50.0,), samples=60)
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoint every second epoch."""
-    setting = replace(SETTINGS["digits"], every=2)
+    setting = replace(SETTINGS["digits"], checkpoint_every=2)
     monkeypatch.setitem(SETTINGS, "digits", setting)
 
 
@@ -200,7 +201,7 @@ def test_an_epoch_costs_its_updates(samples: int | None, monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "descend", descend)
     setting = SETTINGS["digits"]
     cost = seconds_per_epoch(replace(CHOICE, samples=samples), device="cpu")
-    images = setting.images if samples is None else samples
+    images = setting.n if samples is None else samples
     assert cost == pytest.approx(images / setting.batch_size / 4, rel=1e-14, abs=0)
 
 

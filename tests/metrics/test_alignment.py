@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibtools.data import toy_a
+from ibtools.data import three_points
 from ibtools.metrics.alignment import layer_alignment
 from ibtools.models import DeepLinear
 from ibtools.trainers import margin_flow
@@ -44,7 +44,7 @@ def test_neither_depends_on_scale_or_sign(seed: int, depth: int, exponent: float
 
 
 def test_flow_aligns_the_layers_of_a_deep_linear_net() -> None:
-    X, y = toy_a()
+    X, y = three_points()
     run = margin_flow(DeepLinear(d=2, depth=3, width=4, seed=0), X, y, until_log10_loss=-1000)
 
     def off(net: DeepLinear) -> float:

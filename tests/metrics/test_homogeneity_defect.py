@@ -6,7 +6,11 @@ import torch
 from numpy.polynomial import Polynomial
 from torch import nn
 
-from ibtools.metrics.homogeneity_defect import scaling, worst_defect_ratio, worst_gap_ratio
+from ibtools.metrics.homogeneity_defect import (
+    homogeneity_defects,
+    worst_defect_ratio,
+    worst_gap_ratio,
+)
 from ibtools.models import MLP, ResidualMLP
 
 
@@ -19,7 +23,7 @@ def test_defects_of_a_linear_layer() -> None:
     theta, X = rng.normal(size=(5, 6)), rng.normal(size=(4, 2))
     W, b = theta[:, :4].reshape(5, 2, 2), theta[:, 4:]
     outputs = np.einsum("nd,tkd->tnk", X, W) + b[:, None, :]
-    measured = scaling(linear(2, 2), theta, X, order=3)
+    measured = homogeneity_defects(linear(2, 2), theta, X, order=3)
     np.testing.assert_allclose(measured.outputs, outputs, rtol=1e-12)
     # order 1: f − 3f
     np.testing.assert_allclose(measured.defects, -2 * outputs, rtol=1e-12)
@@ -30,15 +34,17 @@ def test_defects_against_a_difference_quotient() -> None:
     rng = np.random.default_rng(1)
     theta = rng.normal(size=(3, sum(p.numel() for p in net.parameters())))
     X, h = rng.normal(size=(5, 3)), 1e-5
-    measured = scaling(net, theta, X, order=4)
-    up, down = (scaling(net, theta * (1 + s), X, order=4).outputs for s in (h, -h))
+    measured = homogeneity_defects(net, theta, X, order=4)
+    up, down = (homogeneity_defects(net, theta * (1 + s), X, order=4).outputs for s in (h, -h))
     expected = (up - down) / (2 * h) - 4 * measured.outputs
     np.testing.assert_allclose(measured.defects, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_a_homogeneous_net_has_none() -> None:
     net = MLP([3, 4, 1], "relu", seed=0)
-    measured = scaling(net, np.random.default_rng(0).normal(size=(4, 16)), np.eye(3), order=2)
+    measured = homogeneity_defects(
+        net, np.random.default_rng(0).normal(size=(4, 16)), np.eye(3), order=2
+    )
     np.testing.assert_allclose(measured.defects, 0, atol=1e-12)
 
 
@@ -69,11 +75,11 @@ class _Quarter(nn.Module):
 def test_bad_input() -> None:
     net = linear(2, 1)
     with pytest.raises(ValueError, match=r"3 columns, one for each parameter of the net, got 2"):
-        scaling(net, [[1.0, 2.0]], [[1.0, 2.0]], order=1)
+        homogeneity_defects(net, [[1.0, 2.0]], [[1.0, 2.0]], order=1)
     with pytest.raises(ValueError, match=r"parameters must be finite"):
-        scaling(net, [[1.0, np.nan, 0.0]], [[1.0, 2.0]], order=1)
+        homogeneity_defects(net, [[1.0, np.nan, 0.0]], [[1.0, 2.0]], order=1)
     with pytest.raises(ValueError, match=r"X must be finite"):
-        scaling(net, [[1.0, 2.0, 3.0]], [[1.0, np.inf]], order=1)
+        homogeneity_defects(net, [[1.0, 2.0, 3.0]], [[1.0, np.inf]], order=1)
     options = {"radius": 1.0, "input_shape": (2,), "seed": 0}
     for bad in (Polynomial([0.0]), Polynomial([1.0, -1.0])):
         with pytest.raises(ValueError, match=r"bound must be a polynomial with coefficients ≥ 0"):

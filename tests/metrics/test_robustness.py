@@ -8,14 +8,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ibtools.data import digits, xor
-from ibtools.metrics.net_margins import NetMargins
-from ibtools.metrics.robustness import (
-    _L2Attack,
-    certified_radius,
-    convolution_norm,
-    l2_attack,
-    lipschitz_bound,
-)
+from ibtools.metrics.attack import _L2Attack, l2_attack
+from ibtools.metrics.certificate import certified_radius, convolution_norm, lipschitz_bound
+from ibtools.metrics.margins_of_nets import NetMargins
 from ibtools.models import (
     MLP,
     ConvNet,
@@ -100,7 +95,7 @@ def test_nothing_within_the_certified_radius_changes_the_class(build, shape, see
     radii = certified_radius(net, X, y)
     right = least_margins(net, X, y) > 0
     assert np.all((radii > 0) == right)
-    attack = l2_attack(net, X, y, iterations=20, restarts=1, seed=0)
+    attack = l2_attack(net, X, y, steps=20, restarts=1, seed=0)
     assert np.all(radii <= attack.distance * (1 + 1e-9))
     # On the sphere of that radius too, in directions that an attack may not think of.
     near = np.where(np.isfinite(radii), radii, 1e3)
@@ -154,7 +149,8 @@ def test_samples_are_treated_one_like_the_other(monkeypatch: pytest.MonkeyPatch)
     net = draw_biases(MLP([3, 6, 4], "relu", bias=True, seed=0), 0)
     y = own_labels(net, X)
     radii, attack = certified_radius(net, X, y), l2_attack(net, X, y, restarts=1, seed=0)
-    monkeypatch.setattr("ibtools.metrics.robustness._SAMPLES", 2)
+    for module in ("attack", "certificate"):
+        monkeypatch.setattr(f"ibtools.metrics.{module}._SAMPLES", 2)
     np.testing.assert_allclose(certified_radius(net, X, y), radii, rtol=1e-12)
     again = l2_attack(net, X, y, restarts=1, seed=0)
     np.testing.assert_allclose(again.distance, attack.distance, rtol=1e-9)
@@ -351,7 +347,7 @@ def test_the_norm_of_a_convolution_is_bounded_from_above_and_closely(
         z = map_only(layer, x) - map_only(layer, torch.zeros_like(x))
         (x,) = torch.autograd.grad(0.5 * z.square().sum(), x)
     assert 0.99 * exact <= float(x.norm()) ** 0.5 <= exact * (1 + 1e-12)
-    monkeypatch.setattr("ibtools.metrics.robustness._WRITTEN_OUT", 0)
+    monkeypatch.setattr("ibtools.metrics.certificate._WRITTEN_OUT", 0)
     bound = convolution_norm(layer, size)
     assert exact * (1 - 1e-12) <= bound <= exact * looseness
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ibtools.metrics import margin_kkt
-from ibtools.models import MLP, NotHomogeneousError, order_of
+from ibtools.models import MLP, NotHomogeneousError, homogeneity_of
 from ibtools.models.declared import declared_order, known_order
 from ibtools.theory import kkt_point
 
@@ -61,15 +61,15 @@ def test_the_right_order_is_taken_and_a_wrong_one_is_put_right(make, order: int)
     for wrong in (order + 1, order + 3):
         with pytest.raises(NotHomogeneousError, match=f"order={wrong} was.*give order={order}$"):
             declared_order(net, X, wrong)
-    assert declared_order(net, X, order).degree == order
-    assert known_order(net, X, order).degree == order
+    assert declared_order(net, X, order).order == order
+    assert known_order(net, X, order).order == order
 
 
 def test_an_order_is_found_in_whatever_type_the_net_computes() -> None:
     net = _seeded(TwiceThrough).float()
-    assert declared_order(net, X.float(), 3).degree == 3
+    assert declared_order(net, X.float(), 3).order == 3
     assert next(net.parameters()).dtype == torch.float32
-    assert declared_order(SinglePrecision(3, 1, bias=False), X.float(), 1).degree == 1
+    assert declared_order(SinglePrecision(3, 1, bias=False), X.float(), 1).order == 1
 
 
 def test_what_cannot_be_read_is_refused_and_the_message_followed() -> None:
@@ -82,7 +82,7 @@ def test_what_cannot_be_read_is_refused_and_the_message_followed() -> None:
 
 def test_layers_that_can_be_read_give_their_powers() -> None:
     net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1, bias=False)).double()
-    assert declared_order(net, X, 2) == order_of(net)
+    assert declared_order(net, X, 2) == homogeneity_of(net)
 
 
 NOT_HOMOGENEOUS = {
@@ -139,7 +139,7 @@ class Wrapped(nn.Module):
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda *given, **order: margin_kkt(*given, **order).relative,
+        lambda *given, **order: margin_kkt(*given, **order).relative_stationarity,
         lambda *given, **order: kkt_point(*given, tolerance=1e-8, **order).margin,
     ],
     ids=["margin_kkt", "kkt_point"],

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ibtools.models.homogeneity import (
+    Homogeneity,
     NotHomogeneousError,
-    Order,
-    euler_defect,
+    homogeneity_after,
+    homogeneity_of,
     homogeneity_order,
-    order_after,
-    order_of,
 )
+from ibtools.models.homogeneity_on_data import euler_defect
 from ibtools.models.layers import (
     DifferenceOfSquares,
     Product,
@@ -109,18 +109,18 @@ def test_eulers_identity_holds(kind: str, seed: int) -> None:
 
 @pytest.mark.parametrize("kind", TIED)
 def test_branches_tie_layers_together(kind: str) -> None:
-    assert order_of(HOMOGENEOUS[kind][0]()).exponents is None
+    assert homogeneity_of(HOMOGENEOUS[kind][0]()).exponents is None
 
 
 @pytest.mark.parametrize("kind", sorted(set(HOMOGENEOUS) - set(TIED)))
 def test_each_layer_by_itself_scales_with_its_exponent(kind: str) -> None:
     net = randomized(HOMOGENEOUS[kind][0](), 5)
     X = inputs(net, 5)
-    found = order_of(net)
+    found = homogeneity_of(net)
     assert found.exponents is not None
     # With a bias in it, the first layer scales alone too: nothing came before.
     assert list(found.exponents) == [name for name, _ in parameter_layers(net)]
-    assert sum(found.exponents.values()) == found.degree
+    assert sum(found.exponents.values()) == found.order
     for name, exponent in found.exponents.items():
         other = copy.deepcopy(net)
         with torch.no_grad():
@@ -131,14 +131,14 @@ def test_each_layer_by_itself_scales_with_its_exponent(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", NEARLY)
 def test_the_degree_is_how_outputs_grow_and_a_defect_is_there(kind: str) -> None:
-    make, degree = NEARLY[kind]
+    make, order = NEARLY[kind]
     net = randomized(make(), 3)
     X = inputs(net, 3)
-    assert order_of(net).degree == net.degree == degree
+    assert homogeneity_of(net).order == order
     assert not net.is_homogeneous
-    assert euler_defect(net, X, order=degree) > 1e-3
+    assert euler_defect(net, X, order=order) > 1e-3
     grown = float((scaled(net, 2e6)(X) / scaled(net, 1e6)(X)).detach().median())
-    assert grown == pytest.approx(2**degree, rel=1e-4, abs=0)
+    assert grown == pytest.approx(2**order, rel=1e-4, abs=0)
 
 
 @pytest.mark.parametrize(
@@ -163,11 +163,11 @@ def test_the_degree_is_how_outputs_grow_and_a_defect_is_there(kind: str) -> None
 def test_the_reason_of_a_defect_names_its_layer(net: nn.Module, reason: str) -> None:
     with pytest.raises(NotHomogeneousError, match=reason) as error:
         homogeneity_order(net)
-    assert order_of(net).defect in str(error.value)
+    assert homogeneity_of(net).defect in str(error.value)
 
 
 def test_several_defects_are_all_named_once() -> None:
-    defect = order_of(MLP([4, 5, 5, 1], "softplus", bias=True, seed=0)).defect
+    defect = homogeneity_of(MLP([4, 5, 5, 1], "softplus", bias=True, seed=0)).defect
     for name in ("layers.1 (Softplus)", "bias of layers.2", "layers.3 (Soft", "bias of layers.4"):
         assert defect.count(name) == 1
 
@@ -178,7 +178,7 @@ def test_several_defects_are_all_named_once() -> None:
 def test_what_has_no_known_order_is_refused(module: nn.Module) -> None:
     net = Net(nn.Linear(4, 4), module)
     with pytest.raises(NotHomogeneousError, match=rf"layers.1 \({type(module).__name__}\)"):
-        order_of(net)
+        homogeneity_of(net)
     assert not net.is_homogeneous
     with pytest.raises(NotHomogeneousError, match="register a rule"):
         _ = net.order
@@ -190,7 +190,7 @@ def test_what_has_no_known_order_is_refused(module: nn.Module) -> None:
 def test_what_acts_on_the_input_alone_is_a_feature_map(feature: nn.Module) -> None:
     net = randomized(Net(feature, nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 1, bias=False)), 1)
     net = net.double()
-    assert order_of(net) == Order(2, "", {"layers.1": 1, "layers.3": 1})
+    assert homogeneity_of(net) == Homogeneity(2, "", {"layers.1": 1, "layers.3": 1})
     assert euler_defect(net, inputs(net, 1), order=2) < 1e-12
 
 
@@ -201,21 +201,21 @@ def test_the_order_of_ones_own_layer_can_be_registered() -> None:
 
     net = randomized(Net(nn.Linear(4, 3), Cube(), nn.Linear(3, 1, bias=False)).double(), 2)
     with pytest.raises(NotHomogeneousError, match="Cube"):
-        order_of(net)
+        homogeneity_of(net)
 
-    @order_after.register
-    def _(module: Cube, before: Order, name: str) -> Order:
+    @homogeneity_after.register
+    def _(module: Cube, before: Homogeneity, name: str) -> Homogeneity:
         exponents = before.exponents and {k: 3 * v for k, v in before.exponents.items()}
-        return Order(3 * before.degree, before.defect, exponents)
+        return Homogeneity(3 * before.order, before.defect, exponents)
 
-    assert order_of(net) == Order(4, "", {"layers.0": 3, "layers.2": 1})
+    assert homogeneity_of(net) == Homogeneity(4, "", {"layers.0": 3, "layers.2": 1})
     assert euler_defect(net, inputs(net, 2), order=net.order) < 1e-12
 
 
 def test_exponents_are_none_where_layers_cannot_be_scaled_alone() -> None:
-    assert order_of(ResidualMLP(4, 4, activation="relu", seed=0)).exponents is None
+    assert homogeneity_of(ResidualMLP(4, 4, activation="relu", seed=0)).exponents is None
     squared = Net(Sum(nn.Linear(4, 2), nn.Linear(4, 2)), SquaredReLU(), nn.Linear(2, 1, bias=False))
-    assert order_of(squared) == Order(3, "", None)
+    assert homogeneity_of(squared) == Homogeneity(3, "", None)
 
 
 def test_eulers_identity_at_zero_parameters_proves_nothing_and_says_zero() -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from ibtools.models.homogeneity import NotHomogeneousError
+from ibtools.models.homogeneity import NotHomogeneousError, homogeneity_of
 from ibtools.models.layers import Residual, SquaredReLU
 from ibtools.models.nets import (
     MLP,
@@ -171,7 +171,7 @@ def test_the_order_of_a_net_or_why_it_has_none() -> None:
     assert MLP([3, 4, 1], "squared_relu", bias="first", seed=0).order == 3
     assert MLP([3, 4, 1], "squared_relu", seed=0).is_homogeneous
     biased = MLP([3, 4, 1], bias=True, seed=0)
-    assert (biased.degree, biased.is_homogeneous) == (2, False)
+    assert (homogeneity_of(biased).order, biased.is_homogeneous) == (2, False)
     with pytest.raises(NotHomogeneousError, match="the bias of"):
         _ = biased.order
     assert not Net(nn.Linear(3, 3), nn.Tanh()).is_homogeneous
@@ -206,10 +206,14 @@ def test_where_biases_are(bias: bool | str, expected: list[int]) -> None:
         (lambda: ResidualMLP(3, 4, hidden=0, seed=0), ValueError, "hidden must be at least 1"),
         (lambda: ResidualMLP(3, 4, blocks=0, seed=0), ValueError, "blocks must be at least 1"),
         (lambda: ResidualMLP(3, 4, outputs=0, seed=0), ValueError, "outputs must be at least 1"),
-        (lambda: ConvNet((8, 8), [[2]], seed=0), ValueError, r"image must be \(channels, height"),
+        (
+            lambda: ConvNet((8, 8), [[2]], seed=0),
+            ValueError,
+            r"input_shape must be \(channels, height",
+        ),
         (lambda: ConvNet((1, 8, 8), [[2]], kernel=4, seed=0), ValueError, "kernel must be odd"),
         (lambda: ConvNet((1, 8, 8), [[2]], kernel=[3, 3], seed=0), ValueError, "kernel must have"),
-        (lambda: ConvNet((1, 8, 8), [[0]], seed=0), ValueError, "blocks must be at least 1"),
+        (lambda: ConvNet((1, 8, 8), [[0]], seed=0), ValueError, "must be at least 1, got 0"),
         (lambda: ConvNet((1, 3, 8), [[2], [2]], seed=0), ValueError, "halved by each of 2 blocks"),
         (lambda: ConvNet((1, 8, 8), [[2]], outputs=0, seed=0), ValueError, "outputs must be"),
         (lambda: DeepLinear(3, 0, seed=0), ValueError, "depth must be at least 1"),

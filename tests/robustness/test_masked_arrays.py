@@ -28,7 +28,7 @@ ASKED = {
         MLP(widths=[4, 1], activation="relu", scale=1.0, seed=0), X, y, until_log10_loss=-1
     ),
     "descend": lambda X, y: descend(
-        MLP(widths=[4, 1], activation="relu", scale=1.0, seed=0), X, y, step=0.1, max_epochs=1
+        MLP(widths=[4, 1], activation="relu", scale=1.0, seed=0), X, y, step_size=0.1, max_epochs=1
     ),
 }
 

@@ -23,7 +23,7 @@ def test_the_example_runs_and_the_two_sides_agree():
     torch.manual_seed(0)
     exec(classification, names)
     assert names["run"].converged
-    assert np.isfinite(names["run"].kkt_residual[-1])
+    assert np.isfinite(names["run"].stationarity[-1])
     assert names["run"].order == 2
     late, later = names["run"].normalized_margin[[-5, -1]]
     assert 0 < late < later

@@ -278,7 +278,7 @@ def test_while_the_book_is_built_a_legend_over_data_is_refused(static, monkeypat
         ({"presets": {"a": {}, "b": {"scale": 0.01}}}, ValueError, "'a' and 'b' are the same"),
         ({"size": [1, 2]}, ValueError, "do not fit draw"),
         ({"scale": []}, ValueError, "'scale' has none"),
-        ({"scale": [0.1, np.nan]}, ValueError, "finite values only"),
+        ({"scale": [0.1, np.nan]}, ValueError, "must be finite, got nan"),
         ({"scale": 3}, TypeError, "scale must be a grid"),
         ({"scale": "12"}, TypeError, "scale must be a grid"),
         ({"scale": list(range(101))}, ValueError, r"101 x 4 = 404 frames, at most 400"),

@@ -23,7 +23,9 @@ def compare(computed, states):
         X, y = np.stack([np.cos(angles), np.sin(angles)], axis=1), np.array([1, state["label2"]])
         net = TwoLayerNet(state["scale"] * DATA["neurons"]["start"], slope=state["slope"])
         steps = state["step"]
-        run = train_two_layer(net, X, y, loss="logistic", step=16.0, steps=steps, records=1000)
+        run = train_two_layer(
+            net, X, y, loss="logistic", step_size=16.0, steps=steps, record_count=1000
+        )
         assert np.array_equal(run.steps, np.arange(steps + 1))
         for k, weights in enumerate(found["path"]):
             np.testing.assert_allclose(weights, run.net_at(k).W, rtol=0, atol=1e-6)

@@ -13,11 +13,10 @@ from ibtools.show import (
     MARKERS,
     MUTED,
     figure,
-    house_style,
     level_sets,
     sequence,
 )
-from ibtools.show.style import DARK_COLORS, RC, THEME
+from ibtools.show.style import DARK_COLORS, RC, THEME, house_style
 
 LIGHT_PAGE = "#ffffff"
 # sphinx-book-theme's page, and pydata-sphinx-theme's page and surface
@@ -172,7 +171,7 @@ def test_figure_text_is_nine_points_or_more():
 
 @pytest.mark.parametrize("size", [0.0, -1.0, np.inf, np.nan])
 def test_figure_refuses_impossible_sizes(size):
-    with pytest.raises(ValueError, match="width must be a positive"):
+    with pytest.raises(ValueError, match=r"width must be (greater than 0|finite)"):
         figure(width=size)
 
 
@@ -204,5 +203,5 @@ def test_level_sets_are_lines_at_their_levels():
 @pytest.mark.parametrize("levels", [[], [1.0, 1.0], [2.0, 1.0], [np.nan]])
 def test_level_sets_refuse_bad_levels(levels):
     _, ax = figure()
-    with pytest.raises(ValueError, match="strictly increasing"):
+    with pytest.raises(ValueError, match=r"levels (is empty|must (increase|be finite))"):
         level_sets(ax, np.arange(3.0), np.arange(3.0), np.eye(3), levels)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ibtools.show import COLORS, MUTED, figure, house_style, legend_below, sequence
+from ibtools.show import COLORS, MUTED, figure, legend_below, sequence
 from ibtools.show.mathtext import Run, runs
-from ibtools.show.style import THEME
+from ibtools.show.style import THEME, house_style
 from ibtools.show.svg import (
     BASE,
     GROWTH,

@@ -1,17 +1,55 @@
 """All figures that pages compute, on a page of their own."""
 
-import book_live
+from functools import cache
 
-from ibtools.data import sparse_regression
-from ibtools.models import TwoLayerNet
+import book_live
+import numpy as np
+import torch
+
+from ibtools.data import digits, sparse_regression, three_points
+from ibtools.models import MLP, TwoLayerNet
 from ibtools.show import figure, live_figure, picture
+from ibtools.trainers import MarginRun, margin_flow
 
 LIVE = sorted(path.stem for path in book_live.LIVE.glob("*.js") if path.stem != "frame")
+
+RECORDS = list(range(4, 52))
+
+
+@cache
+def small_run() -> tuple[MarginRun, np.ndarray]:
+    """A network that has learned a few images, and their margins at 48 of its records."""
+    X, y = digits(classes=(3, 8))
+    net = MLP(widths=[64, 8, 1], activation="squared_relu", scale=0.3, seed=0)
+    run = margin_flow(net, X[:60], y[:60], until_log10_loss=-1000)
+    with torch.no_grad():
+        outputs = [run.net_at(i)(torch.tensor(X[:60])).numpy() for i in RECORDS]
+    return run, y[:60] * outputs / run.norm[RECORDS, None] ** 3
+
+
+def margins_data() -> dict[str, object]:
+    """As the page gives it to the figure of margins: whole numbers, and what is added to them."""
+    run, margins = small_run()
+    hidden = [
+        100 * np.clip(run.net_at(i).layers[0].weight.detach().numpy(), -1, 1) for i in RECORDS
+    ]
+    images = 16 * digits(classes=(3, 8)).X[:60]
+    return {
+        "powers": run.log10_inverse_loss[RECORDS],
+        "margins": np.diff(np.rint(1e6 * margins).astype(int), axis=0, prepend=0),
+        "support": [0, 7, 21, 40],
+        "pixels": ["".join(chr(ord("a") + int(v)) for v in image) for image in images],
+        "weights": np.diff(np.rint(hidden).astype(int).reshape(48, -1), axis=0, prepend=0),
+        "outputs": np.array([run.net_at(i).layers[-1].weight.detach().numpy()[0] for i in RECORDS]),
+    }
+
 
 # What the pages give to their figures, from the same calls.
 DATA = {
     "switching": {"X": sparse_regression(n=40, d=60, sparsity=5, noise_std=0.0, seed=0).X.round(2)},
     "neurons": {"start": TwoLayerNet.initialize(m=8, d=2, slope=0.3, scale=1.0, seed=3).W},
+    "turning": {"y": three_points().y},
+    "margins": margins_data(),
 }
 
 

@@ -101,12 +101,16 @@ def idle_presets(page: Page) -> list[str]:
 
 
 def stuck(
-    page: Page, move: Callable[[Page, Locator], str | None], *, pixels: bool = False
+    page: Page,
+    move: Callable[[Page, Locator], str | None],
+    *,
+    pixels: bool = False,
+    within: str = "body",
 ) -> list[str]:
     """Controls that a way to move them does not move, or whose picture does not follow."""
     return [
         f"control {index}: {fault}"
-        for index, row in enumerate(page.locator(CONTROLS).all())
+        for index, row in enumerate(page.locator(f"{within} {CONTROLS}").all())
         for fault in _stuck(page, row, move, pixels)
     ]
 

@@ -36,7 +36,7 @@ PAGES = {
     + FIGURE.replace("HEIGHT", "1").join(["# One $x$\n", ""])
     + "\n## Moved away\n\n:::{prf:theorem} Of {cite:t}`a` and $x$\n:label: thm-one\nSo.\n:::\n"
     "\n$$\nx = 1\n$$ (eq-one)\n\n:::{exercise} Try\n:label: ex-one\n{kind}`find-the-error 2`\n"
-    "Where?\n:::\n",
+    "Where?\n:::\n\n:::{exercise} Tied\n:label: ex-imd-tie\n{kind}`pencil 1`\nWhich?\n:::\n",
     "book/chapter/two": HEAD + "# Two\n\n## New name\n\n" + "word " * 300,
     "book/look-up": "# Look up\n\n```{glossary}\nMargin\n  A distance.\n```\n\n"
     "## Theorems\n\n:::{theorem-list}\n:::\n\n```{bibliography}\n```\n",
@@ -63,7 +63,7 @@ execute: {execute_notebooks: cache, raise_on_error: true, stderr_output: warn}
 parse: {myst_enable_extensions: [colon_fence, dollarmath]}
 sphinx:
   extra_extensions: [sphinx_proof, sphinx_exercise, sphinxcontrib.bibtex]
-  local_extensions: {book_execution: book/_ext, book_lectures: book/_ext}
+  local_extensions: {book_checks: book/_ext, book_execution: book/_ext, book_lectures: book/_ext}
   config: {bibtex_bibfiles: [book/references.bib]}
 """
 WORK = "@article{a, author={Anna Ada}, title={Title}, year=2020, journal={Journal}}\n"
@@ -111,6 +111,14 @@ def test_lectures_are_cards(root):
     assert "seconds to run" in one.get_text()
     ids = [element["id"] for element in page(root, "book/chapter").select("[id]")]
     assert len(ids) == len(set(ids))
+
+
+def test_a_checked_exercise_tells_how_to_hand_an_answer_in(root):
+    plain, checked = page(root, "book/chapter/one").select("div.exercise")
+    assert plain.select_one(".check-answer") is None
+    fold = checked.select_one(".admonition.dropdown.check-answer")
+    assert 'check("imd.tie", equal=..., unequal=...)' in fold.select_one("pre").get_text()
+    assert [code.get_text() for code in fold.select("li > p > code")] == ["equal", "unequal"]
 
 
 def test_chapters_are_cards_on_the_front_page(root):

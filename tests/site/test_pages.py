@@ -16,6 +16,7 @@ from page_measures import (
     stops_at_line_starts,
     weight,
 )
+from quiz_by_keyboard import FORGETFUL, faults_of_quiz, faults_without_scripts
 from sliders import by_keyboard, by_mouse, by_touch, idle_presets, stuck, useless_steps
 from visible import (
     clipped,
@@ -27,6 +28,7 @@ from visible import (
 )
 
 MOVED = json.loads((ROOT / "book/_ext/moved.json").read_text(encoding="utf-8"))
+LECTURES = [page for page in PAGES if (ROOT / f"book/quizzes/{page[5:]}.yaml").exists()]
 BUDGET = 450_000  # bytes that a visit to a page fetches, compressed
 
 
@@ -76,6 +78,25 @@ def test_what_a_visit_shows(name, site, address, visit, theme_faults):
             found = beyond_the_theme(page, what, theme_faults[place])
             faults[f"axe-core, {what}, {place}"] = found
     assert {what: found for what, found in faults.items() if found} == {}
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_questions_can_be_read_without_scripts(name, site):
+    assert faults_without_scripts(read(site, name)) == []
+
+
+@pytest.mark.parametrize(("name", "kept"), [(LECTURES[1], True), (LECTURES[-1], False)])
+def test_questions_are_answered_by_keyboard(name, kept, site, visit):
+    """Also where the browser is forbidden to keep what was chosen."""
+    page = visit((site / f"{name}.html").as_uri(), goes_on=True).page
+    if not kept:
+        page.add_init_script(FORGETFUL)
+        page.reload()
+    faults = faults_of_quiz(page)
+    assert faults == ([] if kept else ["forgotten when the page is loaded again"])
+    page.emulate_media(media="print")
+    assert page.locator(".quiz-answers:visible, .quiz input:visible").count() == 0
+    assert page.locator(".quiz-asked:visible").count() == 3
 
 
 def test_links_inside_the_book_lead_somewhere(page_name, site):
@@ -129,8 +150,16 @@ def test_launch_buttons_open_the_notebook(page_name, site):
     notebook = ROOT / f"{page_name}.ipynb"
     links = [a["href"] for a in read(site, page_name).select("a[href]")]
     launchers = [a for a in links if a.startswith(("https://mybinder.", "https://colab."))]
-    assert len(launchers) == (2 if notebook.exists() else 0)
-    assert all(link.endswith(f"/{page_name}.ipynb") for link in launchers)
+    of_the_page = [link for link in launchers if link.endswith(f"/{page_name}.ipynb")]
+    assert len(of_the_page) == (2 if notebook.exists() else 0)
+    students = f"course/{page_name.removeprefix('book/')}.ipynb"
+    of_students = [link for link in launchers if link.endswith(f"/{students}")]
+    assert len(of_students) == (2 if (ROOT / students).exists() else 0)
+    assert len(of_students) + len(of_the_page) == len(launchers)
+    if of_students:
+        (download,) = read(site, page_name).select(".course-notebook a[download]")
+        file = (site / page_name).parent / download["href"]
+        assert file.read_text(encoding="utf-8") == (ROOT / students).read_text(encoding="utf-8")
 
 
 def test_no_page_names_a_content_network(page_name, site):
@@ -161,6 +190,7 @@ def test_every_page_can_be_reached(site):
     }
     built = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
     apart = {"index.html", "search.html", "404.html", "book/intro.html"}
+    apart |= {name for name in built if name.startswith("slides/")}  # from their lectures' pages
     assert [name for name in sorted(built - apart) if f"http://book/{name}" not in links] == []
 
 

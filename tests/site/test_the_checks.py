@@ -4,7 +4,8 @@ import gzip
 
 import pytest
 from axe import HOLLOW, go, serious_faults
-from book_site import PAGES, read
+from book_site import PAGES, ROOT, read
+from bs4 import BeautifulSoup
 from formulas import set_formula
 from page_measures import (
     clipped_formulas,
@@ -14,6 +15,7 @@ from page_measures import (
     stops_at_line_starts,
     weight,
 )
+from quiz_by_keyboard import faults_of_quiz, faults_without_scripts
 from reading import faults_of_preview, faults_of_search
 from sliders import by_keyboard, by_mouse, by_touch, idle_presets, stuck, useless_steps
 from visible import (
@@ -337,3 +339,43 @@ def test_a_search_that_finds_nothing_of_use_is_missed(fault, address, visit):
     page.reload()
     page.wait_for_selector(".search-count", state="attached")
     assert faults_of_search(page, asked) != []
+
+
+QUIZZES = [page for page in PAGES if (ROOT / f"book/quizzes/{page[5:]}.yaml").exists()]
+QUESTION = "document.querySelector('.quiz-question')"
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (f"{QUESTION}.querySelector('button').outerHTML += ''", "said ''"),
+        (STYLE.format(".quiz-feedback { display: none }"), "not to be seen"),
+        ("Storage.prototype.setItem = () => {}", "forgotten when the page"),
+        ("Storage.prototype.removeItem = () => {}", "not forgotten"),
+    ],
+    ids=["dead", "unseen", "not kept", "not forgotten"],
+)
+def test_a_question_that_is_not_answered_is_missed(fault, said, site, visit):
+    name = min(QUIZZES, key=lambda page: (site / f"{page}.html").stat().st_size)
+    page = visit((site / f"{name}.html").as_uri(), goes_on=True).page
+    page.evaluate(fault)
+    if fault.startswith("Storage"):
+        page.add_init_script(fault)  # again when the page is loaded again
+    assert said in " ".join(faults_of_quiz(page))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('<fieldset class="quiz-question"', '<fieldset class="other"'),
+        ("data-right", "data-write"),
+        ('class="quiz-behind"', 'class="other"'),
+        ('" hidden><span>', '"><span>'),
+        ('aria-labelledby="quiz-', 'aria-labelledby="no-'),
+    ],
+)
+def test_a_question_that_cannot_be_read_is_missed(old, new, site):
+    html = (site / f"{QUIZZES[0]}.html").read_text(encoding="utf-8")
+    assert faults_without_scripts(BeautifulSoup(html, "html.parser")) == []
+    changed = html.replace(old, new, 1)
+    assert faults_without_scripts(BeautifulSoup(changed, "html.parser")) != []

@@ -16,7 +16,7 @@ def test_norms_of_blocks_along_a_flow_of_two_numbers() -> None:
         return [weight * b**2, weight * 2 * a * b]
 
     path = solve_ivp(slope, (0, 50), [0.3, 1.1], rtol=1e-11, atol=1e-13).y
-    predicted = block_norms(np.linalg.norm(path, axis=0), initial=path[:, 0], degrees=[1, 2])
+    predicted = block_norms(np.linalg.norm(path, axis=0), initial=path[:, 0], exponents=[1, 2])
     np.testing.assert_allclose(predicted, path.T, rtol=1e-9)
     assert path[0, -1] > 2 * path[0, 0]
 
@@ -51,9 +51,9 @@ def test_the_limit_on_a_kink_is_a_kkt_point(angle: float) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: block_norms([1.0], initial=[3.0, 4.0], degrees=[1, 1]), "norm must be at least"),
-        (lambda: block_norms([9.0], initial=[3.0, 4.0], degrees=[1]), "degrees must have 2"),
-        (lambda: block_norms([9.0], initial=[3.0], degrees=[0]), "degrees must be above 0"),
+        (lambda: block_norms([1.0], initial=[3.0, 4.0], exponents=[1, 1]), "norm must be at least"),
+        (lambda: block_norms([9.0], initial=[3.0, 4.0], exponents=[1]), "degrees must have 2"),
+        (lambda: block_norms([9.0], initial=[3.0], exponents=[0]), "degrees must be above 0"),
         (lambda: block_margin_ratio([1, -1]), "degrees must be above 0"),
         (lambda: kink_limit(2.0), "angle must be below"),
         (lambda: kink_limit(0.0), "angle"),

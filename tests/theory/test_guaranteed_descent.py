@@ -43,7 +43,7 @@ def test_the_step_makes_the_condition_an_equation(order: int) -> None:
     slope = sum(c * r**i for i, c in enumerate(h.gradient.coef))
     G = slope**2 + sum(c * r**i for i, c in enumerate(hessian))
     guarantee = found(order)
-    assert guarantee.log_step == pytest.approx(psi - math.log(G), rel=1e-13, abs=0)
+    assert guarantee.log_step_size == pytest.approx(psi - math.log(G), rel=1e-13, abs=0)
     assert guarantee.margin == pytest.approx((psi - p_a) / norm**order, rel=1e-13, abs=0)
     assert guarantee.least_margin == guarantee.margin / 2
     assert guarantee.scaled_curvature(psi) == pytest.approx(G, rel=1e-12, abs=0)
@@ -66,7 +66,7 @@ def test_the_price_is_the_integral(order: int, beyond: float) -> None:
             )
 
         integral = mp.quad(integrand, [psi + beyond, psi + beyond + 10, psi + 100, mp.inf])
-        eta = mp.exp(guarantee.log_step - psi)  # less the factor e^ψ that the integral lacks
+        eta = mp.exp(guarantee.log_step_size - psi)  # less the factor e^ψ that the integral lacks
         expected = float(guarantee.constant * eta * integral / mp.mpf(norm) ** order)
     price = guarantee.margin_price(-psi - beyond)
     assert price == pytest.approx(expected, rel=1e-10, abs=0)
@@ -184,7 +184,7 @@ def test_the_least_gain_of_a_step_by_its_formula(order: int) -> None:
     with mp.workdps(40):
         for defect, log_loss, rho, slope, beta in zip(*map(list, at.values()), strict=True):
             later, M = -mp.mpf(log_loss), mp.mpf(order)
-            eta = mp.exp(guarantee.log_step - later)  # times the loss, as u is over the loss
+            eta = mp.exp(guarantee.log_step_size - later)  # times the loss, as u is over the loss
             mu, sigma = M * later - defect, eta * slope / rho
             u, e = eta * mp.mpf(slope) ** 2, beta * sigma + sigma**2 / 2
             curvature = mp.mpf(guarantee.scaled_curvature(float(later)))

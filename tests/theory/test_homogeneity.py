@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from numpy.polynomial import Polynomial
 from torch import nn
 
-from ibtools.metrics.homogeneity_defect import scaling, worst_defect_ratio, worst_gap_ratio
+from ibtools.metrics.homogeneity_defect import (
+    homogeneity_defects,
+    worst_defect_ratio,
+    worst_gap_ratio,
+)
 from ibtools.models import (
     MLP,
     ConvNet,
@@ -23,6 +27,7 @@ from ibtools.models import (
     SquaredReLU,
     Sum,
     euler_defect,
+    homogeneity_of,
 )
 from ibtools.models.attention import SoftmaxAttention
 from ibtools.theory.activations import ActivationConstants, activation_constants
@@ -354,8 +359,8 @@ def test_bounds_hold_over_six_decades(name: str) -> None:
     h = near(name)
     assert h.order == order
     theta, r, X = draws(name, number=500 if len(shape) == 3 else 4000, seed=0)
-    f = scaling(net, theta, X, order=order)
-    f_H = scaling(h.homogenized, theta, X, order=order)
+    f = homogeneity_defects(net, theta, X, order=order)
+    f_H = homogeneity_defects(h.homogenized, theta, X, order=order)
     assert np.all(np.abs(f.defects).max(axis=1) <= h.defect_bound(r))
     gaps = np.abs(f.outputs - f_H.outputs).max(axis=1)
     # A difference of numbers of the size of f carries their rounding.
@@ -413,10 +418,10 @@ def test_the_homogenization_is_the_limit_from_afar(name: str) -> None:
     h = near(name)
     theta, r, X = draws(name, number=20, seed=2)
     theta /= r[:, None]
-    limit = scaling(h.homogenized, theta, X, order=order).outputs
+    limit = homogeneity_defects(h.homogenized, theta, X, order=order).outputs
     last = np.inf
     for c in (1e2, 1e4, 1e6):
-        from_afar = scaling(net, c * theta, X, order=order).outputs / c**order
+        from_afar = homogeneity_defects(net, c * theta, X, order=order).outputs / c**order
         error = float(np.abs(from_afar - limit).max())
         assert error <= float(h.gap_bound(c)) / c**order + 1e-12
         assert error < last
@@ -430,7 +435,7 @@ def test_the_homogenization_is_a_homogeneous_net(name: str) -> None:
     assert isinstance(h.homogenized, Net)
     assert h.homogenized.is_homogeneous
     assert h.homogenized.order == order
-    assert net.degree == order
+    assert homogeneity_of(net).order == order
     theta, _, X = draws(name, number=1, seed=3)
     fresh = with_parameters(net, theta[0])
     f_H = near_homogeneity(fresh, radius=R, input_shape=shape).homogenized
@@ -499,10 +504,12 @@ def test_several_outputs_are_bounded_by_their_norm() -> None:
     X = rng.normal(size=(5, 3))
     X /= np.linalg.norm(X, axis=1, keepdims=True)
     norms = np.linalg.norm(theta, axis=1)
-    defects = np.linalg.norm(scaling(net, theta, X, order=2).defects, axis=2).max(axis=1)
+    defects = np.linalg.norm(homogeneity_defects(net, theta, X, order=2).defects, axis=2).max(
+        axis=1
+    )
     assert np.all(defects <= h.defect_bound(norms))
     assert (defects / h.defect_bound(norms)).max() > 0.4
-    between = scaling(net, theta, X, order=2).defects
+    between = homogeneity_defects(net, theta, X, order=2).defects
     between = np.abs(between[..., :, None] - between[..., None, :]).max(axis=(1, 2, 3))
     assert np.all(between <= h.differences().defect_bound(norms))
     assert np.any(between > h.defect_bound(norms) * 0.5)
@@ -530,7 +537,7 @@ def test_a_deep_residual_net_takes_no_long_time_and_is_bounded() -> None:
     theta = rng.normal(size=(200, sum(p.numel() for p in net.parameters())))
     r = 10.0 ** rng.uniform(-1, 3, size=200)
     theta *= (r / np.linalg.norm(theta, axis=1))[:, None]
-    measured = scaling(net, theta, [[1.0, 0.0]], order=26)
+    measured = homogeneity_defects(net, theta, [[1.0, 0.0]], order=26)
     assert np.all(np.abs(measured.defects[:, 0]) <= h.defect_bound(r))
     assert np.all(np.abs(measured.outputs[:, 0]) <= h.size_bound(r))
 
@@ -640,7 +647,7 @@ def test_the_reasons_are_true_attention() -> None:
     net = SoftmaxAttention(2)
     for r in (10.0, 100.0, 1000.0):
         theta = np.concatenate([np.eye(2).ravel(), np.eye(2).ravel(), [r, 0.0]])
-        defect = scaling(net, theta[None], tokens, order=1).defects.item()
+        defect = homogeneity_defects(net, theta[None], tokens, order=1).defects.item()
         assert defect / r == pytest.approx(0.599717, abs=5e-7)
 
 
@@ -652,7 +659,7 @@ def test_the_reasons_are_true_normalization() -> None:
     for r in (10.0, 1000.0):
         W = np.eye(d) * math.sqrt(eps / 2)
         theta = np.concatenate([W.ravel(), [r, 0, 0, 0], np.zeros(d)])
-        measured = scaling(net, theta[None], x, order=1)
+        measured = homogeneity_defects(net, theta[None], x, order=1)
         # times the norm of what the output is where ε does not matter, r
         assert np.abs(measured.defects).max() / r == pytest.approx(
             2 / math.sqrt(27), rel=1e-9, abs=0

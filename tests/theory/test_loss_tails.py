@@ -76,9 +76,9 @@ def test_no_unequal_scores_beat_the_cap() -> None:
 
 
 def test_the_norm_bound_by_hand() -> None:
-    bound = norm_bound([2.0], order=3, samples=5, initial_norm=3.0, loss="cubic")
+    bound = norm_bound([2.0], order=3, n=5, initial_norm=3.0, loss="cubic")
     np.testing.assert_allclose(bound, [np.sqrt(9 + 2 * 3 * 5 * 3 / np.e * 2)], rtol=1e-14)
-    two = norm_bound([2.0], order=3, samples=5, initial_norm=3.0, loss="cross_entropy")
+    two = norm_bound([2.0], order=3, n=5, initial_norm=3.0, loss="cross_entropy")
     cap = growth_cap("cross_entropy", classes=2)
     np.testing.assert_allclose(two, [np.sqrt(9 + 2 * 3 * 5 * cap * 2)], rtol=1e-14)
 
@@ -99,8 +99,8 @@ def test_both_ends_of_the_margin_bracket_are_reached(
     q, samples = 2.2, 4
     # One sample that bears all of the loss, its other classes but one far below; and equal ones.
     alone, equal = np.log(one(q, 1)), np.log(samples * one(q, classes - 1))
-    low = margin_bracket([alone], samples=samples, loss=loss, classes=classes)[0]
-    high = margin_bracket([equal], samples=samples, loss=loss, classes=classes)[1]
+    low = margin_bracket([alone], n=samples, loss=loss, classes=classes)[0]
+    high = margin_bracket([equal], n=samples, loss=loss, classes=classes)[1]
     np.testing.assert_allclose([*low, *high], [q, q], rtol=1e-13)
 
 
@@ -226,12 +226,12 @@ def test_complementarity_holds_and_bites(loss: str) -> None:
         (lambda: tail_growth([1.0], "hinge"), "loss must be one of"),
         (lambda: growth_cap("cross_entropy", classes=1), "classes"),
         (
-            lambda: norm_bound([-1.0], order=1, samples=1, initial_norm=1.0),
+            lambda: norm_bound([-1.0], order=1, n=1, initial_norm=1.0),
             "time must be at least 0",
         ),
-        (lambda: margin_bracket([-1.0], samples=0), "samples"),
+        (lambda: margin_bracket([-1.0], n=0), "samples"),
         (
-            lambda: margin_bracket([-1.0], samples=1, loss="cross_entropy", classes=1),
+            lambda: margin_bracket([-1.0], n=1, loss="cross_entropy", classes=1),
             "classes",
         ),
         (

@@ -36,7 +36,7 @@ def separable(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return X, y
 
 
-def test_toy_a() -> None:
+def test_three_points() -> None:
     found = max_margin(TOY, ONES)
     assert found.margin == pytest.approx(7 / 13**0.5, rel=1e-15, abs=0)
     np.testing.assert_allclose(found.w, [3 / 7, 2 / 7], rtol=1e-14)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from ibtools.data import digits, toy_a
+from ibtools.data import digits, three_points
 from ibtools.models import MLP, DeepLinear, DiagonalClassifier
 from ibtools.theory.interpolation import AccuracyWarning
 from ibtools.theory.max_margin import max_margin
@@ -14,8 +14,8 @@ from ibtools.trainers import margin_flow
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
-def test_deep_linear_nets_on_toy_a(depth: int) -> None:
-    X, y = toy_a()
+def test_deep_linear_nets_on_three_points(depth: int) -> None:
+    X, y = three_points()
     start = margin_flow(DeepLinear(d=2, depth=depth, width=3, seed=0), X, y, until_log10_loss=-3)
     found = kkt_point(start.net, X, y)
     gamma = 7 / 13**0.5
@@ -51,7 +51,7 @@ def test_the_conditions_hold_by_difference_quotients() -> None:
     J = np.array([margins(theta + h * e) - margins(theta - h * e) for e in np.eye(260)]) / (2 * h)
     np.testing.assert_allclose(J @ found.multipliers, theta, atol=1e-8)
     assert np.abs(found.multipliers * (q - 1)).max() < 1e-11
-    assert found.residual < 1e-11
+    assert found.relative_stationarity < 1e-11
 
 
 def test_several_classes_against_a_general_optimizer() -> None:
@@ -106,7 +106,7 @@ def test_other_starts_lead_to_other_points() -> None:
 
 
 def test_only_the_smallest_margins_need_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    X, y = toy_a()
+    X, y = three_points()
     net = DeepLinear(d=2, depth=1, seed=0)
     net.layers[0].weight.data.copy_(torch.tensor([[2.0, 2.5]]))
     # For two gradients of two numbers: the support vectors are two of the three samples.
@@ -128,7 +128,7 @@ def test_too_few_iterations_are_told() -> None:
 
 @pytest.mark.usefixtures("as_a_user")
 def test_unusable_arguments_are_refused() -> None:
-    X, y = toy_a()
+    X, y = three_points()
     net = DeepLinear(d=2, depth=1, seed=0)
     net.layers[0].weight.data.copy_(torch.tensor([[3.0, 2.0]]))
     assert kkt_point(net, X, y).converged

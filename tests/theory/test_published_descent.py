@@ -45,7 +45,7 @@ def test_the_first_hundred_steps() -> None:
     with torch.no_grad():
         net.layers[0].weight.zero_()
     with pytest.warns(TrainingWarning, match="max_epochs=100 reached"):
-        run = descend(net, X, y, loss="logistic", step=STEP, max_epochs=100, record_growth=1)
+        run = descend(net, X, y, loss="logistic", step_size=STEP, max_epochs=100, record_growth=1)
     for t in (1, 10, 100):
         w = run.states[t][:2]
         size = np.linalg.norm(w)

@@ -26,7 +26,7 @@ def flow(Z: np.ndarray, start: np.ndarray, log_time: float) -> np.ndarray:
     return answer.y[:, -1]
 
 
-def test_toy_a() -> None:
+def test_three_points() -> None:
     found = separation_constants(TOY, np.ones(3))
     np.testing.assert_allclose(found.offset, [0.95794966, 0.36832303], atol=5e-9)
     assert found.margin_gap == pytest.approx(0.249517, abs=5e-7)

@@ -429,11 +429,11 @@ def test_time_times_loss() -> None:
     total = 1 / limit.margin**2
     assert limit.loss_time() == pytest.approx(total, rel=1e-12, abs=0)
     expected = 0.2 / (np.exp(0.2 / total) - 1)
-    assert limit.loss_time(schedule="loss_based", step=0.2) == pytest.approx(
+    assert limit.loss_time(schedule="loss_based", step_size=0.2) == pytest.approx(
         expected, rel=1e-12, abs=0
     )
     # Small steps are flow, where both are the same.
-    assert limit.loss_time(schedule="loss_based", step=1e-9) == pytest.approx(
+    assert limit.loss_time(schedule="loss_based", step_size=1e-9) == pytest.approx(
         total, rel=1e-8, abs=0
     )
     alpha = limit.multipliers
@@ -491,10 +491,10 @@ def test_first_step_slack_by_hand() -> None:
         (moves[0] + 0.0) / moves[0],
         (0.5 * moves[1] - 0.02) / (0.5 * moves[1]),
     ]
-    assert first_step_slack(net, X, y, step=0.7) == pytest.approx(min(slack), rel=1e-12, abs=0)
+    assert first_step_slack(net, X, y, step_size=0.7) == pytest.approx(min(slack), rel=1e-12, abs=0)
     # A second sample takes from it what it may push the wrong way.
     nearby = np.array([[2.0, 0.0], [0.5, 1.0]])
-    assert first_step_slack(net, nearby, y, step=0.7) < min(slack)
+    assert first_step_slack(net, nearby, y, step_size=0.7) < min(slack)
 
 
 @pytest.mark.parametrize(("low", "high", "least", "most"), [(0.1, 0.1, 0, 0.3), (1.5, 2, 0.9, 1)])
@@ -557,13 +557,13 @@ def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="step must be given"):
         limit.loss_time(schedule="loss_based")
     with pytest.raises(ValueError, match="step must be greater than 0"):
-        limit.loss_time(schedule="loss_based", step=0.0)
+        limit.loss_time(schedule="loss_based", step_size=0.0)
     with pytest.raises(ValueError, match="step must be greater than 0"):
-        first_step_slack(net, X, y, step=0.0)
+        first_step_slack(net, X, y, step_size=0.0)
     with pytest.raises(ValueError, match="no zero rows, got one at 1"):
-        first_step_slack(net, np.diag([1.0, 0.0]) @ X, y, step=1.0)
+        first_step_slack(net, np.diag([1.0, 0.0]) @ X, y, step_size=1.0)
     for refused in (
-        lambda: first_step_slack(relu, X, y, step=1.0),
+        lambda: first_step_slack(relu, X, y, step_size=1.0),
         lambda: signed_rank_constants(relu, X, y),
         lambda: sliding_limit(relu, X, y),
     ):
@@ -617,7 +617,7 @@ def test_bounds_are_their_formulas() -> None:
         0.5 - np.sqrt(np.log(8 / 0.3) / 100), rel=1e-14, abs=0
     )
     assert relu_gap_bound(share=0.25, spread=2.0) == pytest.approx(np.log(48), rel=1e-14, abs=0)
-    assert relu_loss_bound(m=3, n=5, step=2.0, share=0.5, least_square=4.0) == pytest.approx(
+    assert relu_loss_bound(m=3, n=5, step_size=2.0, share=0.5, least_square=4.0) == pytest.approx(
         15 / (4 * 15 / 16), rel=1e-14, abs=0
     )
     assert nearly_orthogonal_rank_bound(
@@ -644,7 +644,7 @@ def test_bounds_are_their_formulas() -> None:
         (lambda: relu_gap_bound(share=1.01), "share must be above 0 and at most 1"),
         (lambda: relu_gap_bound(share=0.5, spread=0.9), "spread must be at least 1"),
         (
-            lambda: relu_loss_bound(m=1, n=1, step=1.0, share=0.5, least_square=0.0),
+            lambda: relu_loss_bound(m=1, n=1, step_size=1.0, share=0.5, least_square=0.0),
             "least_square must be greater",
         ),
         (
@@ -783,7 +783,7 @@ def test_first_step_slack_is_its_formula(seed: int, slope: float, step: float) -
             own = c[i] * g[i] * (X[i] @ X[i])
             unit = step / (3 * 2)
             slack = min(slack, (s * y[i] * (w @ X[i]) + unit * (own - others)) / (unit * own))
-    assert first_step_slack(net, X, y, step=step) == pytest.approx(slack, rel=1e-10, abs=1e-12)
+    assert first_step_slack(net, X, y, step_size=step) == pytest.approx(slack, rel=1e-10, abs=1e-12)
 
 
 def test_an_input_of_0_moves_with_the_slope_1() -> None:
@@ -791,7 +791,9 @@ def test_an_input_of_0_moves_with_the_slope_1() -> None:
     X, net = np.array([[1.0, 0.0], [0.5, 1.0]]), TwoLayerNet([[0, -1.0], [-5, 5]], slope=0.5)
     g = 1 / (1 + np.exp([2.5, 3.0]))
     expected = 1 - 0.5 * 0.5 * g[1] / g[0]
-    assert first_step_slack(net, X, [1, -1], step=1.0) == pytest.approx(expected, rel=1e-12, abs=0)
+    assert first_step_slack(net, X, [1, -1], step_size=1.0) == pytest.approx(
+        expected, rel=1e-12, abs=0
+    )
 
 
 def test_sides_are_found_for_neurons_that_are_there_several_times() -> None:
@@ -867,7 +869,7 @@ def test_a_limit_by_hand_is_determined() -> None:
 
 
 def test_relu_loss_bound_is_a_quotient() -> None:
-    assert relu_loss_bound(m=3, n=5, step=3.0, share=0.5, least_square=4.0) == pytest.approx(
+    assert relu_loss_bound(m=3, n=5, step_size=3.0, share=0.5, least_square=4.0) == pytest.approx(
         15 / (6 * 15 / 16), rel=1e-14, abs=0
     )
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from ibtools.data import digits, toy_a
+from ibtools.data import digits, three_points
 from ibtools.models.homogeneity import NotHomogeneousError
 from ibtools.models.nets import MLP, DeepLinear, DiagonalClassifier, Net
 from ibtools.trainers import TrainingWarning, margin_flow
@@ -18,7 +18,7 @@ from ibtools.trainers.margins.problem import Problem
 from ibtools.trainers.margins.records import Recorder
 from ibtools.trainers.margins.runs import MarginRun, load_run
 
-TOY_X, TOY_Y = toy_a()
+TOY_X, TOY_Y = three_points()
 DIRECTION = np.array([3.0, 2.0]) / np.sqrt(13)
 NEVER = -1e300
 
@@ -51,7 +51,7 @@ def test_a_constant_step_is_plain_gradient_descent(loss: str) -> None:
     outputs = 3 if loss == "cross_entropy" else 1
     net = MLP([2, 5, outputs], "squared_relu", scale=0.3, seed=0)
     y = np.array([0, 1, 2]) if outputs > 1 else TOY_Y
-    run = go(net, TOY_X, y, loss=loss, step=0.01, max_epochs=30)
+    run = go(net, TOY_X, y, loss=loss, step_size=0.01, max_epochs=30)
     X, labels = torch.tensor(TOY_X), torch.tensor(y)
     plain = MLP([2, 5, outputs], "squared_relu", scale=0.3, seed=0)
     sgd = torch.optim.SGD(plain.parameters(), lr=0.01)
@@ -123,7 +123,7 @@ def test_reference_6_a_tiny_loss_is_not_progress(epochs: int) -> None:
 
 
 def test_a_rejected_epoch_restores_its_start() -> None:
-    run = go(small(), TOY_X, TOY_Y, schedule="loss_based", step=30.0, max_epochs=60)
+    run = go(small(), TOY_X, TOY_Y, schedule="loss_based", step_size=30.0, max_epochs=60)
     alpha = run._progress["alpha"]
     accepted = int(run.steps[-1])
     assert 0 < accepted < 60
@@ -168,7 +168,7 @@ def test_armijo_reaches_losses_below_the_smallest_float() -> None:
 def test_minibatches_are_those_of_the_seed_and_scaled_to_all_samples(schedule: str) -> None:
     X, y = digits(classes=(3, 8), per_class=10, seed=0)
     net = MLP([64, 4, 1], "squared_relu", seed=0)
-    options = {"schedule": schedule, "step": 1e-3, "batch_size": 8, "max_epochs": 3}
+    options = {"schedule": schedule, "step_size": 1e-3, "batch_size": 8, "max_epochs": 3}
     run = go(net, X, y, seed=5, **options)
     again = go(net, X, y, seed=5, **options)
     other = go(net, X, y, seed=6, **options)
@@ -196,7 +196,7 @@ def test_minibatches_are_those_of_the_seed_and_scaled_to_all_samples(schedule: s
 
 def test_a_step_that_is_too_long_is_told_and_the_last_finite_point_returned() -> None:
     with pytest.warns(TrainingWarning, match=r"diverged after \d+ updates with step 10") as caught:
-        run = descend(small(), TOY_X, TOY_Y, step=10.0, record_growth=1)
+        run = descend(small(), TOY_X, TOY_Y, step_size=10.0, record_growth=1)
     assert not run.converged
     assert "asked for -100" in str(caught[0].message)
     assert np.isfinite(run.log_loss).all()
@@ -259,11 +259,11 @@ def test_single_precision_nets_are_trained() -> None:
 
 
 @pytest.mark.parametrize("options", [
-    {"schedule": "constant", "step": 0.01},
+    {"schedule": "constant", "step_size": 0.01},
     {"schedule": "loss_based"},
-    {"schedule": "loss_based", "step": 30.0},
+    {"schedule": "loss_based", "step_size": 30.0},
     {"schedule": "armijo"},
-    {"schedule": "constant", "step": 0.01, "batch_size": 2, "seed": 3},
+    {"schedule": "constant", "step_size": 0.01, "batch_size": 2, "seed": 3},
     {"schedule": "loss_based", "batch_size": 2, "seed": 3},
 ])  # fmt: skip
 @pytest.mark.parametrize("saved", [False, True])
@@ -294,8 +294,8 @@ def assert_same(run: MarginRun, whole: MarginRun) -> None:
 @pytest.mark.parametrize("where", ["forward", "backward", "record", "update"])
 @pytest.mark.parametrize("at", [1, 5, 14])
 @pytest.mark.parametrize("options", [
-    {"schedule": "constant", "step": 0.01},
-    {"schedule": "loss_based", "step": 30.0},
+    {"schedule": "constant", "step_size": 0.01},
+    {"schedule": "loss_based", "step_size": 30.0},
     {"schedule": "armijo"},
     {"schedule": "loss_based", "batch_size": 2, "seed": 3},
 ])  # fmt: skip
@@ -372,9 +372,9 @@ def test_drops_of_the_smoothed_margin_are_counted_below_the_threshold(net: nn.Mo
     ("options", "error", "message"),
     [
         ({"schedule": "adam"}, ValueError, f"schedule must be one of '{SCHEDULES[0]}'"),
-        ({"step": 0.0}, ValueError, "step must be greater than 0"),
-        ({"step": np.nan}, ValueError, "step must be finite"),
-        ({"step": "small"}, TypeError, "step must be a real number, got str"),
+        ({"step_size": 0.0}, ValueError, "step_size must be greater than 0"),
+        ({"step_size": np.nan}, ValueError, "step_size must be finite"),
+        ({"step_size": "small"}, TypeError, "step_size must be a real number, got str"),
         ({"until_log10_loss": np.nan}, ValueError, "until_log10_loss must be finite"),
         ({"until_log10_loss": None}, TypeError, "until_log10_loss must be a real number"),
         ({"max_epochs": 0}, ValueError, "max_epochs must be at least 1"),

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ibtools.data import toy_a
+from ibtools.data import three_points
 from ibtools.models import (
     MLP,
     DeepLinear,
@@ -35,7 +35,7 @@ from ibtools.trainers.margins.hints import hints
 from ibtools.trainers.margins.problem import Problem
 from ibtools.trainers.margins.records import Recorder
 
-X, Y = toy_a()
+X, Y = three_points()
 TRAINERS: dict[str, tuple[Callable[..., MarginRun], str, dict]] = {
     "margin_flow": (margin_flow, "max_steps", {}),
     "descend": (descend, "max_epochs", {"schedule": "loss_based", "record_growth": 1}),
@@ -158,7 +158,7 @@ def test_an_order_may_be_declared_and_is_held_against_the_data(name: str) -> Non
 @each
 def test_all_options_can_be_read_off_the_signature(name: str) -> None:
     parameters = inspect.signature(TRAINERS[name][0]).parameters
-    assert {"net", "X", "y", "loss", "offset", "order", "resume"} <= set(parameters)
+    assert {"net", "X", "y", "loss", "near_homogeneity", "order", "resume"} <= set(parameters)
     assert all(p.kind is not p.VAR_KEYWORD for p in parameters.values())
 
 

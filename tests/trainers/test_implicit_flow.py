@@ -10,7 +10,7 @@ import torch
 from scipy.integrate import solve_ivp
 from torch import nn
 
-from ibtools.data import digits, toy_a, xor
+from ibtools.data import digits, three_points, xor
 from ibtools.metrics.margins import loss_threshold
 from ibtools.models.homogeneity import NotHomogeneousError
 from ibtools.models.nets import MLP, ConvNet, DeepLinear, DiagonalClassifier, Net
@@ -21,7 +21,7 @@ from ibtools.trainers.margins.problem import Problem
 from ibtools.trainers.margins.records import Recorder
 from ibtools.trainers.margins.runs import MarginRun, load_run
 
-TOY_X, TOY_Y = toy_a()
+TOY_X, TOY_Y = three_points()
 GAMMA = 7 / np.sqrt(13)
 CLASSES = np.array([0, 1, 2])
 
@@ -110,7 +110,7 @@ def test_the_path_is_that_of_gradient_flow_to_first_order(
     assert fine[2] < max(0.6 * middle[2], 2e-3), errors
 
 
-def test_reference_1_the_constants_of_the_flow_on_toy_a() -> None:
+def test_reference_1_the_constants_of_the_flow_on_three_points() -> None:
     run = margin_flow(
         zeroed(DeepLinear(d=2, depth=1, seed=0)), TOY_X, TOY_Y,
         until_log10_loss=-30_000, relative_step=0.1,
@@ -173,7 +173,7 @@ def test_reference_5_margins_of_a_net_on_digits() -> None:
         margin = at_log_loss(run, run.normalized_margin, -below * np.log(10))
         assert margin == pytest.approx(expected, abs=tolerance)
     # The distance to a KKT point falls as 1/ρ.
-    residual = run.kkt_residual
+    residual = run.stationarity
     late = run.log10_inverse_loss > 100
     assert np.all(np.diff(residual[late]) < 0.02 * residual[late][:-1])
     assert residual[-1] < 0.02
@@ -338,7 +338,7 @@ def test_with_an_offset_the_modified_margin_never_falls() -> None:
         def gap_bound(self, r: object) -> object:
             return np.sqrt(6) * np.log(2) * np.asarray(r)
 
-    run = margin_flow(net, TOY_X, TOY_Y, until_log10_loss=-300, offset=Softplus())
+    run = margin_flow(net, TOY_X, TOY_Y, until_log10_loss=-300, near_homogeneity=Softplus())
     assert run.order == 2
     margin = run.modified_margin
     expected = (-run.log_loss - np.sqrt(6) * np.log(2) * run.norm) / run.norm**2

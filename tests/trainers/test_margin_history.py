@@ -9,17 +9,21 @@ import pytest
 import torch
 from torch import nn
 
-from ibtools.data import toy_a
+from ibtools.data import three_points
 from ibtools.metrics.margins import inverse_loss
 from ibtools.models.nets import MLP, DeepLinear, DiagonalClassifier, ResidualMLP
 from ibtools.theory.homogeneity import near_homogeneity
-from ibtools.theory.step_condition import deep_linear_bounds, descent_step_bound, diagonal_bounds
+from ibtools.theory.step_condition import (
+    deep_linear_bounds,
+    diagonal_bounds,
+    log_descent_step_bound,
+)
 from ibtools.trainers import TrainingWarning, descend, margin_flow, psi_flow
-from ibtools.trainers.margins.growth import Offset
+from ibtools.trainers.margins.growth import GapBound
 from ibtools.trainers.margins.records import Recorder
 from ibtools.trainers.margins.runs import MarginRun, Restorer, load_run
 
-TOY_X, TOY_Y = toy_a()
+TOY_X, TOY_Y = three_points()
 CLASSES = np.array([0, 1, 2])
 
 
@@ -92,7 +96,7 @@ def test_columns_are_what_they_are_called(run: MarginRun) -> None:
 def test_the_kkt_residual_is_the_distance_from_stationarity(run: MarginRun) -> None:
     y = RUNS[run.loss][1]
     on = np.flatnonzero(run.minimum_margin > 0)
-    assert np.isnan(run.kkt_residual[run.minimum_margin <= 0]).all()
+    assert np.isnan(run.stationarity[run.minimum_margin <= 0]).all()
     for i in (on[0], on[len(on) // 2], on[-1]):
         margins, J = margins_and_gradients(run.net_at(int(i)), y)
         v, L = weights_of(margins, run.loss), run.order
@@ -102,13 +106,13 @@ def test_the_kkt_residual_is_the_distance_from_stationarity(run: MarginRun) -> N
         multipliers = q ** (1 - 2 / L) * rho * v / np.linalg.norm(v @ J)
         residual = float(np.linalg.norm(unit - multipliers @ gradients))
         # √(1 − β) loses half the digits of β next to 1.
-        assert run.kkt_residual[i] == pytest.approx(
+        assert run.stationarity[i] == pytest.approx(
             residual, abs=1e-7 if residual < 1e-4 else 1e-12
         )
         delta = multipliers @ (margins / q - 1)
         assert run.complementarity[i] == pytest.approx(delta, rel=1e-9, abs=1e-13)
         beta = run.gradient_alignment[i]
-        assert run.kkt_residual[i] == pytest.approx(
+        assert run.stationarity[i] == pytest.approx(
             np.sqrt(2 * (1 - beta)) * run.normalized_margin[i] ** (-1 / L), rel=1e-12, abs=0
         )
 
@@ -163,7 +167,7 @@ def test_the_modified_margin_of_descent_within_the_step_condition_never_falls(
     net, first = start.net, float(start.log_loss[-1])
     assert first <= -2
     with pytest.warns(TrainingWarning, match="max_epochs=1 reached"):
-        one = descend(net, TOY_X, TOY_Y, step=1e-9, max_epochs=1)
+        one = descend(net, TOY_X, TOY_Y, step_size=1e-9, max_epochs=1)
     allowed = {
         "order": one.order,
         "initial_log_loss": first,
@@ -171,11 +175,11 @@ def test_the_modified_margin_of_descent_within_the_step_condition_never_falls(
         "initial_norm": float(one.norm[0]),
         "bounds": bounds,
     }
-    step = descent_step_bound(first, **allowed)
+    step = math.exp(log_descent_step_bound(first, **allowed))
     with pytest.warns(TrainingWarning, match="max_epochs=400 reached"):
-        run = descend(net, TOY_X, TOY_Y, step=step, max_epochs=400, record_growth=1)
+        run = descend(net, TOY_X, TOY_Y, step_size=step, max_epochs=400, record_growth=1)
     # The condition lets steps grow as the loss falls.
-    assert step <= descent_step_bound(float(run.log_loss[-1]), **allowed)
+    assert math.log(step) <= log_descent_step_bound(float(run.log_loss[-1]), **allowed)
     assert run.log_loss[-1] < first - 0.1
     margin = run.modified_margin
     assert np.isfinite(margin).all()
@@ -221,7 +225,7 @@ def test_a_run_is_written_and_read(run: MarginRun, tmp_path: Path) -> None:
         assert getattr(again, name) == getattr(run, name)
     for p, q in zip(again.net.parameters(), run.net.parameters(), strict=True):
         assert torch.equal(p, q)
-    np.testing.assert_array_equal(again.kkt_residual, run.kkt_residual)
+    np.testing.assert_array_equal(again.stationarity, run.stationarity)
     assert [p.name for p in tmp_path.iterdir()] == ["a.run.npz"]
     with pytest.raises(ValueError, match="too many to keep"):
         _ = again.states
@@ -259,16 +263,18 @@ def test_the_wrong_file_or_net_is_told(run: MarginRun, tmp_path: Path) -> None:
 
 
 def test_the_offset_is_asked_for_again(tmp_path: Path) -> None:
-    run = margin_flow(small(), TOY_X, TOY_Y, until_log10_loss=-3, offset=Gap())
-    assert isinstance(Gap(), Offset)
+    run = margin_flow(small(), TOY_X, TOY_Y, until_log10_loss=-3, near_homogeneity=Gap())
+    assert isinstance(Gap(), GapBound)
     run.save(tmp_path / "a.npz")
-    with pytest.raises(ValueError, match=r"offset must be given .* this one was made with"):
+    with pytest.raises(
+        ValueError, match=r"near_homogeneity must be given .* this one was made with"
+    ):
         load_run(tmp_path / "a.npz", small())
-    again = load_run(tmp_path / "a.npz", small(), offset=Gap())
+    again = load_run(tmp_path / "a.npz", small(), near_homogeneity=Gap())
     np.testing.assert_array_equal(again.modified_margin, run.modified_margin)
     margin_flow(small(), TOY_X, TOY_Y, until_log10_loss=-3).save(tmp_path / "b.npz")
     with pytest.raises(ValueError, match="this one was made without"):
-        load_run(tmp_path / "b.npz", small(), offset=Gap())
+        load_run(tmp_path / "b.npz", small(), near_homogeneity=Gap())
 
 
 def test_no_modified_margin_where_none_is_known_to_grow() -> None:
@@ -284,11 +290,16 @@ def test_bounds_on_single_outputs_do_not_serve_cross_entropy() -> None:
     classes = (TOY_Y > 0).astype(int)
     for train in (descend, margin_flow, psi_flow):
         with pytest.raises(
-            ValueError, match=r"pass its bounds on differences, offset\.differences"
+            ValueError, match=r"pass its bounds on differences, near_homogeneity\.differences"
         ):
-            train(net, TOY_X, classes, loss="cross_entropy", offset=h)
+            train(net, TOY_X, classes, loss="cross_entropy", near_homogeneity=h)
     run = margin_flow(
-        net, TOY_X, classes, loss="cross_entropy", until_log10_loss=-3, offset=h.differences()
+        net,
+        TOY_X,
+        classes,
+        loss="cross_entropy",
+        until_log10_loss=-3,
+        near_homogeneity=h.differences(),
     )
     psi = inverse_loss(run.log_loss, "cross_entropy")
     expected = (psi - math.sqrt(2) * h.gap_bound(run.norm)) / run.norm**2

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ibtools.data import toy_a
+from ibtools.data import three_points
 from ibtools.models import MLP, DeepLinear
 from ibtools.trainers import exact_flow, margin_flow
 
@@ -57,7 +57,7 @@ def test_before_the_threshold_no_turning_is_counted() -> None:
 
 
 def test_the_path_is_that_of_margin_flow() -> None:
-    X, y = toy_a()
+    X, y = three_points()
     net = DeepLinear(2, 2, width=2, scale=0.7, seed=1)
     exact = exact_flow(net, X, y, until_log_loss=-32.0, tolerance=1e-6, stiff=True)
     steps = margin_flow(net, X, y, until_log10_loss=-14, relative_step=0.03)

@@ -40,7 +40,9 @@ def psi_of(run: object) -> np.ndarray:
 def test_the_hyperbola_of_two_parameters() -> None:
     net = two_parameters()
     h = near_homogeneity(net, radius=1.0)
-    run = psi_flow(net, [[1.0]], [1.0], rise=0.5, method="rk4", until_psi=100, offset=h)
+    run = psi_flow(
+        net, [[1.0]], [1.0], psi_step=0.5, method="rk4", until_psi=100, near_homogeneity=h
+    )
     # ψ = e^(2s) − e^(−2s)/4 on v + 1 + w = 2e^s, v − 1 − w = −e^(−s)
     psi = psi_of(run)
     e = np.exp(_s(psi))
@@ -57,7 +59,7 @@ def _s(psi: np.ndarray) -> np.ndarray:
 
 def test_time_is_exact_for_one_weight() -> None:
     # w' = e^(−w): t = e^w − e^(w₀), and the flow on log 𝓛 has w' = 1
-    run = psi_flow(scalar(0.5), [[1.0]], [1.0], rise=1.0, until_psi=30.0)
+    run = psi_flow(scalar(0.5), [[1.0]], [1.0], psi_step=1.0, until_psi=30.0)
     np.testing.assert_allclose(
         run.log_time[1:], np.log(np.exp(run.states[1:, 0]) - np.exp(0.5)), rtol=1e-12
     )
@@ -66,7 +68,7 @@ def test_time_is_exact_for_one_weight() -> None:
 
 def test_each_step_raises_psi_by_the_same() -> None:
     # for a linear net and one sample exactly; the last step is the rest
-    run = psi_flow(scalar(0.5), [[2.0]], [1.0], rise=0.75, until_psi=10.0)
+    run = psi_flow(scalar(0.5), [[2.0]], [1.0], psi_step=0.75, until_psi=10.0)
     np.testing.assert_allclose(np.diff(psi_of(run))[:-1], 0.75, rtol=1e-12)
     assert psi_of(run)[-1] == pytest.approx(10.0, abs=1e-12)
     assert run.steps.tolist() == list(range(13))
@@ -76,10 +78,12 @@ def test_each_step_raises_psi_by_the_same() -> None:
 def test_orders_of_accuracy(loss: str) -> None:
     net = DeepLinear(d=2, depth=3, seed=0)
 
-    start = psi_flow(net, X, Y, loss=loss, rise=0.1, method="rk4", until_psi=3.0).net
+    start = psi_flow(net, X, Y, loss=loss, psi_step=0.1, method="rk4", until_psi=3.0).net
 
     def end(method: str, rise: float) -> np.ndarray:
-        return psi_flow(start, X, Y, loss=loss, rise=rise, method=method, until_psi=7.0).states[-1]
+        return psi_flow(start, X, Y, loss=loss, psi_step=rise, method=method, until_psi=7.0).states[
+            -1
+        ]
 
     truth = end("rk4", 0.04)
     coarse, fine = (np.linalg.norm(end("euler", c) - truth) for c in (0.1, 0.05))
@@ -109,7 +113,7 @@ def test_the_start_is_not_changed_and_records_thin_out() -> None:
 @pytest.mark.parametrize("method", ["euler", "rk4"])
 def test_resumed_is_as_if_not_stopped(method: str, tmp_path: object) -> None:
     net = DeepLinear(d=2, depth=2, seed=0)
-    options = {"rise": 0.25, "method": method}
+    options = {"psi_step": 0.25, "method": method}
     with pytest.warns(TrainingWarning, match=r"max_steps=37"):
         part = psi_flow(net, X, Y, until_psi=30.0, max_steps=37, **options)
     part.save(tmp_path / "run.npz")
@@ -160,7 +164,7 @@ def test_a_net_without_a_known_order_needs_an_offset() -> None:
     with pytest.raises(NotHomogeneousError):
         psi_flow(SoftmaxAttention(2), tokens, [1.0])
 
-    class Offset:
+    class GapBound:
         """A weighted mean of the ⟨v, x⟩ is within their range of another, 2 · 1.1 · ‖v‖."""
 
         order = 1
@@ -169,7 +173,7 @@ def test_a_net_without_a_known_order_needs_an_offset() -> None:
         def gap_bound(self, r: float) -> float:
             return 2.2 * r
 
-    run = psi_flow(SoftmaxAttention(2), tokens, [1.0], until_psi=5.0, offset=Offset())
+    run = psi_flow(SoftmaxAttention(2), tokens, [1.0], until_psi=5.0, near_homogeneity=GapBound())
     assert run.converged
     assert run.order == 1
 
@@ -178,8 +182,8 @@ def test_a_net_without_a_known_order_needs_an_offset() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rise": 0.0}, r"rise must be greater than 0"),
-        ({"rise": np.nan}, r"rise must be finite"),
+        ({"psi_step": 0.0}, r"psi_step must be greater than 0"),
+        ({"psi_step": np.nan}, r"psi_step must be finite"),
         ({"until_psi": np.inf}, r"until_psi must be finite"),
         ({"method": "heun"}, r"method must be one of 'euler', 'rk4'"),
         ({"max_steps": 0}, r"max_steps must be at least 1"),

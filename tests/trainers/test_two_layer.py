@@ -66,7 +66,7 @@ def autograd(
 def test_reference_1_loss_of_a_constant_step() -> None:
     net = TwoLayerNet(written_start(m=8, d=6), slope=0.25)
     X, y = axes()
-    run = train_two_layer(net, X, y, step=1.0, steps=100_000)
+    run = train_two_layer(net, X, y, step_size=1.0, steps=100_000)
     mean_loss = np.exp(run.log_loss[-1]) / 4
     assert 1e5 * mean_loss == pytest.approx(4.54012, abs=1e-4)
     assert run.log_time[-1] == pytest.approx(np.log(1e5), rel=1e-12, abs=0)
@@ -85,7 +85,7 @@ def test_all_ways_agree_with_automatic_differentiation(
         expected = autograd(net, X, y, step=0.5, steps=200, loss=loss, schedule=schedule)
         for method in ("gram", "weights"):
             run = train_two_layer(
-                net, X, y, step=0.5, steps=200, loss=loss, schedule=schedule, method=method
+                net, X, y, step_size=0.5, steps=200, loss=loss, schedule=schedule, method=method
             )
             error = np.linalg.norm(run.net.W - expected) / np.linalg.norm(expected)
             assert error < 1e-12, (method, seed)
@@ -108,7 +108,14 @@ def test_the_gram_matrix_is_all_that_matters(
         warnings.simplefilter("ignore", TrainingWarning)  # random labels need not be learnable
         gram, weights = (
             train_two_layer(
-                net, X, y, step=step, steps=60, schedule=schedule, method=method, records=9
+                net,
+                X,
+                y,
+                step_size=step,
+                steps=60,
+                schedule=schedule,
+                method=method,
+                record_count=9,
             )
             for method in ("gram", "weights")
         )
@@ -124,7 +131,9 @@ def test_the_gram_matrix_is_all_that_matters(
 
 def test_records_are_what_the_networks_have() -> None:
     net, X, y = small(3, 0.2)
-    run = train_two_layer(net, X, y, step=0.5, steps=500, schedule="loss_based", records=12)
+    run = train_two_layer(
+        net, X, y, step_size=0.5, steps=500, schedule="loss_based", record_count=12
+    )
     assert run.steps[0] == 0
     assert run.steps[-1] == 500
     assert np.all(np.diff(run.steps) > 0)
@@ -153,7 +162,9 @@ def test_records_are_what_the_networks_have() -> None:
 
 def test_time_is_the_sum_of_the_steps() -> None:
     net, X, y = small(0, 0.2)
-    run = train_two_layer(net, X, y, step=0.3, steps=40, schedule="loss_based", records=400)
+    run = train_two_layer(
+        net, X, y, step_size=0.3, steps=40, schedule="loss_based", record_count=400
+    )
     np.testing.assert_array_equal(run.steps, np.arange(41))
     mean_loss = np.exp(run.log_loss) / len(y)
     np.testing.assert_allclose(np.exp(run.log_time[1:]), np.cumsum(0.3 / mean_loss[:-1]))
@@ -163,7 +174,7 @@ def test_switches_are_counted_one_by_one() -> None:
     net, X, y = small(5, 0.05, n=6, d=4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrainingWarning)
-        run = train_two_layer(net, X, y, step=2.0, steps=300, records=5000)
+        run = train_two_layer(net, X, y, step_size=2.0, steps=300, record_count=5000)
     patterns = [run.net_at(i).activity(X) for i in range(301)]
     changes = np.array([np.count_nonzero(a != b) for a, b in pairwise(patterns)])
     np.testing.assert_array_equal(run.pattern_switches, np.cumsum([0, *changes]))
@@ -193,7 +204,9 @@ def test_frozen_steps_are_full_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         for way in (counted, refused):
             monkeypatch.setattr(GramDescent, "_frozen_steps", way)
             runs.append(
-                train_two_layer(net, X, y, step=step, steps=2000, schedule="loss_based", records=20)
+                train_two_layer(
+                    net, X, y, step_size=step, steps=2000, schedule="loss_based", record_count=20
+                )
             )
         quick, slow = runs
         np.testing.assert_allclose(quick.net.W, slow.net.W, atol=1e-12 * slow.norm[-1])
@@ -208,7 +221,7 @@ def test_frozen_steps_never_miss_a_switch(seed: int, slope: float, step: float) 
     # Every block of steps is tried the quick way first, on problems that switch all the time.
     # Larger steps would be chaotic, and then rounding decides.
     net, X, y = small(seed, slope, n=6, d=8)
-    options = {"step": step, "steps": 150, "schedule": "loss_based", "records": 12}
+    options = {"step_size": step, "steps": 150, "schedule": "loss_based", "record_count": 12}
     with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore", TrainingWarning)
         weights = train_two_layer(net, X, y, method="weights", **options)
@@ -247,7 +260,7 @@ def test_a_sum_of_logarithms() -> None:
 @pytest.mark.usefixtures("as_a_user")
 def test_log_time_in_the_thousands() -> None:
     net = TwoLayerNet(written_start(m=10, d=400), slope=0.5)
-    run = train_two_layer(net, *cosines(400), step=0.2, steps=20_000, schedule="loss_based")
+    run = train_two_layer(net, *cosines(400), step_size=0.2, steps=20_000, schedule="loss_based")
     assert run.log_time[-1] > 10_000
     assert run.log_loss[-1] < -10_000
     assert all(np.isfinite(part).all() for part in (run.norm, run.log_loss, run.stable_rank))
@@ -268,13 +281,19 @@ def _mixed_batch() -> tuple[list, list, list, np.ndarray]:
 def test_a_batch_is_its_networks_one_by_one(schedule: str) -> None:
     nets, data, labels, rates = _mixed_batch()
     runs = train_two_layer_batch(
-        nets, data, labels, step=rates, steps=700, schedule=schedule, records=10
+        nets, data, labels, step_size=rates, steps=700, schedule=schedule, record_count=10
     )
     assert len(runs) == 4
     assert runs.converged
     for i, run in enumerate(runs):
         alone = train_two_layer(
-            nets[i], data[i], labels[i], step=rates[i], steps=700, schedule=schedule, records=10
+            nets[i],
+            data[i],
+            labels[i],
+            step_size=rates[i],
+            steps=700,
+            schedule=schedule,
+            record_count=10,
         )
         np.testing.assert_allclose(run.net.W, alone.net.W, atol=1e-12 * alone.norm[-1])
         np.testing.assert_array_equal(run.steps, alone.steps)
@@ -294,9 +313,9 @@ def test_a_batch_is_its_networks_one_by_one(schedule: str) -> None:
 def test_one_problem_for_a_whole_batch() -> None:
     _, X, y = small(0, 0.3)
     nets = [small(seed, 0.3)[0] for seed in range(3)]
-    runs = train_two_layer_batch(nets, X, y, step=0.5, steps=50)
+    runs = train_two_layer_batch(nets, X, y, step_size=0.5, steps=50)
     for net, run in zip(nets, runs, strict=True):
-        expected = train_two_layer(net, X, y, step=0.5, steps=50).net.W
+        expected = train_two_layer(net, X, y, step_size=0.5, steps=50).net.W
         np.testing.assert_allclose(run.net.W, expected, rtol=1e-12)
 
 
@@ -305,7 +324,7 @@ def test_one_problem_for_a_whole_batch() -> None:
 @pytest.mark.parametrize("method", ["gram", "weights"])
 def test_stops_at_the_asked_loss(method: str, d: int, slope: float) -> None:
     net, (X, y) = TwoLayerNet(written_start(m=10, d=d), slope=slope), cosines(d)
-    options = {"step": 0.2, "schedule": "loss_based", "method": method}
+    options = {"step_size": 0.2, "schedule": "loss_based", "method": method}
     run = train_two_layer(net, X, y, steps=5000, until_log10_loss=-50.0, **options)
     assert run.converged
     assert "reached the asked loss" in run.message
@@ -323,12 +342,18 @@ def test_each_of_a_batch_stops_at_the_asked_loss_by_itself() -> None:
     (X, y), rates = cosines(400), np.array([0.05, 0.2])
     nets = [TwoLayerNet(written_start(m=10, d=400), slope=0.5)] * 2
     runs = train_two_layer_batch(
-        nets, X, y, step=rates, steps=8000, schedule="loss_based", until_log10_loss=-100.0
+        nets, X, y, step_size=rates, steps=8000, schedule="loss_based", until_log10_loss=-100.0
     )
     assert runs.converged
     for run, rate in zip(runs, rates, strict=True):
         alone = train_two_layer(
-            nets[0], X, y, step=rate, steps=8000, schedule="loss_based", until_log10_loss=-100.0
+            nets[0],
+            X,
+            y,
+            step_size=rate,
+            steps=8000,
+            schedule="loss_based",
+            until_log10_loss=-100.0,
         )
         assert run.steps[-1] == alone.steps[-1]
         np.testing.assert_allclose(run.net.W, alone.net.W, atol=1e-12 * alone.norm[-1])
@@ -339,7 +364,7 @@ def test_each_of_a_batch_stops_at_the_asked_loss_by_itself() -> None:
 @pytest.mark.parametrize("method", ["gram", "weights"])
 def test_resuming_is_as_if_never_stopped(method: str) -> None:
     net, X, y = small(1, 0.2)
-    options = {"step": 0.5, "schedule": "loss_based", "method": method}
+    options = {"step_size": 0.5, "schedule": "loss_based", "method": method}
     whole = train_two_layer(net, X, y, steps=800, **options)
     part = train_two_layer(net, X, y, steps=300, **options)
     rest = train_two_layer(net, X, y, steps=800, resume=part, **options)
@@ -357,7 +382,7 @@ def test_resuming_is_as_if_never_stopped(method: str) -> None:
 
 def test_a_batch_resumes() -> None:
     nets, data, labels, rates = _mixed_batch()
-    options = {"step": rates, "schedule": "loss_based", "records": 8}
+    options = {"step_size": rates, "schedule": "loss_based", "record_count": 8}
     whole = train_two_layer_batch(nets, data, labels, steps=400, **options)
     part = train_two_layer_batch(nets, data, labels, steps=150, **options)
     rest = train_two_layer_batch(nets, data, labels, steps=400, resume=part, **options)
@@ -370,7 +395,7 @@ def test_an_interruption_keeps_what_there_is(method: str, monkeypatch: pytest.Mo
     import ibtools.trainers.two_layer.gram as module
 
     net, X, y = small(1, 0.2)
-    options = {"step": 0.5, "schedule": "loss_based", "method": method}
+    options = {"step_size": 0.5, "schedule": "loss_based", "method": method}
     whole = train_two_layer(net, X, y, steps=3000, **options)
     right, calls = module.log_sum, 0
 
@@ -397,8 +422,10 @@ def test_an_interruption_keeps_what_there_is(method: str, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("method", ["gram", "weights"])
 def test_a_step_that_is_too_large_is_reported(method: str) -> None:
     net, X, y = small(0, 0.3, n=6, d=3)
-    with pytest.warns(TrainingWarning, match=r"overflowed at step \d+: step is too large"):
-        run = train_two_layer(net, X, y, step=500.0, steps=50, loss="exponential", method=method)
+    with pytest.warns(TrainingWarning, match=r"overflowed at step \d+: step_size is too large"):
+        run = train_two_layer(
+            net, X, y, step_size=500.0, steps=50, loss="exponential", method=method
+        )
     assert not run.converged
     assert np.isfinite(run.net.W).all()
     assert np.isfinite(run.norm).all()
@@ -406,8 +433,8 @@ def test_a_step_that_is_too_large_is_reported(method: str) -> None:
     # More contradicting samples than dimensions: the loss cannot fall for ever.
     X, y = np.array([[1.0, 0.2], [1.0, 0.1], [1.0, 0.0]]), np.array([1.0, -1.0, 1.0])
     net = TwoLayerNet(np.zeros((2, 2)), slope=0.5)
-    with pytest.warns(TrainingWarning, match=r"log loss went from .* step is too large here"):
-        run = train_two_layer(net, X, y, step=1e4, steps=10, method=method)
+    with pytest.warns(TrainingWarning, match=r"log loss went from .* step_size is too large here"):
+        run = train_two_layer(net, X, y, step_size=1e4, steps=10, method=method)
     assert not run.converged
 
 
@@ -415,17 +442,17 @@ def test_of_a_batch_only_those_that_overflow_stop() -> None:
     net, X, y = small(0, 0.3, n=6, d=3)
     with pytest.warns(TrainingWarning, match=r"1 of 2 runs, the first of which the weights over"):
         runs = train_two_layer_batch(
-            [net, net], X, y, step=[500.0, 0.1], steps=50, loss="exponential"
+            [net, net], X, y, step_size=[500.0, 0.1], steps=50, loss="exponential"
         )
     assert [run.converged for run in runs] == [False, True]
     assert runs[1].steps[-1] == 50
-    alone = train_two_layer(net, X, y, step=0.1, steps=50, loss="exponential")
+    alone = train_two_layer(net, X, y, step_size=0.1, steps=50, loss="exponential")
     np.testing.assert_allclose(runs[1].net.W, alone.net.W, rtol=1e-12)
 
 
 def test_no_steps_is_a_run_of_the_start() -> None:
     net, X, y = small(0, 0.3)
-    run = train_two_layer(net, X, y, step=1.0, steps=0)
+    run = train_two_layer(net, X, y, step_size=1.0, steps=0)
     assert len(run.steps) == 1
     assert run.converged
     np.testing.assert_array_equal(run.net.W, net.W)
@@ -434,12 +461,14 @@ def test_no_steps_is_a_run_of_the_start() -> None:
 
 def test_one_sample_one_class_and_zero_weights() -> None:
     net = TwoLayerNet(np.zeros((4, 3)), slope=0.5)
-    run = train_two_layer(net, np.array([[1.0, 2.0, 0.0]]), np.array([1.0]), step=1.0, steps=100)
+    run = train_two_layer(
+        net, np.array([[1.0, 2.0, 0.0]]), np.array([1.0]), step_size=1.0, steps=100
+    )
     assert run.converged
     assert np.isnan(run.stable_rank[0])  # a zero matrix has none
     np.testing.assert_allclose(run.stable_rank[1:], 1.0, rtol=1e-12)
     X = np.random.default_rng(0).normal(size=(3, 10))
-    run = train_two_layer(net_of(10), X, np.full(3, -1.0), step=1.0, steps=500)
+    run = train_two_layer(net_of(10), X, np.full(3, -1.0), step_size=1.0, steps=500)
     assert run.converged
     assert run.normalized_margin[-1] > 0
 
@@ -452,14 +481,14 @@ def net_of(d: int) -> TwoLayerNet:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"step": 0.0}, ValueError, "step must be greater than 0"),
-        ({"step": np.nan}, ValueError, "step must be finite"),
+        ({"step_size": 0.0}, ValueError, "step_size must be greater than 0"),
+        ({"step_size": np.nan}, ValueError, "step_size must be finite"),
         ({"steps": -1}, ValueError, "steps must be at least 0"),
         ({"steps": 1.5}, TypeError, "steps must be an integer"),
         ({"loss": "hinge"}, ValueError, "loss must be one of 'logistic', 'exponential'"),
         ({"schedule": "cosine"}, ValueError, "schedule must be one of 'constant', 'loss_based'"),
         ({"method": "magic"}, ValueError, "method must be one of 'gram', 'weights'"),
-        ({"records": 0}, ValueError, "records must be at least 1"),
+        ({"record_count": 0}, ValueError, "record_count must be at least 1"),
         ({"until_log10_loss": np.inf}, ValueError, "until_log10_loss must be finite"),
         ({"X": np.eye(3)}, ValueError, "X must have 7 columns"),
         ({"X": np.full((5, 7), np.nan)}, ValueError, "X must be finite"),
@@ -470,7 +499,7 @@ def net_of(d: int) -> TwoLayerNet:
 )
 def test_bad_input_is_refused(change: dict, error: type, message: str) -> None:
     net, X, y = small(0, 0.3)
-    arguments = {"X": X, "y": y, "step": 1.0, "steps": 3, **change}
+    arguments = {"X": X, "y": y, "step_size": 1.0, "steps": 3, **change}
     if "X" in change and change["X"].shape == (3, 3):
         arguments["y"] = [1, 1, -1]
     with pytest.raises(error, match=message):
@@ -486,14 +515,14 @@ def test_bad_input_is_refused(change: dict, error: type, message: str) -> None:
         ({"X": [np.ones((5, 7))] * 3}, "X must be one for all or one for each of the 2"),
         ({"y": [np.ones(5)] * 3}, "y must be one for all or one for each of the 2"),
         ({"X": [np.ones((5, 7)), np.ones((4, 7))], "y": [np.ones(5), np.ones(4)]}, "same number"),
-        ({"step": [1.0, -1.0]}, "step must be greater than 0, got -1"),
-        ({"step": [1.0, 1.0, 1.0]}, "step must have 2 entries"),
-        ({"step": 0.0}, "step must be greater than 0"),
+        ({"step_size": [1.0, -1.0]}, "step_size must be greater than 0, got -1"),
+        ({"step_size": [1.0, 1.0, 1.0]}, "step_size must have 2 entries"),
+        ({"step_size": 0.0}, "step_size must be greater than 0"),
     ],
 )
 def test_bad_batches_are_refused(change: dict, message: str) -> None:
     _, X, y = small(0, 0.3)
-    arguments = {"nets": [net_of(7)] * 2, "X": X, "y": y, "step": 1.0, "steps": 3, **change}
+    arguments = {"nets": [net_of(7)] * 2, "X": X, "y": y, "step_size": 1.0, "steps": 3, **change}
     with pytest.raises(ValueError, match=message):
         train_two_layer_batch(**arguments)
 
@@ -509,8 +538,8 @@ def test_bad_batches_are_refused(change: dict, message: str) -> None:
 )
 def test_only_a_run_of_the_same_can_be_resumed(change: Callable) -> None:
     net, X, y = small(0, 0.3)
-    part = train_two_layer(net, X, y, step=0.5, steps=20)
+    part = train_two_layer(net, X, y, step_size=0.5, steps=20)
     with pytest.raises(ValueError, match="resume must be a run of the same network"):
-        train_two_layer(*change(net, X, y), step=0.5, steps=40, resume=part)
+        train_two_layer(*change(net, X, y), step_size=0.5, steps=40, resume=part)
     with pytest.raises(ValueError, match="by method='weights'"):
-        train_two_layer(net, X, y, step=0.5, steps=40, resume=part, method="weights")
+        train_two_layer(net, X, y, step_size=0.5, steps=40, resume=part, method="weights")

@@ -37,10 +37,10 @@ def cosine_problem(d: int, slope: float) -> tuple:
 
 def test_references_1_to_3() -> None:
     net, X, y = cosine_problem(400, 0.5)
-    run = train_two_layer(net, X, y, step=0.2, steps=5000, schedule="loss_based")
+    run = train_two_layer(net, X, y, step_size=0.2, steps=5000, schedule="loss_based")
     assert apart(run, two_layer_limit(net, X, y)) ** 2 / 2 < 1e-7
     net, X, y = cosine_problem(64, 0.3)
-    run = train_two_layer(net, X, y, step=1.25, steps=5000, schedule="loss_based")
+    run = train_two_layer(net, X, y, step_size=1.25, steps=5000, schedule="loss_based")
     assert apart(run, two_layer_limit(net, X, y, check=False)) ** 2 / 2 == pytest.approx(
         2.7e-3, rel=0.2, abs=0
     )
@@ -52,7 +52,9 @@ def test_references_1_to_3() -> None:
 @pytest.mark.parametrize("loss", ["logistic", "exponential"])
 def test_loss_and_schedule_do_not_change_the_limit(loss: str, schedule: str) -> None:
     net, X, y = problem(8, 600, 5, 0.4, seed=1)
-    run = train_two_layer(net, X, y, step=8 * 5 / 1200, steps=8000, loss=loss, schedule=schedule)
+    run = train_two_layer(
+        net, X, y, step_size=8 * 5 / 1200, steps=8000, loss=loss, schedule=schedule
+    )
     limit = two_layer_limit(net, X, y)
     # The bounded part of W against log τ: 9 here, thousands there.
     assert apart(run, limit) < 3 / run.log_time[-1]
@@ -65,7 +67,7 @@ def test_samples_that_are_no_support_vectors_have_larger_margins() -> None:
     y = np.array([1.0, 1.0, -1.0])
     net = TwoLayerNet.initialize(m=3, d=3, slope=0.5, scale=1e-4, seed=0)
     limit = two_layer_limit(net, X, y)
-    run = train_two_layer(net, X, y, step=1.0, steps=20_000, schedule="loss_based")
+    run = train_two_layer(net, X, y, step_size=1.0, steps=20_000, schedule="loss_based")
     assert apart(run, limit) < 1e-3
     expected = y * limit.net.predict(X) * limit.margin
     np.testing.assert_allclose(run.normalized_margins[-1], expected, rtol=2e-3)
@@ -74,7 +76,7 @@ def test_samples_that_are_no_support_vectors_have_larger_margins() -> None:
     np.testing.assert_allclose(run.stable_rank_signed[-1], 1, atol=1e-6)
     tau_loss = np.exp(run.log_loss[-1] - np.log(3) + run.log_time[-1])
     assert tau_loss == pytest.approx(
-        limit.loss_time(schedule="loss_based", step=1.0), rel=1e-3, abs=0
+        limit.loss_time(schedule="loss_based", step_size=1.0), rel=1e-3, abs=0
     )
 
 
@@ -85,7 +87,7 @@ def test_random_data_below_the_threshold_slide() -> None:
         nets.append(net)
         data.append(X)
     runs = train_two_layer_batch(
-        nets, data, y, step=10 * 4 / 120, steps=8000, schedule="loss_based", records=2
+        nets, data, y, step_size=10 * 4 / 120, steps=8000, schedule="loss_based", record_count=2
     )
     slid = closed = 0
     for net, X, run in zip(nets, data, runs, strict=True):
@@ -105,8 +107,8 @@ def test_a_frozen_relu_pattern_decides() -> None:
     basis = np.linalg.qr(random.normal(size=(30, 6)))[0].T
     X, y = np.linspace(1, 2, 6)[:, None] * basis, np.repeat([1.0, -1.0], 3)
     net = TwoLayerNet.initialize(m=9, d=30, slope=0.0, scale=1e-3, seed=1)
-    early = train_two_layer(net, X, y, step=20.0, steps=100)
-    late = train_two_layer(net, X, y, step=10.0, steps=20_000, schedule="loss_based")
+    early = train_two_layer(net, X, y, step_size=20.0, steps=100)
+    late = train_two_layer(net, X, y, step_size=10.0, steps=20_000, schedule="loss_based")
     assert early.last_switch[-1] < 50
     limit = frozen_limit(early.net, X, y)
     np.testing.assert_allclose(limit.W, two_layer_limit(net, X, y).W, atol=1e-12)
@@ -119,7 +121,7 @@ def test_a_large_start_stays_of_high_rank() -> None:
     ranks = []
     for scale in (1e-3, 1e-2, 1e-1):
         net, X, y = problem(10, 800, 20, 0.3, seed=2, scale=scale)
-        run = train_two_layer(net, X, y, step=0.5 * 10 * 20 / 800, steps=10_000)
+        run = train_two_layer(net, X, y, step_size=0.5 * 10 * 20 / 800, steps=10_000)
         ranks.append(run.stable_rank_signed[-1][0])
     assert ranks[0] < 1.01
     assert 1.05 < ranks[1] < 1.5

@@ -255,14 +255,14 @@
       svg.attr("viewBox", "0 0 " + width + " " + height).attr("width", width).attr("height", height)
         .style("max-width", width + "px").style("min-width", "0").attr("aria-label", figure.tell(numbers, state));
       drawing.selectAll("*").remove();
-      canvas = { name: block.id, clips: 0, group: drawing, width: width, height: height, narrow: width < 460 };
+      canvas = { name: block.id, clips: 0, group: drawing, width: width, height: height, narrow: width < 460, set: function (patch) { stop(); set(patch); } };
       panels = figure.draw(canvas, numbers, state);
       handles.forEach(function (each) {
         var at = where(each.handle), told = [each.handle.x, each.handle.y].filter(function (key) { return key !== undefined; });
         each.group.attr("transform", "translate(" + at[0] + "," + at[1] + ")")
           .attr("aria-valuemin", figure.parameters[told[0]].from).attr("aria-valuemax", figure.parameters[told[0]].to)
           .attr("aria-valuenow", Number(state[told[0]].toPrecision(6)))
-          .attr("aria-valuetext", told.map(function (key) { return spoken(figure.parameters[key].label + " " + text(figure.parameters[key], state[key])); }).join(", "));
+          .attr("aria-valuetext", each.handle.tell ? spoken(each.handle.tell(numbers, state)) : told.map(function (key) { return spoken(figure.parameters[key].label + " " + text(figure.parameters[key], state[key])); }).join(", "));
       });
       Object.keys(inputs).forEach(function (key) {
         var parameter = figure.parameters[key], shown = text(parameter, state[key]);

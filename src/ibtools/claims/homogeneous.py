@@ -11,14 +11,15 @@ from scipy.integrate import solve_ivp
 from torch import Tensor, nn
 
 from ibtools.claims.claim import Comparison, Worst, claim, excess, largest, smallest
-from ibtools.data import blobs, digits, toy_a, xor
+from ibtools.data import blobs, digits, three_points, xor
 from ibtools.metrics import (
     loss_threshold,
     modified_descent_margin,
     smoothed_margin,
 )
-from ibtools.metrics.net_kkt import margin_kkt
-from ibtools.metrics.robustness import certified_radius, l2_attack
+from ibtools.metrics.attack import l2_attack
+from ibtools.metrics.certificate import certified_radius
+from ibtools.metrics.kkt_of_margins import margin_kkt
 from ibtools.models import MLP, ConvNet, DeepLinear, DiagonalClassifier, Net, homogeneity_order
 from ibtools.theory import (
     SphereBounds,
@@ -291,7 +292,7 @@ def bracket() -> Comparison:
     for net, X, y in (
         (MLP([64, 6, 1], "squared_relu", scale=0.5, seed=0), *crowd),
         (MLP([64, 6, 1], "leaky_relu", bias="first", scale=0.5, seed=1), *crowd),
-        (DiagonalClassifier([0.2, 0.2], [0.1, 0.3]), *toy_a()),
+        (DiagonalClassifier([0.2, 0.2], [0.1, 0.3]), *three_points()),
         (DeepLinear(d=64, depth=1, seed=0), crowd.X[:1], crowd.y[:1]),
         (_even_weights(DeepLinear(d=4, depth=1, seed=0), equal[1]), *equal),
         (DiagonalClassifier([1.0, 0.5, 1.0, 0.5], [0.5, 1.0, 0.5, 1.0]), *equal),
@@ -347,7 +348,7 @@ def kkt_identity() -> Comparison:
             residual, slack, cosine = _residual(at, X, y, run.order)
             predicted = float(np.sqrt(2 * (1 - cosine)) * size)
             differences = (
-                *(residual - each for each in (predicted, run.kkt_residual[i], kkt.stationarity)),
+                *(residual - each for each in (predicted, run.stationarity[i], kkt.stationarity)),
                 *(slack - each for each in (run.complementarity[i], kkt.complementarity)),
             )
             worst.see(np.abs(differences) / size, predicted, residual)
@@ -393,7 +394,7 @@ def _residual(net: Net, X: np.ndarray, y: np.ndarray, order: int) -> tuple[float
 )
 def complementarity() -> Comparison:
     """Hold the bound against four runs; one has the two samples that it is sharpest for."""
-    X, y = toy_a()
+    X, y = three_points()
     # Multipliers 1 : e, so that the larger margin is the smaller one and 1.
     pair = np.array([[1.0, 0.0], [0.0, np.exp(-0.5)]]), np.ones(2)
     crowd = digits(classes=(3, 8), per_class=10, seed=0)
@@ -408,7 +409,7 @@ def complementarity() -> Comparison:
         on = (run.log_loss < 0) & (run.minimum_margin > 0)
         L, delta = run.order, run.complementarity[on]
         scale = run.normalized_margin[on] ** (2 / L) * -run.log_loss[on]
-        bound = (len(labels) - 1) / (np.e * L * scale)
+        bound = (len(labels) - 1) / (np.exp(1.0) * L * scale)
         tightest = int(np.argmax(delta / bound))
         worst.see(
             excess(delta, bound),
@@ -431,7 +432,7 @@ def complementarity() -> Comparison:
 )
 def complementarity_limit() -> Comparison:
     """Compare with the flow on three points of the plane at 10⁻¹⁰⁰⁰⁰."""
-    X, y = toy_a()
+    X, y = three_points()
     constants = separation_constants(X, y)
     predicted = constants.margin_gap / constants.margin**2
     run = margin_flow(DeepLinear(d=2, depth=1, seed=0), X, y, until_log10_loss=-10_000)
@@ -457,7 +458,7 @@ def complementarity_limit() -> Comparison:
 )
 def kkt_residual() -> Comparison:
     """Compare residuals with Soudry's ω (L = 1) and with the layers' spectra (L = 2, 3)."""
-    X, y = toy_a()
+    X, y = three_points()
     constants = separation_constants(X, y)
     along = constants.offset @ constants.w * constants.w / (constants.w @ constants.w)
     worst = Worst()
@@ -469,7 +470,7 @@ def kkt_residual() -> Comparison:
         left = _left_beside(run.net)
         if depth == 1:
             left = float(np.linalg.norm(constants.offset - along))
-        measured = float(run.kkt_residual[-1] * run.minimum_margin[-1] ** (1 / depth))
+        measured = float(run.stationarity[-1] * run.minimum_margin[-1] ** (1 / depth))
         worst.see(abs(measured / left - 1), left, measured)
     return worst.comparison(
         "$ε q_min^(1/L)$ at $10⁻¹⁰⁰⁰⁰$",
@@ -493,7 +494,7 @@ def _left_beside(net: nn.Module) -> float:
 )
 def rate() -> Comparison:
     """Solve the flow with its clock as a stiff ODE down to e⁻¹⁰⁰⁰, for L = 1, 2, 3."""
-    X, y = toy_a()
+    X, y = three_points()
 
     def clock(theta: Flat, point: _Point, so_far: np.ndarray) -> list[float]:
         # s = log(1 + t), where dt is the flow's own time over 𝓛.
@@ -527,7 +528,7 @@ def rate() -> Comparison:
 )
 def linear_constants() -> Comparison:
     """Compare all four with the flow on Toy A at 10⁻¹⁰⁰⁰⁰⁰."""
-    X, y = toy_a()
+    X, y = three_points()
     predicted = separation_constants(X, y)
     run = margin_flow(DeepLinear(d=2, depth=1, seed=0), X, y, until_log10_loss=-100_000)
     log_t = float(run.log_time[-1])
@@ -617,7 +618,7 @@ def ten_classes() -> Comparison:
 )
 def deep_linear() -> Comparison:
     """Compare L = 2, 3, 4 at 10⁻¹⁰⁰⁰⁰⁰⁰ with the margin less the gap."""
-    X, y = toy_a()
+    X, y = three_points()
     gamma = max_margin(X, y).margin
     worst = Worst()
     for depth in (2, 3, 4):
@@ -640,7 +641,7 @@ def deep_linear() -> Comparison:
 
 def _deep_run(depth: int) -> MarginRun[DeepLinear]:
     net = DeepLinear(d=2, depth=depth, seed=1)
-    return margin_flow(net, *toy_a(), until_log10_loss=-1e6)
+    return margin_flow(net, *three_points(), until_log10_loss=-1e6)
 
 
 @claim(
@@ -653,7 +654,7 @@ def _deep_run(depth: int) -> MarginRun[DeepLinear]:
 )
 def deep_linear_slope() -> Comparison:
     """Measure the slope between 10⁻¹⁰⁰⁰⁰⁰ and 10⁻¹⁰⁰⁰⁰⁰⁰ for L = 2, 3, 4."""
-    X, y = toy_a()
+    X, y = three_points()
     worst = Worst()
     for depth in (2, 3, 4):
         run = _deep_run(depth)
@@ -753,7 +754,7 @@ def net_limit() -> Comparison:
         "$γ̄$ at the limit",
         found.margin,
         measured,
-        largest(abs(measured / found.margin - 1), found.residual),
+        largest(abs(measured / found.margin - 1), found.relative_stationarity),
         "relative difference of the margins, and KKT residual",
         5e-6,
     )
@@ -777,7 +778,7 @@ def two_limits() -> Comparison:
         found = kkt_point(run.net_at(int(np.searchsorted(run.log10_inverse_loss, 1e3))), X, y)
         predicted.append(found.margin)
         measured.append(float(run.normalized_margin[-1]))
-        residuals.append(found.residual)
+        residuals.append(found.relative_stationarity)
     apart = [abs(m / p - 1) for m, p in zip(measured, predicted, strict=True)]
     # "They differ" is no equation: the error says how often the errors fit into the difference.
     return Comparison(
@@ -801,7 +802,7 @@ def two_limits() -> Comparison:
 )
 def descent() -> Comparison:
     """Take every step as long as the theorem allows, on five models; measure its constants."""
-    toy, full = toy_a(), digits(classes=(3, 8))
+    toy, full = three_points(), digits(classes=(3, 8))
     harm, worst = [], Worst()
     for net, (X, y), bounds, steps in (
         (DeepLinear(d=64, depth=1, seed=0), full, deep_linear_bounds(full.X, depth=1), 200),

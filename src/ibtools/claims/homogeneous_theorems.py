@@ -5,9 +5,9 @@ import torch
 from jaxtyping import Float
 
 from ibtools.claims.claim import Comparison, Worst, claim, excess, largest, smallest
-from ibtools.data import digits, toy_a
+from ibtools.data import digits, three_points
 from ibtools.metrics import layer_product_margin, modified_descent_margin, smoothed_margin
-from ibtools.metrics.net_kkt import margin_kkt
+from ibtools.metrics.kkt_of_margins import margin_kkt
 from ibtools.models import MLP, DeepLinear, DiagonalClassifier, Net
 from ibtools.theory import (
     SphereBounds,
@@ -85,14 +85,14 @@ def _pairs(X: Float[np.ndarray, "n d"], y: np.ndarray) -> Float[np.ndarray, "m p
 def exists() -> Comparison:
     """Hold the bound against two flows; start four more where it is attained."""
     worst = Worst()
-    toy, classes = toy_a(), _three_classes()
+    toy, classes = three_points(), _three_classes()
     for loss, (X, y), net in (
         ("exponential", toy, DeepLinear(2, 2, width=2, scale=0.5, seed=0)),
         ("cross_entropy", classes, DeepLinear(2, 1, outputs=3, scale=0.5, seed=1)),
     ):
         flow = exact_flow(net, X, y, loss=loss, until_log_loss=-5.0, tolerance=1e-6)
         bound = norm_bound(
-            np.exp(flow.log_time[1:]), order=net.order, samples=len(y),
+            np.exp(flow.log_time[1:]), order=net.order, n=len(y),
             initial_norm=float(flow.norm[0]), loss=loss, classes=3,
         )  # fmt: skip
         room = smallest(1 - flow.norm[1:] / bound)
@@ -112,7 +112,7 @@ def exists() -> Comparison:
             start, X, y, loss=loss, until_log_loss=_just_below(q, loss), tolerance=1e-9
         )
         bound = norm_bound(
-            np.exp(first.log_time[-1:]), order=1, samples=4, initial_norm=float(first.norm[0]),
+            np.exp(first.log_time[-1:]), order=1, n=4, initial_norm=float(first.norm[0]),
             loss=loss, classes=4,
         )  # fmt: skip
         grown = first.norm[-1] ** 2 - first.norm[0] ** 2
@@ -150,7 +150,7 @@ def _just_below(q: float, loss: str) -> float:
 def time_bracket() -> Comparison:
     """Measure times along flows of one, two and three layers, and of a single sample."""
     worst = Worst()
-    toy, classes = toy_a(), _three_classes()
+    toy, classes = three_points(), _three_classes()
     for loss, (X, y), net in (
         ("exponential", toy, DeepLinear(2, 1, scale=0.5, seed=0)),
         ("exponential", toy, DeepLinear(2, 2, width=2, scale=0.9, seed=0)),
@@ -196,7 +196,7 @@ def losses() -> Comparison:
     worst = Worst()
     for loss in ("exponential", "logistic", "cross_entropy", "cubic"):
         classes = 4 if loss == "cross_entropy" else 2
-        several = _three_classes() if loss == "cross_entropy" else toy_a()
+        several = _three_classes() if loss == "cross_entropy" else three_points()
         equal = np.eye(4), np.arange(4) if classes == 4 else np.ones(4)
         alone = np.array([[2.0, 1.0]]), np.array([0]) if classes == 4 else np.ones(1)
         one = _linear(np.array([[0.3, 0.2], [0.0, 0.0]]) if classes == 4 else np.full((1, 2), 0.3))
@@ -210,7 +210,7 @@ def losses() -> Comparison:
             flow = exact_flow(start, X, y, loss=loss, until_log_loss=end, tolerance=1e-4)
             on = flow.log_loss < (0.0 if loss in ("exponential", "cubic") else np.log(np.log(2)))
             q = flow.minimum_margin[on]
-            low, high = margin_bracket(flow.log_loss[on], samples=len(y), loss=loss, classes=k)
+            low, high = margin_bracket(flow.log_loss[on], n=len(y), loss=loss, classes=k)
             error = largest((low - q) / q, (q - high) / q, 0.0)
             if kind:
                 error = largest(np.abs((low if kind == "low" else high) / q - 1))
@@ -231,7 +231,7 @@ def losses() -> Comparison:
 )
 def cubic() -> Comparison:
     """Follow a linear predictor and a diagonal one down to e⁻³⁰⁰."""
-    X, y = toy_a()
+    X, y = three_points()
     worst = Worst()
     for depth in (1, 2):
         best = deep_linear_margin(X, y, depth=depth)
@@ -265,7 +265,7 @@ def cubic() -> Comparison:
 def other_rates() -> Comparison:
     """Compare flows at 10⁻³⁰⁰⁰⁰ with the largest margins, of all pairs for three classes."""
     worst = Worst()
-    toy, classes = toy_a(), _three_classes()
+    toy, classes = three_points(), _three_classes()
     pairs = _pairs(*classes)
     for loss, (X, y), net, best in (
         *(
@@ -327,9 +327,9 @@ def kkt_pairs() -> Comparison:
                 run.log_loss[now], run.normalized_margin[now], run.minimum_margin[now],
                 order=net.order, pairs=m, loss=loss,
             )  # fmt: skip
-            error = abs(kkt.stationarity / run.kkt_residual[i] - 1)
+            error = abs(kkt.stationarity / run.stationarity[i] - 1)
             error = largest(error, excess(kkt.complementarity, bound))
-            worst.see(error, float(run.kkt_residual[i]), kkt.stationarity)
+            worst.see(error, float(run.stationarity[i]), kkt.stationarity)
     return worst.comparison(
         "$Σλ$ of three classes, at $10⁻¹⁰⁰⁰⁰⁰$ (predicted: hard margin)",
         "relative difference of the multipliers or of $ε$, or excess of $δ$ over its bound",
@@ -352,7 +352,7 @@ def kkt_visit() -> Comparison:
     worst = Worst()
     crowd = digits(classes=(3, 8), per_class=10, seed=0)
     for net, (X, y) in (
-        (DeepLinear(2, 2, width=2, seed=0), toy_a()),
+        (DeepLinear(2, 2, width=2, seed=0), three_points()),
         (MLP([64, 6, 1], "squared_relu", scale=0.5, seed=0), crowd),
     ):
         run = margin_flow(net, X, y, until_log10_loss=-300, relative_step=0.1)
@@ -371,7 +371,7 @@ def kkt_visit() -> Comparison:
                     for i in later
                 ]
             )  # fmt: skip
-            seen = np.minimum.accumulate(run.kkt_residual[first : on[-1] + 1])[1:]
+            seen = np.minimum.accumulate(run.stationarity[first : on[-1] + 1])[1:]
             room = smallest(1 - seen / bound)
             worst.see(excess(seen, bound), float(bound[-1]), float(seen[-1]), room=room)
     X, y = _ONE
@@ -412,7 +412,7 @@ def blocks() -> Comparison:
     ):
         begun = margin_flow(net, X, y, until_log10_loss=-0.3).net
         flow = exact_flow(begun, X, y, until_log_loss=-20.0, tolerance=1e-7)
-        norms = block_norms(flow.norm, initial=flow.layer_norms[0], degrees=degrees)
+        norms = block_norms(flow.norm, initial=flow.layer_norms[0], exponents=degrees)
         product = (flow.layer_norms ** np.array(degrees)).prod(axis=1)
         margin = -flow.log_loss / product
         grown = float(np.log(margin[-1] / margin[0]))
@@ -450,7 +450,7 @@ def blocks() -> Comparison:
 def descent_rates() -> Comparison:
     """Descend with constant steps, permitted from the start on, on three models."""
     worst = Worst()
-    toy = toy_a()
+    toy = three_points()
     for (X, y), net, bounds, share, until in (
         (toy, _linear(np.array([[0.5, 0.3]])), deep_linear_bounds(toy.X, depth=1), 1.0, -6.5),
         (toy, DiagonalClassifier([0.9, 0.9], [0.2, 0.2]), diagonal_bounds(toy.X), 1.0, -3.6),
@@ -459,7 +459,7 @@ def descent_rates() -> Comparison:
         begun = margin_flow(net, X, y, until_log10_loss=-3 / np.log(10))
         step = share * _longest(begun.net, begun.log_loss[-1], begun.norm[-1], bounds)
         run = descend(
-            begun.net, X, y, step=step, record_growth=1.1, until_log10_loss=until / np.log(10)
+            begun.net, X, y, step_size=step, record_growth=1.1, until_log10_loss=until / np.log(10)
         )
         early, late = log_time_bracket(
             run.log_loss[1:], order=net.order, initial_log_loss=float(run.log_loss[0]),
@@ -502,7 +502,7 @@ def _longest(net: Net, log_loss: float, norm: float, bounds: SphereBounds) -> fl
 def descent_visit() -> Comparison:
     """Descend with constant steps, permitted from the start on; look at every step."""
     worst = Worst()
-    toy = toy_a()
+    toy = three_points()
     for (X, y), net, bounds, share, until in (
         (toy, _linear(np.array([[0.5, 0.3]])), deep_linear_bounds(toy.X, depth=1), 1.0, -6.5),
         (_ONE, _linear(np.array([[1.0, 1.2]])), deep_linear_bounds(_ONE[0], depth=1), 1e-3, -3.21),
@@ -510,7 +510,7 @@ def descent_visit() -> Comparison:
         begun = margin_flow(net, X, y, until_log10_loss=-3 / np.log(10))
         step = share * _longest(begun.net, begun.log_loss[-1], begun.norm[-1], bounds)
         run = descend(
-            begun.net, X, y, step=step, record_growth=1, until_log10_loss=until / np.log(10)
+            begun.net, X, y, step_size=step, record_growth=1, until_log10_loss=until / np.log(10)
         )
         u = -run.log_loss
         modified = run.smoothed_margin * np.exp(-share * u[0] * (1 / u + 1 / (2 * u**2)))
@@ -522,7 +522,7 @@ def descent_visit() -> Comparison:
                 for R, last in zip(growth, modified[1:], strict=True)
             ]
         )
-        seen = np.minimum.accumulate(run.kkt_residual)[:-1]
+        seen = np.minimum.accumulate(run.stationarity)[:-1]
         room = smallest(1 - seen / bound)
         error = largest(excess(seen, bound))
         if len(y) == 1:
@@ -553,7 +553,9 @@ def kink() -> Comparison:
     with torch.no_grad():
         inputs.copy_(torch.as_tensor(X) * 0.8)
         outputs.copy_(torch.tensor([[0.8, -0.8]]))
-    run = descend(net, X, np.array([1.0, -1.0]), step=0.02, until_log10_loss=-1.7, record_growth=1)
+    run = descend(
+        net, X, np.array([1.0, -1.0]), step_size=0.02, until_log10_loss=-1.7, record_growth=1
+    )
     limit = kink_limit(float(angle))
     weights = run.states[:, :4].reshape(-1, 2, 2)
     other = np.einsum("tij,ij->ti", weights, X[::-1])

@@ -7,54 +7,45 @@ with the same versions of what it computes with. Without the variable nothing is
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
 import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from ibtools.claims.claim import Claim, Outcome
+from typing import Any
 
 VARIABLE = "IBTOOLS_CLAIMS"
 
 
-def find(claim: Claim) -> Outcome | None:
-    """Return the outcome of a claim that was kept, if it was and can be read."""
-    from ibtools.claims.claim import Comparison, Outcome
-
-    path = _path(claim)
+def find(identifier: str) -> dict[str, Any] | None:
+    """Return what was kept of a claim's outcome, if it was and can be read."""
+    path = _path(identifier)
     if path is None:
         return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return Outcome(claim, Comparison(**record["comparison"]), record["seconds"])
-    except (OSError, ValueError, TypeError, KeyError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
+    return found if isinstance(found, dict) else None
 
 
-def keep(outcome: Outcome) -> None:
-    """Keep the outcome of a claim that holds, where a folder for it is named."""
-    path = _path(outcome.claim)
-    if path is None or not outcome.holds:
+def keep(identifier: str, record: Mapping[str, Any]) -> None:
+    """Keep a record of a claim's outcome, where a folder for it is named."""
+    path = _path(identifier)
+    if path is None:
         return
-    record = {
-        "comparison": dataclasses.asdict(outcome.comparison),
-        "seconds": outcome.seconds,
-    }
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_text(json.dumps(record), encoding="utf-8")
     os.replace(part, path)
 
 
-def _path(claim: Claim) -> Path | None:
+def _path(identifier: str) -> Path | None:
     folder = os.environ.get(VARIABLE)
-    return Path(folder) / _digest() / f"{claim.id}.json" if folder else None
+    return Path(folder) / _digest() / f"{identifier}.json" if folder else None
 
 
 @cache

@@ -15,10 +15,14 @@ from torch import nn
 
 from ibtools.claims.claim import Comparison, Worst, claim, excess, largest, smallest
 from ibtools.data.fans import opposed_fans
-from ibtools.metrics.homogeneity_defect import scaling, worst_defect_ratio, worst_gap_ratio
+from ibtools.metrics.homogeneity_defect import (
+    homogeneity_defects,
+    worst_defect_ratio,
+    worst_gap_ratio,
+)
+from ibtools.metrics.kkt_of_margins import margin_kkt
 from ibtools.metrics.margins import inverse_loss
 from ibtools.metrics.modified_margin import separability_start
-from ibtools.metrics.net_kkt import margin_kkt
 from ibtools.models import MLP, Net, Residual, ResidualMLP
 from ibtools.models.attention import SoftmaxAttention
 from ibtools.theory.guaranteed_descent import DescentGuarantee, descent_guarantee
@@ -159,7 +163,9 @@ def two_parameters() -> Comparison:
     """Compare simulated parameters with the closed form at every record."""
     net = _two_parameters()
     h = near_homogeneity(net, radius=1.0)
-    run = psi_flow(net, [[1.0]], [1.0], rise=0.5, method="rk4", until_psi=200.0, offset=h)
+    run = psi_flow(
+        net, [[1.0]], [1.0], psi_step=0.5, method="rk4", until_psi=200.0, near_homogeneity=h
+    )
     f = _psi(run)
     growth = np.sqrt((f + np.sqrt(f * f + 1)) / 2)
     predicted = np.column_stack([growth + 0.5 / growth - 1, growth - 0.5 / growth])
@@ -186,7 +192,9 @@ def _modified_margin(loss: str, until_psi: float) -> Comparison:
     X, y = opposed_fans(4)
     net = _residual_net()
     h = near_homogeneity(net, radius=1.0)
-    run = psi_flow(net, X, y, loss=loss, rise=1.0, method="rk4", until_psi=until_psi, offset=h)
+    run = psi_flow(
+        net, X, y, loss=loss, psi_step=1.0, method="rk4", until_psi=until_psi, near_homogeneity=h
+    )
     psi = _psi(run)
     start = separability_start(run.log_loss, h.gap_bound(run.norm), loss)
     if start is None or not run.converged:
@@ -246,7 +254,7 @@ def norm() -> Comparison:
     worst = Worst()
     for net, X, y in _two_flows():
         h = near_homogeneity(net, radius=1.0)
-        run = psi_flow(net, X, y, rise=1.0, method="rk4", until_psi=200.0)
+        run = psi_flow(net, X, y, psi_step=1.0, method="rk4", until_psi=200.0)
         growth = run.gradient_alignment * run.gradient_norm * run.norm
         defect = (growth - h.order * _psi(run)) / h.defect_bound(run.norm)
         # Both are negative: the defect may use up to −1 of p′, and no more.
@@ -281,7 +289,7 @@ def alignment() -> Comparison:
     worst = Worst()
     for net, X, y in ((_residual_net(), *opposed_fans(4)), (pair, np.ones((1, 1)), np.ones(1))):
         h = near_homogeneity(net, radius=1.0)
-        run = psi_flow(net, X, y, rise=0.5, method="rk4", until_psi=200.0, offset=h)
+        run = psi_flow(net, X, y, psi_step=0.5, method="rk4", until_psi=200.0, near_homogeneity=h)
         start = separability_start(run.log_loss, h.gap_bound(run.norm))
         if start is None or not run.converged:
             return Comparison(
@@ -324,8 +332,8 @@ def certificate() -> Comparison:
     worst = Worst()
     for net, X, y in _two_flows():
         h = near_homogeneity(net, radius=1.0)
-        run = psi_flow(net, X, y, rise=1.0, method="rk4", until_psi=200.0)
-        outputs = scaling(h.homogenized, run.states, X, order=h.order).outputs
+        run = psi_flow(net, X, y, psi_step=1.0, method="rk4", until_psi=200.0)
+        outputs = homogeneity_defects(h.homogenized, run.states, X, order=h.order).outputs
         least = (y * outputs).min(axis=1)
         gap_bound = h.gap_bound(run.norm)
         promised = _psi(run) - gap_bound
@@ -356,7 +364,16 @@ def rate_of_loss() -> Comparison:
     X, y = opposed_fans()
     net = _linear_net()
     h = near_homogeneity(net, radius=1.0)
-    run = psi_flow(net, X, y, rise=1.0, method="rk4", until_psi=500.0, record_growth=1.1, offset=h)
+    run = psi_flow(
+        net,
+        X,
+        y,
+        psi_step=1.0,
+        method="rk4",
+        until_psi=500.0,
+        record_growth=1.1,
+        near_homogeneity=h,
+    )
     measured = np.nan
     if run.converged:
         M, log_loss = h.order, run.log_loss[-1]
@@ -437,7 +454,7 @@ def kkt_distance() -> Comparison:
         if -run.log_loss[i] > 100:
             f_H = near_homogeneity(run.net_at(int(i)), radius=h.radius).homogenized
             dropped = _dropped_norm(f_H, X) / run.norm[i]
-            measured = margin_kkt(f_H, X, y).relative
+            measured = margin_kkt(f_H, X, y).relative_stationarity
             # A share that explains too little of the distance would be a bound that says nothing.
             error = excess(dropped, measured) if dropped > 0.45 * measured else np.inf
             worst.see(error, dropped, measured, room=1 - dropped / measured)
@@ -499,8 +516,10 @@ def _long_run() -> tuple[MarginRun, NearHomogeneity]:
     X, y = opposed_fans()
     net = _linear_net()
     h = near_homogeneity(net, radius=1.0)
-    start = psi_flow(net, X, y, rise=1.0, method="rk4", until_psi=20.0).net
-    run = margin_flow(start, X, y, until_log10_loss=-1e6 / np.log(10), relative_step=0.02, offset=h)
+    start = psi_flow(net, X, y, psi_step=1.0, method="rk4", until_psi=20.0).net
+    run = margin_flow(
+        start, X, y, until_log10_loss=-1e6 / np.log(10), relative_step=0.02, near_homogeneity=h
+    )
     return run, h
 
 
@@ -525,7 +544,7 @@ class _Descent:
         self.promise: DescentGuarantee = descent_guarantee(
             self.h, hessian=Polynomial(hessian), log_loss=self.start[0], norm=self.start[1]
         )
-        self.step = factor * math.exp(self.promise.log_step)
+        self.step = factor * math.exp(self.promise.log_step_size)
         self.net, self.X, self.y = net, X, y
 
     @staticmethod
@@ -539,8 +558,8 @@ class _Descent:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # `converged` says the same
             return descend(
-                self.net, self.X, self.y, step=self.step, until_log10_loss=target,
-                max_epochs=steps, record_growth=1.0, offset=self.h,
+                self.net, self.X, self.y, step_size=self.step, until_log10_loss=target,
+                max_epochs=steps, record_growth=1.0, near_homogeneity=self.h,
             )  # fmt: skip
 
     def margin(self, run: MarginRun) -> Float[np.ndarray, " t"]:
@@ -561,7 +580,7 @@ def _pair() -> tuple[np.ndarray, np.ndarray]:
 def _three_descents() -> list[tuple[_Descent, float]]:
     """Return the two nets of the chapter and a linear predictor, and how far to follow them."""
     X, y = opposed_fans(4)
-    separated = psi_flow(_residual_net(), X, y, rise=1.0, method="rk4", until_psi=24.0).net
+    separated = psi_flow(_residual_net(), X, y, psi_step=1.0, method="rk4", until_psi=24.0).net
     linear = _at(Net(_linear(2, 1)), 8.0, 6.0)
     return [
         (_Descent(linear, np.array([[1.0, 0.0]]), np.ones(1), hessian=[0.0]), 4.0),
@@ -591,7 +610,7 @@ def descent() -> Comparison:
             gradient_norm=run.gradient_norm, alignment=run.gradient_alignment,
         )[:-1]  # fmt: skip
         price = np.array([case.promise.margin_price(float(value)) for value in run.log_loss])
-        unit = np.exp(case.promise.log_step + run.log_loss[:-1]) * run.gradient_norm[:-1] ** 2
+        unit = np.exp(case.promise.log_step_size + run.log_loss[:-1]) * run.gradient_norm[:-1] ** 2
         violated = largest(
             0.0, (least - gained) / unit, -np.diff(margin - price) / margin[1:], -np.diff(margin)
         )
@@ -626,7 +645,7 @@ def descent_rate() -> Comparison:
         run = case.run(nats)
         M, psi = case.h.order, -run.log_loss
         curvature = np.array([case.promise.scaled_curvature(float(value)) for value in psi])
-        step = np.exp(case.promise.log_step + run.log_loss)  # η𝓛
+        step = np.exp(case.promise.log_step_size + run.log_loss)  # η𝓛
         least = (
             step * (1 - step * curvature / 2) * (M * case.margin(run) * run.norm ** (M - 1)) ** 2
         )
@@ -704,7 +723,7 @@ def attention() -> Comparison:
     net = SoftmaxAttention(2)
     identity = np.eye(2).ravel()
     parameters = [np.concatenate([identity, identity, [r, 0.0]]) for r in (10.0, 100.0, 1000.0)]
-    defects = scaling(net, parameters, tokens[None], order=1).defects[:, 0]
+    defects = homogeneity_defects(net, parameters, tokens[None], order=1).defects[:, 0]
     measured = defects / np.array([10.0, 100.0, 1000.0])
     return Comparison(
         "$defect/‖v‖$",
@@ -732,7 +751,7 @@ def normalization() -> Comparison:
     weight = np.eye(d).ravel() * math.sqrt(eps / 2)
     norms = np.array([10.0, 100.0, 1000.0])
     parameters = [np.concatenate([weight, [r] * d, [0.0] * d]) for r in norms]
-    defects = scaling(net, parameters, x, order=1).defects[:, 0]
+    defects = homogeneity_defects(net, parameters, x, order=1).defects[:, 0]
     # Without ε the output is x times the factors.
     measured = np.linalg.norm(defects, axis=1) / (norms * np.linalg.norm(x))
     predicted = 2 / math.sqrt(27)

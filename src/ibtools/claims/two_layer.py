@@ -98,7 +98,7 @@ def _lost(start: TwoLayerNet, end: TwoLayerNet, X: np.ndarray, y: np.ndarray) ->
 
 def _late_run(slope: float = 0.3) -> tuple[TwoLayerRun, Float[np.ndarray, "n d"], np.ndarray]:
     net, X, y, step = _gaussian(n=20, d=2000, m=10, slope=slope, seed=0)
-    return train_two_layer(net, X, y, step=step, steps=10_000, schedule="loss_based"), X, y
+    return train_two_layer(net, X, y, step_size=step, steps=10_000, schedule="loss_based"), X, y
 
 
 @claim(
@@ -186,7 +186,7 @@ def whole_rank() -> Comparison:
     slopes = np.array([0.05, 0.1, 0.3, 0.5, 0.9])
     X, y = _orthogonal(n=10, d=60, sizes=np.full(10, 2.0), seed=1)
     nets = [TwoLayerNet.initialize(m=8, d=60, slope=s, scale=1e-5, seed=2) for s in slopes]
-    runs = train_two_layer_batch(nets, X, y, step=10.0, steps=20_000, schedule="loss_based")
+    runs = train_two_layer_batch(nets, X, y, step_size=10.0, steps=20_000, schedule="loss_based")
     measured = runs.last("stable_rank")
     predicted = np.array([balanced_stable_rank(slope) for slope in slopes])
     worst = int(np.abs(measured - predicted).argmax())
@@ -228,7 +228,7 @@ def loss_constant() -> Comparison:
     """Compare t·L after 20 000 steps with the multipliers."""
     net, X, y, step = _gaussian(n=10, d=800, m=10, slope=0.3, seed=1)
     step *= 4
-    run = train_two_layer(net, X, y, step=step, steps=20_000)
+    run = train_two_layer(net, X, y, step_size=step, steps=20_000)
     predicted = two_layer_limit(net, X, y).loss_time() / step
     measured = float(np.exp(run.log_loss[-1])) / len(y) * int(run.steps[-1])
     return Comparison(
@@ -254,7 +254,7 @@ def loss_rate() -> Comparison:
     worst = Worst()
     for slope in (0.3, 0.0):
         net, X, y, step = _gaussian(n=10, d=800, m=10, slope=slope, seed=1)
-        run = train_two_layer(net, X, y, step=step, steps=8000)
+        run = train_two_layer(net, X, y, step_size=step, steps=8000)
         early = int(np.searchsorted(run.steps, 2000))
         power = float(
             (run.log_loss[-1] - run.log_loss[early]) / (run.log_time[-1] - run.log_time[early])
@@ -274,8 +274,8 @@ def loss_rate() -> Comparison:
 def log_domain_loss() -> Comparison:
     """Compare L·τ at a loss of about e⁻¹⁰⁰⁰⁰."""
     net, X, y, step = _gaussian(n=20, d=2000, m=10, slope=0.3, seed=0)
-    run = train_two_layer(net, X, y, step=step, steps=20_000, schedule="loss_based")
-    predicted = two_layer_limit(net, X, y).loss_time(schedule="loss_based", step=step)
+    run = train_two_layer(net, X, y, step_size=step, steps=20_000, schedule="loss_based")
+    predicted = two_layer_limit(net, X, y).loss_time(schedule="loss_based", step_size=step)
     measured = float(np.exp(run.log_loss[-1] - np.log(len(y)) + run.log_time[-1]))
     return Comparison(
         "$L·τ$",
@@ -326,8 +326,8 @@ def relu_limit() -> Comparison:
     X, y = _orthogonal(n=12, d=100, sizes=np.linspace(1, 2, 12), seed=3)
     net = TwoLayerNet.initialize(m=20, d=100, slope=0.0, scale=1e-3, seed=2)
     limit = two_layer_limit(net, X, y)
-    late = train_two_layer(net, X, y, step=60.0, steps=20_000, schedule="loss_based")
-    plain = train_two_layer(net, X, y, step=300.0, steps=20_000)
+    late = train_two_layer(net, X, y, step_size=60.0, steps=20_000, schedule="loss_based")
+    plain = train_two_layer(net, X, y, step_size=300.0, steps=20_000)
     measured = float(np.exp(plain.log_loss[-1])) / len(y) * int(plain.steps[-1])
     predicted = limit.loss_time() / 300.0
     error = largest(_apart(late.net.W, limit.W), abs(measured - predicted) / predicted)
@@ -350,7 +350,7 @@ def relu_rank_bound_holds() -> Comparison:
     X, y = _orthogonal(n=40, d=100, sizes=np.linspace(1, 2, 40), seed=4)
     nets = [TwoLayerNet.initialize(m=25, d=100, slope=0.0, scale=1e-3, seed=s) for s in range(12)]
     runs = train_two_layer_batch(
-        nets, X, y, step=100.0, steps=3000, schedule="loss_based", records=2
+        nets, X, y, step_size=100.0, steps=3000, schedule="loss_based", record_count=2
     )
     measured = runs.last("stable_rank_signed")
     weights = 1 / np.sum(X**2, axis=1)
@@ -382,7 +382,9 @@ def relu_wide() -> Comparison:
     X, y = _orthogonal(n=12, d=60, sizes=np.full(12, 3.0), seed=3)
     m = 1000
     net = TwoLayerNet.initialize(m=m, d=60, slope=0.0, scale=1e-5, seed=0)
-    run = train_two_layer(net, X, y, step=m * 12 / 9, steps=500, schedule="loss_based", records=1)
+    run = train_two_layer(
+        net, X, y, step_size=m * 12 / 9, steps=500, schedule="loss_based", record_count=1
+    )
     predicted = wide_relu_stable_rank(6)
     measured = float(run.stable_rank_signed[-1].mean())
     return Comparison(
@@ -420,7 +422,7 @@ def inconsistent() -> Comparison:
     closed = two_layer_limit(net, X, y, check=False)
     if closed.consistency > 0:
         return Worst().comparison("$1 − cos$", "the pattern is consistent", 1e-3)
-    run = train_two_layer(net, X, y, step=1.25, steps=5000, schedule="loss_based")
+    run = train_two_layer(net, X, y, step_size=1.25, steps=5000, schedule="loss_based")
     elsewhere = sliding_limit(net, X, y)
     return Comparison(
         "$1 − cos$ of the angle to the closed form",
@@ -451,10 +453,10 @@ def sliding() -> Comparison:
         [net for net, *_ in problems],
         [X for _, X, *_ in problems],
         problems[0][2],
-        step=problems[0][3],
+        step_size=problems[0][3],
         steps=8000,
         schedule="loss_based",
-        records=2,
+        record_count=2,
     )
     for (net, X, y, _), run in zip(problems, runs, strict=True):
         own = net.signs[:, None] == y
@@ -488,21 +490,21 @@ def first_step() -> Comparison:
         start = np.random.default_rng(seed).standard_normal((20, 50))
 
         def slack(scale: float, start: Float[np.ndarray, "rows d"] = start) -> float:
-            return first_step_slack(TwoLayerNet(scale * start, slope=0.3), X, y, step=5.0)
+            return first_step_slack(TwoLayerNet(scale * start, slope=0.3), X, y, step_size=5.0)
 
         predicted = float(brentq(slack, 1e-6, 1.0, xtol=1e-12))
         low, high = 0.5 * predicted, 2 * predicted
         for _ in range(40):
             middle = (low + high) / 2
             net = TwoLayerNet(middle * start, slope=0.3)
-            right = train_two_layer(net, X, y, step=5.0, steps=1).pattern_agreement[-1] == 1
+            right = train_two_layer(net, X, y, step_size=5.0, steps=1).pattern_agreement[-1] == 1
             low, high = (middle, high) if right else (low, middle)
         below = TwoLayerNet(low * start, slope=0.3)
-        run = train_two_layer(below, X, y, step=5.0, steps=2000)
+        run = train_two_layer(below, X, y, step_size=5.0, steps=2000)
         error = abs(low - predicted) / predicted if run.last_switch[-1] == 1 else np.nan
         # How far beyond its kink an input is after that step, over how far the step took it.
         half = TwoLayerNet(predicted / 2 * start, slope=0.3)
-        after = train_two_layer(half, X, y, step=5.0, steps=1).net
+        after = train_two_layer(half, X, y, step_size=5.0, steps=1).net
         inputs, moved = (np.outer(half.signs, y) * (W @ X.T) for W in (after.W, after.W - half.W))
         beyond = float((inputs / moved).min())
         worst.see([error, abs(slack(predicted / 2) - beyond)], predicted, low)
@@ -524,7 +526,9 @@ def gram() -> Comparison:
         net, X, y = _cosine_problem(d=d, slope=slope)
         for schedule in ("constant", "loss_based"):
             by_weights, by_gram = (
-                train_two_layer(net, X, y, step=0.2, steps=800, schedule=schedule, method=method)
+                train_two_layer(
+                    net, X, y, step_size=0.2, steps=800, schedule=schedule, method=method
+                )
                 for method in ("weights", "gram")
             )
             error = relative(by_gram.net.W - by_weights.net.W, by_weights.net.W)
@@ -616,7 +620,7 @@ def global_margin() -> Comparison:
     _, X, y = problems[0]
     nets = [net for net, *_ in problems]
     runs = train_two_layer_batch(
-        nets, X, y, step=8 * 5 / 1.09, steps=1500, schedule="loss_based", records=1
+        nets, X, y, step_size=8 * 5 / 1.09, steps=1500, schedule="loss_based", record_count=1
     )
     limit = two_layer_limit(nets[0], X, y)
     measured = runs.last("normalized_margins").min(axis=1)
@@ -647,7 +651,7 @@ def linear_margin() -> Comparison:
     products[0, 1:] = products[1:, 0] = -np.resize([-1.0, 1.0], 7) / (8 * 48)
     inputs = 1e-3 * np.random.default_rng(8).standard_normal((10, 8))
     net, X, y = _built(np.ones(8), products, inputs, 0.3)
-    run = train_two_layer(net, X, y, step=8 * 5 / 1.09, steps=1500, schedule="loss_based")
+    run = train_two_layer(net, X, y, step_size=8 * 5 / 1.09, steps=1500, schedule="loss_based")
     best = max_margin(X, y).margin
     normal = run.net.W_plus.mean(axis=0) - run.net.W_minus.mean(axis=0)
     measured = float((y * (X @ normal)).min() / np.linalg.norm(normal))
@@ -680,10 +684,10 @@ def own_pattern() -> Comparison:
         nets,
         [X for X, _ in data],
         data[0].y,
-        step=[10 * 10 / (2 * d) for d, _ in cases],
+        step_size=[10 * 10 / (2 * d) for d, _ in cases],
         steps=4000,
         schedule="loss_based",
-        records=2,
+        record_count=2,
     )
     worst = Worst()
     for (X, y), run in zip(data, runs, strict=True):
@@ -711,7 +715,7 @@ def relu_nearly_orthogonal() -> Comparison:
     y, step = problems[0][2:]
     early, late = (
         train_two_layer_batch(
-            nets, data, y, step=step, steps=steps, schedule="loss_based", records=2
+            nets, data, y, step_size=step, steps=steps, schedule="loss_based", record_count=2
         )
         for steps in (40, 2000)
     )
@@ -749,7 +753,7 @@ def relu_gap() -> Comparison:
     for seed in range(3):
         signs = np.triu(np.random.default_rng(seed).choice([-1.0, 1.0], size=(n, n)), 1)
         net, X, y = _built(norms, (signs + signs.T) * least, inputs, 0.0)
-        run = train_two_layer(net, X, y, step=n * m / spread, steps=3000)
+        run = train_two_layer(net, X, y, step_size=n * m / spread, steps=3000)
         margins = run.normalized_margins * run.norm[:, None]
         gap = float((margins.max(axis=1) - margins.min(axis=1)).max())
         bound = relu_gap_bound(share=share, spread=spread)
@@ -780,9 +784,9 @@ def relu_loss() -> Comparison:
         for sign in (0, m):
             column[sign + random.permutation(m)[: m // 2]] *= -1
     net, X, y = _built(np.ones(n), (signs + signs.T) / (n * 192), inputs, 0.0)
-    run = train_two_layer(net, X, y, step=float(n * m), steps=3000)
+    run = train_two_layer(net, X, y, step_size=float(n * m), steps=3000)
     measured = np.exp(run.log_loss[-1:]) / n * run.steps[-1]
-    bound = relu_loss_bound(m=m, n=n, step=float(n * m), share=0.5, least_square=1.0)
+    bound = relu_loss_bound(m=m, n=n, step_size=float(n * m), share=0.5, least_square=1.0)
     return _below(
         "bound on t·L and t·L after 3000 steps",
         np.full(1, bound),
@@ -811,7 +815,7 @@ def relu_nearly_orthogonal_rank() -> Comparison:
         inputs[own, i] = np.where(np.arange(m) % 2 == i // 2, 0.125, -0.125)
     net, X, y = _built(np.ones(n), -np.outer(y, y) / (n * 192), inputs, 0.0)
     run = train_two_layer(
-        net, X, y, step=float(n * m), steps=1000, schedule="loss_based", records=1
+        net, X, y, step_size=float(n * m), steps=1000, schedule="loss_based", record_count=1
     )
     bound = nearly_orthogonal_rank_bound(share=0.5, orthogonality=orthogonality(X))
     return _below(

@@ -1,6 +1,6 @@
 """Problems ``(X, y)``: synthetic ones, with their truth where there is one, and real ones."""
 
-from ibtools.data.classification import Classification, blobs, toy_a, xor
+from ibtools.data.classification import Classification, blobs, three_points, xor
 from ibtools.data.downloads import DataError
 from ibtools.data.fans import opposed_fans
 from ibtools.data.images import cifar10, digits, fashion_mnist, mnist
@@ -24,6 +24,6 @@ __all__ = [
     "opposed_fans",
     "orthogonality",
     "sparse_regression",
-    "toy_a",
+    "three_points",
     "xor",
 ]

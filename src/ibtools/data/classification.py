@@ -106,7 +106,7 @@ def xor() -> Classification:
     return Classification(X, X.prod(axis=1))
 
 
-def toy_a() -> Classification:
+def three_points() -> Classification:
     r"""Return three points of the plane whose margin, 7/√13, is known in closed form.
 
     The signed samples :math:`z_n = y_n x_n` are (3, −1), (1, 2) and (4, 4). The first two are the
@@ -120,7 +120,7 @@ def toy_a() -> Classification:
 
     Examples
     --------
-    >>> X, y = toy_a()
+    >>> X, y = three_points()
     >>> (y * (7 * X @ np.array([3, 2]) / 7)).tolist()
     [7.0, 7.0, 20.0]
     """

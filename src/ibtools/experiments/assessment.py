@@ -6,7 +6,8 @@ import numpy as np
 from torch import Tensor
 
 from ibtools.experiments.training import Trained
-from ibtools.metrics.robustness import certified_radius, l2_attack
+from ibtools.metrics.attack import l2_attack
+from ibtools.metrics.certificate import certified_radius
 from ibtools.trainers.margins.runs import load_run
 
 

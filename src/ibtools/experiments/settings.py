@@ -27,7 +27,7 @@ class Setting:
         The net, by ``bias``, ``seed`` and ``dtype``.
     load
         The images of a split, "train" or "test", by ``split``, ``dtype`` and ``root``.
-    images, shape
+    n, input_shape
         Number of training images, and the shape of one.
     batch_size
         Of a minibatch.
@@ -44,14 +44,14 @@ class Setting:
         At which robustness is measured.
     radii
         At which robust accuracy is counted, in units of the inputs.
-    every
+    checkpoint_every
         Epochs between checkpoints.
     """
 
     net: Callable[..., ConvNet]
     load: Callable[..., Classification]
-    images: int
-    shape: tuple[int, int, int]
+    n: int
+    input_shape: tuple[int, int, int]
     batch_size: int
     rates: Mapping[str, float]
     epochs: int
@@ -59,7 +59,7 @@ class Setting:
     log10_loss: float
     log10_losses: tuple[float, ...]
     radii: tuple[float, ...]
-    every: int
+    checkpoint_every: int
 
 
 def _digits_net(
@@ -82,8 +82,8 @@ SETTINGS: Mapping[str, Setting] = {
     "digits": Setting(
         net=_digits_net,
         load=_digits,
-        images=1437,
-        shape=(1, 8, 8),
+        n=1437,
+        input_shape=(1, 8, 8),
         batch_size=20,
         rates={"constant": 0.1, "loss_based": 0.1},
         epochs=60,
@@ -91,14 +91,14 @@ SETTINGS: Mapping[str, Setting] = {
         log10_loss=-100.0,
         log10_losses=(2.5, 2.0, 1.5, 1.0, 0.5),
         radii=(0.25, 0.5, 0.75),
-        every=10,
+        checkpoint_every=10,
     ),
     # Lyu & Li (2020), experiments.
     "mnist": Setting(
         net=mnist_cnn,
         load=mnist,
-        images=60_000,
-        shape=(1, 28, 28),
+        n=60_000,
+        input_shape=(1, 28, 28),
         batch_size=100,
         rates={"constant": 0.01, "loss_based": 0.1},
         epochs=10_000,
@@ -106,13 +106,13 @@ SETTINGS: Mapping[str, Setting] = {
         log10_loss=-800.0,
         log10_losses=(-10.0, -30.0, -100.0, -300.0, -882.0),
         radii=(1.0, 1.5, 2.0),
-        every=10,
+        checkpoint_every=10,
     ),
     "cifar10": Setting(
         net=vgg16,
         load=cifar10,
-        images=50_000,
-        shape=(3, 32, 32),
+        n=50_000,
+        input_shape=(3, 32, 32),
         batch_size=100,
         rates={"constant": 0.1, "loss_based": 0.1},
         epochs=10_000,
@@ -120,6 +120,6 @@ SETTINGS: Mapping[str, Setting] = {
         log10_loss=-800.0,
         log10_losses=(-10.0, -30.0, -100.0, -300.0),
         radii=(0.1, 0.25, 0.5),
-        every=5,
+        checkpoint_every=5,
     ),
 }

@@ -43,7 +43,7 @@ _COLUMNS: dict[str, Callable[[MarginRun], Any]] = {
     "smoothed_margin": lambda run: run.smoothed_margin,
     "layer_product_margin": lambda run: run.layer_product_margin,
     "alignment": lambda run: run.alignment,
-    "kkt_residual": lambda run: run.kkt_residual,
+    "stationarity": lambda run: run.stationarity,
     "step_size": lambda run: run.step_size,
 }
 
@@ -354,7 +354,7 @@ class _Training:
         begun = time.monotonic()
         flowing = self.stage == "flow"
         most = self.setting.flow_steps if flowing else self.choice.epochs
-        every = _FLOW_STEPS_BETWEEN_CHECKPOINTS if flowing else self.setting.every
+        every = _FLOW_STEPS_BETWEEN_CHECKPOINTS if flowing else self.setting.checkpoint_every
         limit = min(most, every * (self.chunks + 1))
         with warnings.catch_warnings():
             # Why a run ended stands in the table.
@@ -391,7 +391,7 @@ class _Training:
             schedule="constant" if constant else "loss_based",
             # The papers' rate is on the mean loss, ours on the sum. The growing rate is over the
             # loss, so that there the two are the same.
-            step=rate / n if constant else rate,
+            step_size=rate / n if constant else rate,
             batch_size=min(self.setting.batch_size, n),
             seed=self.choice.seed,
             until_log10_loss=target,
@@ -451,7 +451,7 @@ def seconds_per_epoch(choice: Choice, *, device: str, batches: int = 5) -> float
     setting = SETTINGS[choice.data]
     n = setting.batch_size * batches
     random = np.random.default_rng(choice.seed)
-    X = torch.as_tensor(random.random((n, *setting.shape)))
+    X = torch.as_tensor(random.random((n, *setting.input_shape)))
     y = random.integers(10, size=n)
     net = choice.new_net(device=device)
 
@@ -464,7 +464,7 @@ def seconds_per_epoch(choice: Choice, *, device: str, batches: int = 5) -> float
                 X,
                 y,
                 loss="cross_entropy",
-                step=1e-9,
+                step_size=1e-9,
                 batch_size=setting.batch_size,
                 seed=0,
                 max_epochs=number,
@@ -474,7 +474,7 @@ def seconds_per_epoch(choice: Choice, *, device: str, batches: int = 5) -> float
 
     epochs(1)  # the first batch on a device is slow
     few, many = epochs(1), epochs(3)
-    images = setting.images if choice.samples is None else choice.samples
+    images = setting.n if choice.samples is None else choice.samples
     return max(many - few, 0.0) / 2 * images / n
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ibtools._lazy import lazily
 from ibtools.metrics.alignment import LayerAlignment, layer_alignment
-from ibtools.metrics.kkt import NeuronKKT, neuron_kkt
+from ibtools.metrics.kkt_of_neurons import NeuronKKT, neuron_kkt
 from ibtools.metrics.margins import (
     inverse_loss,
     layer_product_margin,
@@ -16,44 +16,47 @@ from ibtools.metrics.margins import (
     normalized_margin,
     smoothed_margin,
 )
-from ibtools.metrics.modified_margin import modified_margin, separability_start, strong_separability
-from ibtools.metrics.rank import margin_spread, stable_rank, stable_rank_gram
+from ibtools.metrics.modified_margin import modified_margin, separability_start
+from ibtools.metrics.rank import margin_spread, stable_rank
 from ibtools.metrics.regression import (
-    excess_l1_norm,
     mean_squared_error,
-    path_distance,
     population_error,
-    support_recovery,
-    training_loss,
 )
 
 if TYPE_CHECKING:
+    from ibtools.metrics.attack import Attack, l2_attack
+    from ibtools.metrics.certificate import certified_radius, lipschitz_bound
     from ibtools.metrics.homogeneity_defect import (
-        Scaling,
-        scaling,
+        HomogeneityDefects,
+        homogeneity_defects,
         worst_defect_ratio,
         worst_gap_ratio,
     )
-    from ibtools.metrics.net_kkt import MarginKKT, margin_kkt
-    from ibtools.metrics.robustness import Attack, certified_radius, l2_attack, lipschitz_bound
+    from ibtools.metrics.kkt_of_margins import MarginKKT, margin_kkt
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "homogeneity_defect": ("Scaling", "scaling", "worst_defect_ratio", "worst_gap_ratio"),
-        "net_kkt": ("MarginKKT", "margin_kkt"),
-        "robustness": ("Attack", "certified_radius", "l2_attack", "lipschitz_bound"),
+        "homogeneity_defect": (
+            "HomogeneityDefects",
+            "homogeneity_defects",
+            "worst_defect_ratio",
+            "worst_gap_ratio",
+        ),
+        "kkt_of_margins": ("MarginKKT", "margin_kkt"),
+        "attack": ("Attack", "l2_attack"),
+        "certificate": ("certified_radius", "lipschitz_bound"),
     },
 )
 
 __all__ = [
     "Attack",
+    "HomogeneityDefects",
     "LayerAlignment",
     "MarginKKT",
     "NeuronKKT",
-    "Scaling",
     "certified_radius",
-    "excess_l1_norm",
+    "homogeneity_defects",
     "inverse_loss",
     "l2_attack",
     "layer_alignment",
@@ -67,16 +70,10 @@ __all__ = [
     "modified_margin",
     "neuron_kkt",
     "normalized_margin",
-    "path_distance",
     "population_error",
-    "scaling",
     "separability_start",
     "smoothed_margin",
     "stable_rank",
-    "stable_rank_gram",
-    "strong_separability",
-    "support_recovery",
-    "training_loss",
     "worst_defect_ratio",
     "worst_gap_ratio",
 ]

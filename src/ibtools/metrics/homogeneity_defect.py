@@ -10,8 +10,8 @@ from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ibtools._validation import array, count, generator, offering, positive, real
-from ibtools.models.homogeneity import outputs_and_growth
+from ibtools._validation import array, count, generator, offering, positive, real, sizes
+from ibtools.models.homogeneity_on_data import outputs_and_growth
 from ibtools.models.reading import (
     as_outputs,
     number_of_outputs,
@@ -27,8 +27,8 @@ _LEARNING_RATE = 0.05
 _LAST_RATE = 0.05
 
 
-class Scaling(NamedTuple):
-    """What `scaling` measured.
+class HomogeneityDefects(NamedTuple):
+    """What `homogeneity_defects` measured.
 
     Attributes
     ----------
@@ -42,7 +42,9 @@ class Scaling(NamedTuple):
     defects: Float[np.ndarray, "t n *k"]
 
 
-def scaling(net: nn.Module, parameters: ArrayLike, X: ArrayLike, *, order: float | int) -> Scaling:
+def homogeneity_defects(
+    net: nn.Module, parameters: ArrayLike, X: ArrayLike, *, order: float | int
+) -> HomogeneityDefects:
     r"""Measure outputs and Euler's defect ⟨θ, ∇f⟩ − M f at each of many parameter vectors.
 
     ⟨θ, ∇f⟩ is the derivative of f(cθ) in c at c = 1.
@@ -66,7 +68,7 @@ def scaling(net: nn.Module, parameters: ArrayLike, X: ArrayLike, *, order: float
     Examples
     --------
     >>> net = nn.Linear(1, 1, dtype=torch.float64)
-    >>> scaling(net, [[2.0, 1.0]], [[3.0]], order=2).defects.squeeze()
+    >>> homogeneity_defects(net, [[2.0, 1.0]], [[3.0]], order=2).defects.squeeze()
     array(-7.)
     """
     flat = array("parameters", parameters, ndim=2)
@@ -85,7 +87,7 @@ def scaling(net: nn.Module, parameters: ArrayLike, X: ArrayLike, *, order: float
 
     with torch.no_grad():
         outputs, defects = torch.func.vmap(measure)(torch.tensor(flat))
-    return Scaling(outputs.numpy(), defects.numpy())
+    return HomogeneityDefects(outputs.numpy(), defects.numpy())
 
 
 def worst_defect_ratio(
@@ -223,7 +225,7 @@ def _worst_ratio(
             f"bound must be a polynomial with coefficients ≥ 0, not 0, got {bound}; a homogeneous "
             "net has nothing to compare"
         )
-    entries = int(np.prod([count("input_shape", entry) for entry in input_shape]))
+    entries = int(np.prod(sizes("input_shape", input_shape)))
     drawn = generator(seed)
     points = drawn.normal(size=(starts, size + 1 + entries))
     points[:, size] = drawn.uniform(*_LOG_NORMS, size=starts)

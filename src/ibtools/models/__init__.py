@@ -15,12 +15,12 @@ from ibtools.models.two_layer import TwoLayerNet
 if TYPE_CHECKING:
     from ibtools.models.attention import SoftmaxAttention
     from ibtools.models.homogeneity import (
+        Homogeneity,
         NotHomogeneousError,
-        Order,
-        euler_defect,
+        homogeneity_of,
         homogeneity_order,
-        order_of,
     )
+    from ibtools.models.homogeneity_on_data import euler_defect
     from ibtools.models.layers import (
         DifferenceOfSquares,
         Product,
@@ -44,12 +44,12 @@ __getattr__, __dir__ = lazily(
     {
         "attention": ("SoftmaxAttention",),
         "homogeneity": (
+            "Homogeneity",
             "NotHomogeneousError",
-            "Order",
-            "euler_defect",
+            "homogeneity_of",
             "homogeneity_order",
-            "order_of",
         ),
+        "homogeneity_on_data": ("euler_defect",),
         "layers": ("DifferenceOfSquares", "Product", "Residual", "SquaredReLU", "Sum"),
         "nets": (
             "MLP",
@@ -72,11 +72,11 @@ __all__ = [
     "DiagonalNet",
     "DifferenceOfSquares",
     "DualModel",
+    "Homogeneity",
     "LinearNet",
     "LinearNeuron",
     "Net",
     "NotHomogeneousError",
-    "Order",
     "Product",
     "RegressionModel",
     "Residual",
@@ -88,8 +88,8 @@ __all__ = [
     "TiedDiagonalNet",
     "TwoLayerNet",
     "euler_defect",
+    "homogeneity_of",
     "homogeneity_order",
     "mnist_cnn",
-    "order_of",
     "vgg16",
 ]

@@ -11,21 +11,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ibtools._validation import count
-from ibtools.models.homogeneity import (
-    NotHomogeneousError,
-    Order,
-    check_order,
-    order_of,
-    some_samples,
-    two_points,
-)
+from ibtools.models.homogeneity import Homogeneity, NotHomogeneousError, homogeneity_of
+from ibtools.models.homogeneity_on_data import check_order, some_samples, two_points
 from ibtools.models.reading import as_outputs, refuse_gradient_hooks, with_parameters
 
 # Random sums of outputs in which Euler's identity is looked at; one would do, but for chance.
 _SUMS = 4
 
 
-def known_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int | None = None) -> Order:
+def known_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int | None = None) -> Homogeneity:
     """Return how a net's outputs scale with its parameters, as declared or else as read.
 
     Either is held against what the net does on the data.
@@ -47,16 +41,16 @@ def known_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int | None = N
     Examples
     --------
     >>> known_order(nn.Linear(2, 1), torch.ones(3, 2))
-    Order(degree=1, defect='', exponents={'': 1})
+    Homogeneity(order=1, defect='', exponents={'': 1})
     """
     if order is not None:
         return declared_order(net, X, order)
-    read = order_of(net)
+    read = homogeneity_of(net)
     check_order(net, X, read)
     return read
 
 
-def declared_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int) -> Order:
+def declared_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int) -> Homogeneity:
     r"""Return a declared order, once the net has kept to it on the data.
 
     Asked for, at the net's parameters and at others drawn around them, on 256 inputs at most, are
@@ -77,7 +71,7 @@ def declared_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int) -> Ord
 
     Returns
     -------
-    Order
+    Homogeneity
         With the power for each layer by itself, where the layers can be read and agree.
 
     Raises
@@ -95,24 +89,24 @@ def declared_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int) -> Ord
     ...     def forward(self, x):
     ...         return super().forward(x) ** 3
     >>> net, X = Cubed(2, 1), torch.tensor([[1.0, 2.0], [3.0, -1.0]])
-    >>> declared_order(net, X, 3).degree
+    >>> declared_order(net, X, 3).order
     3
     >>> declared_order(net, X, 2)
     Traceback (most recent call last):
         ...
     ibtools.models.homogeneity.NotHomogeneousError: order=2 was declared, but the net (Cubed) is ...
     """
-    degree = count("order", order)
-    _check_euler(net, X, degree)
-    check_order(net, X, Order(degree), declared=True)
+    order = count("order", order)
+    _check_euler(net, X, order)
+    check_order(net, X, Homogeneity(order), declared=True)
     try:
-        read = order_of(net)
+        read = homogeneity_of(net)
     except NotHomogeneousError:
-        return Order(degree)
-    return read if (read.degree, read.defect) == (degree, "") else Order(degree)
+        return Homogeneity(order)
+    return read if (read.order, read.defect) == (order, "") else Homogeneity(order)
 
 
-def _check_euler(net: nn.Module, X: Float[Tensor, "n ..."], degree: int) -> None:
+def _check_euler(net: nn.Module, X: Float[Tensor, "n ..."], order: int) -> None:
     refuse_gradient_hooks(net)
     net, X = _in_double(net, some_samples(X))
     outputs_with = with_parameters(net)
@@ -132,7 +126,7 @@ def _check_euler(net: nn.Module, X: Float[Tensor, "n ..."], degree: int) -> None
         f = outputs.detach().double()
         size = float(f.abs().max())
         eps = torch.finfo(outputs.dtype).eps
-        allowed = eps**0.5 * degree * size * math.sqrt(f.numel())
+        allowed = eps**0.5 * order * size * math.sqrt(f.numel())
         for v in sums.to(f):
             pulled = torch.autograd.grad(
                 outputs, values, v.to(outputs), retain_graph=True, allow_unused=True
@@ -143,16 +137,16 @@ def _check_euler(net: nn.Module, X: Float[Tensor, "n ..."], degree: int) -> None
                 if g is not None
             )
             seen.append((growth, float((v * f).sum()), allowed))
-    if not _holds(seen, degree):
-        raise NotHomogeneousError(_contradicted(net, degree, seen))
+    if not _holds(seen, order):
+        raise NotHomogeneousError(_contradicted(net, order, seen))
 
 
 def _holds(seen: list[tuple[float, float, float]], order: int) -> bool:
     return all(abs(growth - order * total) <= allowed for growth, total, allowed in seen)
 
 
-def _contradicted(net: nn.Module, degree: int, seen: list[tuple[float, float, float]]) -> str:
-    what = f"order={degree} was declared, but the net ({type(net).__name__}) is"
+def _contradicted(net: nn.Module, order: int, seen: list[tuple[float, float, float]]) -> str:
+    what = f"order={order} was declared, but the net ({type(net).__name__}) is"
     ratios = sorted(growth / total for growth, total, _ in seen if total)
     middle = ratios[len(ratios) // 2] if ratios else 0.0
     other = round(middle) if math.isfinite(middle) else 0
@@ -167,7 +161,7 @@ def _contradicted(net: nn.Module, degree: int, seen: list[tuple[float, float, fl
         f"{seen_at}; "
         "drop biases after the first layer, normalizations with an ε and smooth activations, hold "
         "what is not trained as buffers, or, where the net is made of layers with rules, give "
-        "offset=ibtools.theory.near_homogeneity(net, radius=...) in place of order"
+        "near_homogeneity=ibtools.theory.near_homogeneity(net, radius=...) in place of order"
     )
 
 

@@ -7,7 +7,15 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import array, count, positive, real, vector
+from ibtools._validation import (
+    array,
+    checked,
+    count,
+    points,
+    positive,
+    real,
+    vector,
+)
 from ibtools.models.value import ByValue
 
 # exp(700) is the last round number below the largest float; an accumulated gradient beyond it is
@@ -111,10 +119,11 @@ class DiagonalNet(ByValue):
         """All weights as one vector of shape (4d,), in the order u₊, v₊, u₋, v₋."""
         return np.concatenate([self.u_plus, self.v_plus, self.u_minus, self.v_minus])
 
+    @checked
     def replace(self, parameters: Float[np.ndarray, " p"]) -> "DiagonalNet":
         """Return the network with these `parameters` (4d,), ordered as in `parameters`.
 
-        An integrator calls this at every step, so the entries are neither checked nor copied.
+        An array of floats is not copied.
         """
         net = object.__new__(DiagonalNet)
         for name, weights in zip(
@@ -123,10 +132,12 @@ class DiagonalNet(ByValue):
             object.__setattr__(net, name, weights)
         return net
 
+    @checked
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         """Return the outputs on the rows of `X`, shape (n,)."""
         return X @ self.predictor
 
+    @checked
     def velocity(
         self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, " p"]:
@@ -136,6 +147,7 @@ class DiagonalNet(ByValue):
             [self.v_plus * pull, self.u_plus * pull, -self.v_minus * pull, -self.u_minus * pull]
         )
 
+    @checked
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
         """Return the Gram matrix X H⁻¹ Xᵀ, (n, n), of the outputs' gradients in the weights."""
         return (X * self._inverse_metric()) @ X.T
@@ -189,6 +201,7 @@ class DiagonalNet(ByValue):
         accumulated
             P, shape (d,).
         """
+        accumulated = vector("accumulated", accumulated, size=self.u_plus.size)
         # Only dead weights are pulled on without end; clipping keeps their 0·∞ at 0.
         exponent = np.clip(accumulated, -_LARGEST_EXPONENT, _LARGEST_EXPONENT)
         grow, shrink = np.exp(exponent), np.exp(-exponent)
@@ -214,6 +227,7 @@ class DiagonalNet(ByValue):
         the largest float both saturate, so that a solver's wild trial step stays finite.
         """
         start, rising, falling, largest = self._exponentials
+        accumulated = points("accumulated", accumulated, start.size)
         exponent = np.clip(2 * accumulated, -largest, largest)
         # expm1, because far in the kernel regime P is tiny and the two terms are huge.
         growth, decay = rising * np.expm1(exponent), falling * np.expm1(-exponent)
@@ -273,17 +287,20 @@ class TiedDiagonalNet(ByValue):
         """All weights as one vector of shape (2d,), in the order u, v."""
         return np.concatenate([self.u, self.v])
 
+    @checked
     def replace(self, parameters: Float[np.ndarray, " p"]) -> "TiedDiagonalNet":
-        """Return the network with these `parameters` (2d,), neither checked nor copied."""
+        """Return the network with these `parameters` (2d,); an array of floats is not copied."""
         net = object.__new__(TiedDiagonalNet)
         for name, weights in zip(("u", "v"), np.split(parameters, 2), strict=True):
             object.__setattr__(net, name, weights)
         return net
 
+    @checked
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         """Return the outputs on the rows of `X`, shape (n,)."""
         return X @ self.predictor
 
+    @checked
     def velocity(
         self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, " p"]:
@@ -291,6 +308,7 @@ class TiedDiagonalNet(ByValue):
         pull = X.T @ residual
         return np.concatenate([2 * self.u * pull, -2 * self.v * pull])
 
+    @checked
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
         """Return the Gram matrix, (n, n), of the outputs' gradients in the weights."""
         return (X * (4 * (self.u**2 + self.v**2))) @ X.T

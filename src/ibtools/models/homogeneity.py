@@ -1,16 +1,10 @@
 """The order of homogeneity of a net, computed from its layers."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-import numpy as np
-import torch
-from jaxtyping import Float
-from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import nn
 
-from ibtools._validation import real
 from ibtools.models.layers import (
     DifferenceOfSquares,
     Product,
@@ -19,23 +13,9 @@ from ibtools.models.layers import (
     Sum,
     parameter_layers,
 )
-from ibtools.models.reading import (
-    Rules,
-    as_outputs,
-    number_of_outputs,
-    refuse_gradient_hooks,
-    refuse_no_net,
-    refuse_parameters,
-    with_parameters,
-)
-from ibtools.models.samples import finite_inputs
+from ibtools.models.reading import Rules, refuse_no_net
 
 Exponents = dict[str, int]
-
-# Data on which a reading is compared with what the net does.
-_SAMPLES = 256
-# From here on a net that bends somewhere looks as it does from afar.
-_FAR = 2.0**20
 
 
 class NotHomogeneousError(ValueError):
@@ -43,12 +23,12 @@ class NotHomogeneousError(ValueError):
 
 
 @dataclass(frozen=True)
-class Order:
+class Homogeneity:
     """How an output scales with the parameters, Φ(cθ) = c^L Φ(θ).
 
     Attributes
     ----------
-    degree
+    order
         The power of c with which the output grows for large c.
     defect
         Why the power law is not exact; empty where it is.
@@ -58,20 +38,20 @@ class Order:
 
     Examples
     --------
-    >>> Order(2, exponents={"0": 1, "2": 1}).degree
+    >>> Homogeneity(2, exponents={"0": 1, "2": 1}).order
     2
     """
 
-    degree: int
+    order: int
     defect: str = ""
     exponents: Exponents | None = field(default=None, hash=False)
 
 
 @Rules
-def order_after(module: nn.Module, before: Order, name: str) -> Order:
+def homogeneity_after(module: nn.Module, before: Homogeneity, name: str) -> Homogeneity:
     """Return the order of a module's output, given that of its input.
 
-    Register your own layers: ``@order_after.register``.
+    Register your own layers: ``@homogeneity_after.register``.
 
     Parameters
     ----------
@@ -89,113 +69,113 @@ def order_after(module: nn.Module, before: Order, name: str) -> Order:
         does.
     """
     what = f"{name or 'the net'} ({type(module).__name__})"
-    if why := order_after.why_not(module):
+    if why := homogeneity_after.why_not(module):
         raise NotHomogeneousError(f"{what} {why}")
-    if before.degree == 0 and next(module.parameters(), None) is None:
+    if before.order == 0 and next(module.parameters(), None) is None:
         return before  # what no parameter has touched is a feature of the input
     raise NotHomogeneousError(
         f"{what} has no order of homogeneity that is known; if the whole net has one, declare it "
         "(order=3, say, checked on the data), or register a rule for the module with "
-        "ibtools.models.homogeneity.order_after"
+        "ibtools.models.homogeneity.homogeneity_after"
     )
 
 
-def _spoiled(order: Order, why: str) -> Order:
-    return Order(order.degree, "; ".join(filter(None, (order.defect, why))), order.exponents)
+def _spoiled(found: Homogeneity, why: str) -> Homogeneity:
+    return Homogeneity(found.order, "; ".join(filter(None, (found.defect, why))), found.exponents)
 
 
-@order_after.register(nn.ReLU)
-@order_after.register(nn.LeakyReLU)
-@order_after.register(nn.Identity)
-@order_after.register(nn.Flatten)
-@order_after.register(nn.Dropout)
-@order_after.register(nn.MaxPool1d)
-@order_after.register(nn.MaxPool2d)
-@order_after.register(nn.AvgPool1d)
-@order_after.register(nn.AvgPool2d)
-@order_after.register(nn.AdaptiveAvgPool1d)
-@order_after.register(nn.AdaptiveAvgPool2d)
-def _(module: nn.Module, before: Order, name: str) -> Order:
+@homogeneity_after.register(nn.ReLU)
+@homogeneity_after.register(nn.LeakyReLU)
+@homogeneity_after.register(nn.Identity)
+@homogeneity_after.register(nn.Flatten)
+@homogeneity_after.register(nn.Dropout)
+@homogeneity_after.register(nn.MaxPool1d)
+@homogeneity_after.register(nn.MaxPool2d)
+@homogeneity_after.register(nn.AvgPool1d)
+@homogeneity_after.register(nn.AvgPool2d)
+@homogeneity_after.register(nn.AdaptiveAvgPool1d)
+@homogeneity_after.register(nn.AdaptiveAvgPool2d)
+def _(module: nn.Module, before: Homogeneity, name: str) -> Homogeneity:
     return before
 
 
-@order_after.register(nn.GELU)
-@order_after.register(nn.SiLU)
-@order_after.register(nn.Softplus)
-def _(module: nn.Module, before: Order, name: str) -> Order:
-    if before.degree == 0:
+@homogeneity_after.register(nn.GELU)
+@homogeneity_after.register(nn.SiLU)
+@homogeneity_after.register(nn.Softplus)
+def _(module: nn.Module, before: Homogeneity, name: str) -> Homogeneity:
+    if before.order == 0:
         return before
     return _spoiled(before, f"{name} ({type(module).__name__}) bends at a scale of its own")
 
 
-@order_after.register(nn.Sequential)
-def _(module: nn.Sequential, before: Order, name: str) -> Order:
+@homogeneity_after.register(nn.Sequential)
+def _(module: nn.Sequential, before: Homogeneity, name: str) -> Homogeneity:
     # Unlike named_children, which names a module once however often it stands in the sequence.
     for child_name, child in module._modules.items():
         assert child is not None
-        before = order_after(child, before, f"{name}.{child_name}".lstrip("."))
+        before = homogeneity_after(child, before, f"{name}.{child_name}".lstrip("."))
     return before
 
 
-@order_after.register(nn.Linear)
-@order_after.register(nn.Conv1d)
-@order_after.register(nn.Conv2d)
-def _(module: nn.Linear | nn.Conv1d | nn.Conv2d, before: Order, name: str) -> Order:
+@homogeneity_after.register(nn.Linear)
+@homogeneity_after.register(nn.Conv1d)
+@homogeneity_after.register(nn.Conv2d)
+def _(module: nn.Linear | nn.Conv1d | nn.Conv2d, before: Homogeneity, name: str) -> Homogeneity:
     exponents = None if before.exponents is None else {**before.exponents, name: 1}
-    after = Order(before.degree + 1, before.defect, exponents)
-    if module.bias is None or before.degree == 0:
+    after = Homogeneity(before.order + 1, before.defect, exponents)
+    if module.bias is None or before.order == 0:
         return after
     return _spoiled(after, f"the bias of {name} does not scale with the layers before it")
 
 
-@order_after.register
-def _(module: SquaredReLU, before: Order, name: str) -> Order:
+@homogeneity_after.register
+def _(module: SquaredReLU, before: Homogeneity, name: str) -> Homogeneity:
     exponents = before.exponents and {layer: 2 * k for layer, k in before.exponents.items()}
-    return Order(2 * before.degree, before.defect, exponents)
+    return Homogeneity(2 * before.order, before.defect, exponents)
 
 
-@order_after.register
-def _(module: DifferenceOfSquares, before: Order, name: str) -> Order:
+@homogeneity_after.register
+def _(module: DifferenceOfSquares, before: Homogeneity, name: str) -> Homogeneity:
     exponents = None if before.exponents is None else {**before.exponents, name: 2}
-    return Order(before.degree + 2, before.defect, exponents)
+    return Homogeneity(before.order + 2, before.defect, exponents)
 
 
-@order_after.register
-def _(module: Residual, before: Order, name: str) -> Order:
-    inner = order_after(module.inner, before, f"{name}.inner".lstrip("."))
+@homogeneity_after.register
+def _(module: Residual, before: Homogeneity, name: str) -> Homogeneity:
+    inner = homogeneity_after(module.inner, before, f"{name}.inner".lstrip("."))
     return _sum([before, inner], name)
 
 
-@order_after.register
-def _(module: Sum, before: Order, name: str) -> Order:
+@homogeneity_after.register
+def _(module: Sum, before: Homogeneity, name: str) -> Homogeneity:
     terms = [
-        order_after(term, before, f"{name}.terms.{i}".lstrip("."))
+        homogeneity_after(term, before, f"{name}.terms.{i}".lstrip("."))
         for i, term in enumerate(module.terms)
     ]
     return _sum(terms, name)
 
 
-@order_after.register
-def _(module: Product, before: Order, name: str) -> Order:
+@homogeneity_after.register
+def _(module: Product, before: Homogeneity, name: str) -> Homogeneity:
     factors = [
-        order_after(factor, before, f"{name}.factors.{i}".lstrip("."))
+        homogeneity_after(factor, before, f"{name}.factors.{i}".lstrip("."))
         for i, factor in enumerate(module.factors)
     ]
     defect = "; ".join(dict.fromkeys(factor.defect for factor in factors if factor.defect))
-    return Order(sum(factor.degree for factor in factors), defect, None)
+    return Homogeneity(sum(factor.order for factor in factors), defect, None)
 
 
-def _sum(terms: list[Order], name: str) -> Order:
+def _sum(terms: list[Homogeneity], name: str) -> Homogeneity:
     defect = "; ".join(dict.fromkeys(term.defect for term in terms if term.defect))
-    total = Order(max(term.degree for term in terms), defect, None)
-    degrees = sorted({term.degree for term in terms})
-    if len(degrees) == 1:
+    total = Homogeneity(max(term.order for term in terms), defect, None)
+    orders = sorted({term.order for term in terms})
+    if len(orders) == 1:
         return total
     what = name or "the net"
-    return _spoiled(total, f"{what} adds terms of orders {' and '.join(map(str, degrees))}")
+    return _spoiled(total, f"{what} adds terms of orders {' and '.join(map(str, orders))}")
 
 
-def order_of(net: nn.Module) -> Order:
+def homogeneity_of(net: nn.Module) -> Homogeneity:
     """Return how the outputs of `net` scale with its parameters.
 
     Linear and convolutional layers add 1, the square of a ReLU doubles, ReLU and pooling keep the
@@ -216,18 +196,18 @@ def order_of(net: nn.Module) -> Order:
 
     Examples
     --------
-    >>> order_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1, bias=False)))
-    Order(degree=2, defect='', exponents={'0': 1, '2': 1})
-    >>> order_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))).defect
+    >>> homogeneity_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1, bias=False)))
+    Homogeneity(order=2, defect='', exponents={'0': 1, '2': 1})
+    >>> homogeneity_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))).defect
     'the bias of 2 does not scale with the layers before it'
     """
     refuse_no_net(net)
-    order = order_after(net, Order(0, "", {}), "")
+    found = homogeneity_after(net, Homogeneity(0, "", {}), "")
     layers = parameter_layers(net)
     owned = [{id(p) for p in layer.parameters(recurse=False)} for _, layer in layers]
     shared = any(one & other for one, other in combinations(owned, 2))
-    twice = order.exponents is not None and not order.exponents.keys() <= {n for n, _ in layers}
-    return replace(order, exponents=None) if shared or twice else order
+    twice = found.exponents is not None and not found.exponents.keys() <= {n for n, _ in layers}
+    return replace(found, exponents=None) if shared or twice else found
 
 
 def homogeneity_order(net: nn.Module) -> int:
@@ -243,284 +223,10 @@ def homogeneity_order(net: nn.Module) -> int:
     >>> homogeneity_order(nn.Sequential(nn.Linear(2, 3, bias=False), SquaredReLU()))
     2
     """
-    order = order_of(net)
-    if order.defect:
+    found = homogeneity_of(net)
+    if found.defect:
         raise NotHomogeneousError(
-            f"the net is not homogeneous: {order.defect}; drop biases after the first layer and "
+            f"the net is not homogeneous: {found.defect}; drop biases after the first layer and "
             "smooth activations, or use what is made for non-homogeneous nets"
         )
-    return order.degree
-
-
-def check_order(
-    net: nn.Module, X: Float[Tensor, "n ..."], order: Order, *, declared: bool = False
-) -> None:
-    """Raise unless a net's outputs scale on data as was read off its layers.
-
-    At the net's parameters and at others drawn around them (a bias may start at 0 and hide), on
-    256 of the inputs at most: Φ(2θ) = 2^L Φ(θ), where an order was read. Where only a degree was,
-    outputs may not grow faster from afar.
-
-    Parameters
-    ----------
-    net
-        The net, in evaluation mode.
-    X
-        Inputs, (n, …), of the net's type and on its device.
-    order
-        What was read.
-    declared
-        Whether it was not read, but declared by the net's author.
-
-    Raises
-    ------
-    NotHomogeneousError
-        If they do not.
-
-    Examples
-    --------
-    >>> net = nn.Linear(2, 1, dtype=torch.float64)
-    >>> X = torch.ones(3, 2, dtype=torch.float64)
-    >>> check_order(net, X, order_of(net))
-    >>> check_order(net, X, Order(2))
-    Traceback (most recent call last):
-        ...
-    ibtools.models.homogeneity.NotHomogeneousError: the net (Linear) was read as homogeneous of ...
-    """
-    for at in _scalings(net, X):
-        here = at(1.0)
-        if not bool(torch.isfinite(here).all()):
-            continue
-        if order.defect:
-            _check_growth(net, at, order.degree)
-            continue
-        # Doubling is exact in floating point: for the layers of this package so is the law.
-        c, there = 2.0, at(2.0)
-        if not bool(torch.isfinite(there).all()):
-            c, there = 0.5, at(0.5)
-        expected = c**order.degree * here
-        off = (there - expected).abs()
-        allowed = torch.finfo(X.dtype).eps ** 0.5 * float(expected.abs().max())
-        if not float(off.max()) <= allowed:
-            place = int(off.reshape(-1).argmax())
-            raise NotHomogeneousError(
-                f"the net ({type(net).__name__}) was {'declared' if declared else 'read as'} "
-                f"homogeneous of order {order.degree}, "
-                f"but an output {float(here.reshape(-1)[place]):.6g} becomes "
-                f"{float(there.reshape(-1)[place]):.6g} where the parameters are multiplied by "
-                f"{c:g}, and should become {float(expected.reshape(-1)[place]):.6g}: "
-                + (
-                    "declare the order that it has, or give offset="
-                    "ibtools.theory.near_homogeneity(net, radius=...) for a net that is nearly "
-                    "homogeneous only"
-                    if declared
-                    else "a module does something else than its class or its rule says; register a "
-                    "rule for it with ibtools.models.homogeneity.order_after, or correct the one "
-                    "you registered"
-                )
-            )
-
-
-def _check_growth(net: nn.Module, at: Callable[[float], Tensor], degree: int) -> None:
-    near, far = at(_FAR), at(2 * _FAR)
-    if not bool(torch.isfinite(far).all()) or not bool(near.any()):
-        return  # too large to be written, or nothing to see
-    grown = float(far.norm() / near.norm())
-    # The degree is an integer: half of one leaves room for what is not quite far enough.
-    if grown > 2.0 ** (degree + 0.5):
-        raise NotHomogeneousError(
-            f"the net ({type(net).__name__}) was read as of degree {degree}, but far away its "
-            f"outputs grow {grown:.6g}-fold where the parameters are doubled, and should grow "
-            f"{2.0**degree:g}-fold: a module does something else than its class or its rule says; "
-            "register a rule for it with ibtools.models.homogeneity.order_after, or correct the "
-            "one you registered"
-        )
-
-
-def check_gap(
-    net: nn.Module,
-    X: Float[Tensor, "n ..."],
-    *,
-    order: int,
-    gap_bound: Callable[[float], float],
-    of_differences: bool,
-) -> None:
-    r"""Raise unless a net is as near on data to a homogeneous one as a bound says.
-
-    With :math:`|f-f_H|\le p_a(\|\theta\|)` and f_H of order M,
-
-    .. math:: |f(c\theta) - c^M f(\theta)| \le p_a(c\|\theta\|) + c^M p_a(\|\theta\|)
-
-    for every c > 0, which needs no f_H. It is looked at for c from 1/16 to 2²⁰, where `check_order`
-    looks.
-
-    Parameters
-    ----------
-    net, X
-        As in `check_order`.
-    order
-        M.
-    gap_bound
-        p_a.
-    of_differences
-        Whether p_a is a bound on differences of two outputs, and not on each.
-
-    Raises
-    ------
-    NotHomogeneousError
-        If it is not.
-
-    Examples
-    --------
-    >>> net = nn.Linear(2, 1, dtype=torch.float64)
-    >>> X = torch.ones(3, 2, dtype=torch.float64)
-    >>> check_gap(net, X, order=1, gap_bound=lambda r: 0.0, of_differences=False)
-    >>> check_gap(net, X, order=2, gap_bound=lambda r: 0.0, of_differences=False)
-    Traceback (most recent call last):
-        ...
-    ibtools.models.homogeneity.NotHomogeneousError: the net (Linear) is not within the bound ...
-    """
-    eps = torch.finfo(X.dtype).eps ** 0.5
-    for at in _scalings(net, X):
-        here = at(1.0)
-        rho = at.norm
-        for c in (0.0625, 0.5, 2.0, 16.0, 1024.0, _FAR):
-            there = at(c)
-            allowed = float(gap_bound(c * rho)) + c**order * float(gap_bound(rho))
-            off = there - c**order * here
-            if of_differences and off.ndim == 2:
-                off = off - off[:, :1]
-            rounding = eps * c**order * float(here.abs().max())
-            finite = bool(torch.isfinite(there).all()) and np.isfinite(allowed + rounding)
-            if finite and not float(off.abs().max()) <= allowed + rounding:
-                raise NotHomogeneousError(
-                    f"the net ({type(net).__name__}) is not within the bound p_a of its offset: "
-                    f"|f(cθ) − c^M f(θ)| = {float(off.abs().max()):.6g} at c = {c:g}, "
-                    f"M = {order}, ‖θ‖ = {rho:.6g}, and may be {allowed:.6g}; derive the offset "
-                    "from this net, ibtools.theory.homogeneity.near_homogeneity(net, radius=...)"
-                )
-
-
-def outputs_and_growth(outputs_at: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """Return the outputs and their derivative in the factor c of the parameters, at c = 1.
-
-    Parameters
-    ----------
-    outputs_at
-        The outputs as a function of c, a tensor without axes.
-
-    Examples
-    --------
-    >>> outputs, growth = outputs_and_growth(lambda c: c**3 * torch.tensor([2.0]))
-    >>> outputs.item(), growth.item()
-    (2.0, 6.0)
-    """
-    # The pull-back of u is linear in u: its derivative in u is the push-forward.
-    one = torch.ones((), dtype=torch.float64)
-    outputs, pull, *_ = torch.func.vjp(outputs_at, one)
-    growth: Tensor = torch.func.grad(lambda u: pull(u)[0])(torch.zeros_like(outputs))
-    return outputs, growth
-
-
-class _Scaling:
-    """The outputs at multiples of one parameter vector."""
-
-    def __init__(
-        self, outputs: Callable[..., object], values: list[Tensor], X: Float[Tensor, "n ..."]
-    ) -> None:
-        self._outputs, self._values, self._X = outputs, values, X
-        self.norm = float(torch.cat([v.reshape(-1) for v in values]).double().norm())
-
-    def __call__(self, c: float) -> Float[Tensor, "n *k"]:
-        """Return the outputs at c times the parameters, in double precision."""
-        with torch.no_grad():
-            outputs = self._outputs([c * v for v in self._values], self._X)
-        return as_outputs(outputs, len(self._X)).double()
-
-
-def _scalings(net: nn.Module, X: Float[Tensor, "n ..."]) -> Iterator[_Scaling]:
-    X = some_samples(X)
-    outputs = with_parameters(net)
-    for values in two_points(net):
-        yield _Scaling(outputs, values, X)
-
-
-def some_samples(X: Float[Tensor, "n ..."]) -> Float[Tensor, "m ..."]:
-    """Return the inputs on which a net is compared with what is said of it, 256 at most.
-
-    Examples
-    --------
-    >>> some_samples(torch.arange(1000.0)[:, None]).shape
-    torch.Size([256, 1])
-    """
-    if len(X) <= _SAMPLES:
-        return X
-    return X[torch.linspace(0, len(X) - 1, _SAMPLES).long().to(X.device)]
-
-
-def two_points(net: nn.Module) -> Iterator[list[Tensor]]:
-    """Give a net's parameters and others drawn around them, where no bias hides at 0.
-
-    Examples
-    --------
-    >>> layer = nn.utils.skip_init(nn.Linear, 1, 1)
-    >>> _ = nn.init.zeros_(layer.bias)
-    >>> here, drawn = two_points(layer)
-    >>> bool(here[1] == 0), bool(drawn[1] == 0)
-    (True, False)
-    """
-    values = [p.detach() for p in net.parameters()]
-    yield values
-    whole = torch.cat([v.reshape(-1) for v in values]).square().mean().sqrt()
-    source = torch.Generator().manual_seed(0)  # any draw does: the law is for all parameters
-    drawn = []
-    for v in values:
-        size = v.square().mean().sqrt()
-        noise = torch.randn(v.shape, generator=source, dtype=torch.float64).to(v)
-        drawn.append(v + noise * (size if size > 0 else whole if whole > 0 else 1.0))
-    yield drawn
-
-
-def euler_defect(net: nn.Module, X: ArrayLike | Tensor, *, order: float | int) -> float:
-    """Return how far Euler's identity ⟨θ, ∇Φ⟩ = L Φ is from true, relative to max |Φ|.
-
-    An L-homogeneous function satisfies it wherever it has a gradient, and by the chain rule at
-    kinks as well. Zero parameters prove nothing: draw all of them, biases too, at random first.
-
-    Parameters
-    ----------
-    net
-        The net, at the parameters where the identity is checked.
-    X
-        Inputs, (n, …).
-    order
-        L.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `X` does not fit the net, or something is not finite.
-
-    Examples
-    --------
-    >>> net = nn.Linear(2, 1, dtype=torch.float64)
-    >>> euler_defect(net, torch.ones(3, 2, dtype=torch.float64), order=1.0)
-    0.0
-    """
-    refuse_no_net(net)
-    order = real("order", order)
-    refuse_gradient_hooks(net)
-    weights = list(net.parameters())
-    refuse_parameters(weights)
-    inputs = finite_inputs(X, dtype=weights[0].dtype, device=weights[0].device)
-    number_of_outputs(net, inputs)
-    outputs = as_outputs(net(inputs), len(inputs))
-    # Jᵀv is linear in v, so the derivative of ⟨θ, Jᵀv⟩ in v is Jθ: one reverse pass more.
-    v = torch.zeros_like(outputs, requires_grad=True)
-    pulled = torch.autograd.grad(outputs, weights, v, create_graph=True, materialize_grads=True)
-    inner = torch.stack(
-        [(w.detach() * p).sum() for w, p in zip(weights, pulled, strict=True)]
-    ).sum()
-    (growth,) = torch.autograd.grad(inner, v)
-    scale = float(outputs.detach().abs().max())
-    return float((growth - order * outputs).detach().abs().max()) / scale if scale else 0.0
+    return found.order

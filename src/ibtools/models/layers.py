@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ibtools._validation import one_of
+from ibtools._validation import count, one_of
 
 
 class SquaredReLU(nn.Module):
@@ -22,6 +22,17 @@ class SquaredReLU(nn.Module):
     def forward(self, z: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Return max(z, 0)², of the shape of `z`."""
         return torch.relu(z).square()
+
+
+def modules(name: str, given: Sequence[nn.Module]) -> Sequence[nn.Module]:
+    """Return modules, or say which is none."""
+    for module in given:
+        if not isinstance(module, nn.Module):
+            raise TypeError(
+                f"{name} must be torch.nn.Modules, got {type(module).__name__}; a function of the "
+                "input is put in by the forward of a module of your own"
+            )
+    return given
 
 
 class Residual(nn.Module):
@@ -40,7 +51,7 @@ class Residual(nn.Module):
 
     def __init__(self, *inner: nn.Module) -> None:
         super().__init__()
-        self.inner = nn.Sequential(*inner)
+        self.inner = nn.Sequential(*modules("inner", inner))
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Return x + inner(x), of the shape of `x`."""
@@ -64,7 +75,7 @@ class Sum(nn.Module):
 
     def __init__(self, *terms: nn.Module) -> None:
         super().__init__()
-        self.terms = nn.ModuleList(terms)
+        self.terms = nn.ModuleList(modules("terms", terms))
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Return the sum of all terms at `x`."""
@@ -83,7 +94,7 @@ class Product(nn.Module):
 
     def __init__(self, *factors: nn.Module) -> None:
         super().__init__()
-        self.factors = nn.ModuleList(factors)
+        self.factors = nn.ModuleList(modules("factors", factors))
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Return the product of all factors at `x`."""
@@ -107,6 +118,7 @@ class DifferenceOfSquares(nn.Module):
 
     def __init__(self, d: int) -> None:
         super().__init__()
+        count("d", d)
         self.u = nn.Parameter(torch.ones(d, dtype=torch.float64))
         self.v = nn.Parameter(torch.ones(d, dtype=torch.float64))
 

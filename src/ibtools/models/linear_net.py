@@ -7,8 +7,15 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import array, count, generator, positive, vector
-from ibtools.models.neuron import LinearNeuron, unit_vector
+from ibtools._validation import (
+    array,
+    checked,
+    count,
+    generator,
+    positive,
+    vector,
+)
+from ibtools.models.neuron import LinearNeuron, orthonormal_rows, unit_vector
 from ibtools.models.value import ByValue
 
 
@@ -169,20 +176,23 @@ class LinearNet(ByValue):
         """All weights as one vector of shape (m + md,), a first, then W row by row."""
         return np.concatenate([self.a, self.W.ravel()])
 
+    @checked
     def replace(self, parameters: Float[np.ndarray, " p"]) -> "LinearNet":
         """Return the network with these `parameters` (m + md,), ordered as in `parameters`.
 
-        An integrator calls this at every step, so the entries are neither checked nor copied.
+        An array of floats is not copied.
         """
         net = object.__new__(LinearNet)
         object.__setattr__(net, "a", parameters[: self.neurons])
         object.__setattr__(net, "W", parameters[self.neurons :].reshape(self.neurons, -1))
         return net
 
+    @checked
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         """Return the outputs on the rows of `X`, shape (n,)."""
         return X @ self.predictor
 
+    @checked
     def velocity(
         self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, " p"]:
@@ -190,6 +200,7 @@ class LinearNet(ByValue):
         pull = residual @ X
         return np.concatenate([self.W @ pull, np.outer(self.a, pull).ravel()])
 
+    @checked
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
         """Return the Gram matrix, (n, n), of the outputs' gradients in the weights."""
         hidden = X @ self.W.T
@@ -240,6 +251,7 @@ class LinearNet(ByValue):
             The network of min(m, k + 1) neurons on k inputs, to be trained on XQᵀ; and the function
             that puts such a network's weights back.
         """
+        rows = orthonormal_rows(rows, self.W.shape[1])
         seen = self.W @ rows.T
         rest = self.W - seen @ rows
         basis = np.eye(self.neurons)
@@ -252,6 +264,7 @@ class LinearNet(ByValue):
 
         return small, restore
 
+    @checked
     def velocity_jacobian(
         self, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, "p p"]:

@@ -10,15 +10,21 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from ibtools._validation import array, count, generator, one_of, positive
+from ibtools._validation import array, count, generator, one_of, positive, sizes
 from ibtools.models.homogeneity import (
+    Homogeneity,
     NotHomogeneousError,
-    Order,
+    homogeneity_after,
+    homogeneity_of,
     homogeneity_order,
-    order_after,
-    order_of,
 )
-from ibtools.models.layers import ACTIVATIONS, DifferenceOfSquares, Residual, activation_named
+from ibtools.models.layers import (
+    ACTIVATIONS,
+    DifferenceOfSquares,
+    Residual,
+    activation_named,
+    modules,
+)
 
 
 class Net(nn.Module):
@@ -39,7 +45,7 @@ class Net(nn.Module):
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*layers)
+        self.layers = nn.Sequential(*modules("layers", layers))
 
     def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n *k"]:
         """Return the outputs at inputs `x`: (n,) for one output, (n, k) for k classes."""
@@ -58,22 +64,17 @@ class Net(nn.Module):
         return homogeneity_order(self)
 
     @property
-    def degree(self) -> int:
-        """The power with which the outputs grow for large parameters; the order if there is one."""
-        return order_of(self).degree
-
-    @property
     def is_homogeneous(self) -> bool:
         """Whether the net has an order of homogeneity."""
         try:
-            return not order_of(self).defect
+            return not homogeneity_of(self).defect
         except NotHomogeneousError:
             return False
 
 
-@order_after.register
-def _(module: Net, before: Order, name: str) -> Order:
-    return order_after(module.layers, before, f"{name}.layers".lstrip("."))
+@homogeneity_after.register
+def _(module: Net, before: Homogeneity, name: str) -> Homogeneity:
+    return homogeneity_after(module.layers, before, f"{name}.layers".lstrip("."))
 
 
 class MLP(Net):
@@ -122,14 +123,15 @@ class MLP(Net):
         seed: int | np.random.Generator,
         dtype: torch.dtype = torch.float64,
     ) -> None:
-        if len(widths) < 2:
+        numbers = sizes("widths", widths)
+        if len(numbers) < 2:
             raise ValueError(
-                f"widths must have at least two entries, inputs and outputs, got {widths!r}"
+                f"widths must have at least two entries, got {widths!r}; give the number of inputs "
+                "first, and that of outputs last"
             )
-        sizes = [count(f"widths[{i}]", width) for i, width in enumerate(widths)]
         one_of("activation", activation, ACTIVATIONS)
         layers: list[nn.Module] = []
-        for i, (inputs, outputs) in enumerate(pairwise(sizes)):
+        for i, (inputs, outputs) in enumerate(pairwise(numbers)):
             if layers:
                 layers.append(activation_named(activation))
             layers.append(_linear(inputs, outputs, has_bias(bias, i), dtype))
@@ -169,7 +171,7 @@ class ResidualMLP(Net):
     Examples
     --------
     >>> net = ResidualMLP(d=2, width=5, seed=0)
-    >>> net.degree, net.is_homogeneous
+    >>> homogeneity_of(net).order, net.is_homogeneous
     (4, False)
     """
 
@@ -196,10 +198,10 @@ class ResidualMLP(Net):
             raise ValueError(
                 f"width must equal d={d} where embed=False, got {width}; the stream is the input"
             )
-        sizes = [(d, width)] if embed else []
-        sizes += [(width, inner), (inner, width)] * blocks + [(width, count("outputs", outputs))]
+        pairs = [(d, width)] if embed else []
+        pairs += [(width, inner), (inner, width)] * blocks + [(width, count("outputs", outputs))]
         linear = [
-            _linear(i, o, has_bias(bias, number), dtype) for number, (i, o) in enumerate(sizes)
+            _linear(i, o, has_bias(bias, number), dtype) for number, (i, o) in enumerate(pairs)
         ]
         layers: list[nn.Module] = [linear.pop(0)] if embed else []
         layers += [
@@ -215,7 +217,7 @@ class ConvNet(Net):
 
     Parameters
     ----------
-    image
+    input_shape
         Shape of an input, (channels, height, width).
     blocks
         For each block the channels of its convolutions.
@@ -250,7 +252,7 @@ class ConvNet(Net):
 
     def __init__(
         self,
-        image: Sequence[int],
+        input_shape: Sequence[int],
         blocks: Sequence[Sequence[int]],
         *,
         kernel: int | Sequence[int] = 3,
@@ -262,21 +264,37 @@ class ConvNet(Net):
         seed: int | np.random.Generator,
         dtype: torch.dtype = torch.float64,
     ) -> None:
-        if len(image) != 3:
-            raise ValueError(f"image must be (channels, height, width), got {tuple(image)}")
-        channels, height, width = (count(f"image[{i}]", size) for i, size in enumerate(image))
-        kernels = [kernel] * len(blocks) if isinstance(kernel, int) else list(kernel)
+        whole = tuple(sizes("input_shape", input_shape))
+        if len(whole) != 3:
+            raise ValueError(
+                f"input_shape must be (channels, height, width), got {whole}; give three numbers"
+            )
+        channels, height, width = whole
+        if isinstance(blocks, str) or not isinstance(blocks, Sequence):
+            raise TypeError(
+                f"blocks must be a list of lists of channels, got {type(blocks).__name__}; give "
+                "one list for each block, [[8], [16]], say"
+            )
+        channels_of = [sizes(f"blocks[{i}]", block) for i, block in enumerate(blocks)]
+        hidden = sizes("hidden", hidden)
+        kernels = (
+            sizes("kernel", kernel)
+            if isinstance(kernel, Sequence) and not isinstance(kernel, str)
+            else [count("kernel", kernel)] * len(blocks)
+        )
         if len(kernels) != len(blocks):
             raise ValueError(
-                f"kernel must have one size for each of {len(blocks)} blocks, got {len(kernels)}"
+                f"kernel must have one size for each of {len(blocks)} blocks, got {len(kernels)}; "
+                "give one for all, or as many as there are blocks"
             )
         layers: list[nn.Module] = []
         number = 0
-        for sizes, size in zip(blocks, kernels, strict=True):
-            if count("kernel", size) % 2 == 0:
-                raise ValueError(f"kernel must be odd to keep the image's size, got {size}")
-            for after in sizes:
-                count("blocks", after)
+        for block, size in zip(channels_of, kernels, strict=True):
+            if size % 2 == 0:
+                raise ValueError(
+                    f"kernel must be odd to keep the image's size, got {size}; take {size + 1}"
+                )
+            for after in block:
                 layers.append(
                     skip_init(
                         nn.Conv2d,
@@ -294,18 +312,18 @@ class ConvNet(Net):
             height, width = height // 2, width // 2
             if not height or not width:
                 raise ValueError(
-                    f"image of {tuple(image)} is halved by each of {len(blocks)} blocks and "
+                    f"input_shape {whole} is halved by each of {len(blocks)} blocks and "
                     "nothing is left; use fewer blocks"
                 )
         layers.append(nn.Flatten())
         inputs = channels * height * width
         for neurons in hidden:
-            layers.append(_linear(inputs, count("hidden", neurons), has_bias(bias, number), dtype))
+            layers.append(_linear(inputs, neurons, has_bias(bias, number), dtype))
             layers.append(activation_named(activation))
             inputs, number = neurons, number + 1
         layers.append(_linear(inputs, count("outputs", outputs), has_bias(bias, number), dtype))
         super().__init__(*layers)
-        self.input_shape = tuple(image)
+        self.input_shape = whole
         he_start(self, scale=scale, seed=seed)
 
 
@@ -399,7 +417,9 @@ class DeepLinear(MLP):
         seed: int | np.random.Generator,
         dtype: torch.dtype = torch.float64,
     ) -> None:
-        inner = [d if width is None else width] * (count("depth", depth) - 1)
+        count("d", d)
+        inner = [d if width is None else count("width", width)] * (count("depth", depth) - 1)
+        count("outputs", outputs)
         super().__init__([d, *inner, outputs], "identity", scale=scale, seed=seed, dtype=dtype)
 
     @property
@@ -438,7 +458,8 @@ class DiagonalClassifier(Net):
         second = array("v", v, ndim=1)
         if first.shape != second.shape:
             raise ValueError(
-                f"u and v must have the same number of entries, got {first.size} and {second.size}"
+                f"u and v must have the same number of entries, got {first.size} and "
+                f"{second.size}; give one of each for every input"
             )
         layer = DifferenceOfSquares(first.size)
         with torch.no_grad():
@@ -479,7 +500,7 @@ def torch_generator(seed: int | np.random.Generator) -> torch.Generator:
 
 def he_start(net: nn.Module, *, scale: float, seed: int | np.random.Generator) -> None:
     """Draw every weight from N(0, 2·scale²/inputs), in the order of the layers; biases are 0."""
-    positive("scale", scale)
+    scale = positive("scale", scale)
     source = torch_generator(seed)
     with torch.no_grad():
         for parameter in net.parameters():

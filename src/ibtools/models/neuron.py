@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Inexact
 from numpy.typing import ArrayLike
 
-from ibtools._validation import array, positive, real, vector
+from ibtools._validation import array, checked, positive, real, sign_of, vector
 from ibtools.models.value import ByValue
 
 
@@ -112,8 +112,7 @@ class LinearNeuron(ByValue):
                 f"shape must lie strictly between -1 and 1, got {shape:g}; at ±1 one layer starts "
                 "at zero and the other at infinity: take a limit such as shape=0.9999"
             )
-        if sign not in (1, -1):
-            raise ValueError(f"sign must be 1 or -1, got {sign!r}; it is the sign of a")
+        sign = sign_of("sign", sign)
         unit = unit_vector("direction", direction)
         a = sign * np.sqrt(scale * (1 + shape) / (1 - shape))
         return cls(float(a), sign * np.sqrt(scale * (1 - shape) / (1 + shape)) * unit, slope=slope)
@@ -134,22 +133,28 @@ class LinearNeuron(ByValue):
         """All weights as one vector of shape (1 + d,), a first."""
         return np.concatenate([[self.a], self.w])
 
+    @checked
     def replace(self, parameters: Float[np.ndarray, " p"]) -> "LinearNeuron":
         """Return the neuron with these `parameters` (1 + d,), ordered as in `parameters`.
 
-        An integrator calls this at every step, so the entries are neither checked nor copied.
+        An array of floats is not copied.
         """
+        return self._with(parameters)
+
+    def _with(self, parameters: Float[np.ndarray, " p"]) -> "LinearNeuron":
         neuron = object.__new__(LinearNeuron)
         object.__setattr__(neuron, "a", float(parameters[0]))
         object.__setattr__(neuron, "w", parameters[1:])
         object.__setattr__(neuron, "slope", self.slope)
         return neuron
 
+    @checked
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         """Return the outputs on the rows of `X`, shape (n,)."""
         inputs = X @ self.w
         return self.a * self._slopes(inputs) * inputs
 
+    @checked
     def velocity(
         self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, " p"]:
@@ -161,6 +166,7 @@ class LinearNeuron(ByValue):
         pull = (self._slopes(inputs) * residual) @ X
         return np.concatenate([[self.w @ pull], self.a * pull])
 
+    @checked
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
         """Return the Gram matrix, (n, n), of the outputs' gradients in the weights."""
         inputs = X @ self.w
@@ -248,14 +254,16 @@ class LinearNeuron(ByValue):
             The neuron with input weights Qw, (k,), which is to be trained on XQᵀ; and the function
             that puts such a neuron's weights back into (d,).
         """
-        small = self.replace(np.concatenate([[self.a], rows @ self.w]))
+        rows = orthonormal_rows(rows, self.w.size)
+        small = self._with(np.concatenate([[self.a], rows @ self.w]))
         rest = self.w - small.w @ rows
 
         def restore(neuron: "LinearNeuron") -> "LinearNeuron":
-            return self.replace(np.concatenate([[neuron.a], neuron.w @ rows + rest]))
+            return self._with(np.concatenate([[neuron.a], neuron.w @ rows + rest]))
 
         return small, restore
 
+    @checked
     def velocity_jacobian(
         self, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, "p p"]:
@@ -273,6 +281,23 @@ class LinearNeuron(ByValue):
         jacobian[0, 1:] = jacobian[1:, 0] = pull - self.a * turn
         jacobian[1:, 1:] = -(self.a**2) * (tilted.T @ tilted)
         return jacobian
+
+
+def orthonormal_rows(rows: object, columns: int) -> Float[np.ndarray, "k d"]:
+    """Return an orthonormal basis of a space of data, one vector a row."""
+    rows = array("rows", rows, ndim=2)
+    if rows.shape[1] != columns:
+        raise ValueError(
+            f"rows must have {columns} columns, one for each of the network's inputs, got shape "
+            f"{rows.shape}; give the row space of the data: numpy.linalg.qr(X.T)[0].T"
+        )
+    gram = rows @ rows.T
+    if np.abs(gram - np.eye(len(rows))).max() > 1e-8:
+        raise ValueError(
+            "rows must be orthonormal, got rows whose inner products are off by "
+            f"{np.abs(gram - np.eye(len(rows))).max():.2g}; give numpy.linalg.qr(X.T)[0].T"
+        )
+    return rows
 
 
 def unit_vector(name: str, value: ArrayLike) -> Float[np.ndarray, " d"]:

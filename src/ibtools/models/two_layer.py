@@ -6,7 +6,15 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import array, count, generator, positive, real, regression_problem
+from ibtools._validation import (
+    array,
+    checked,
+    count,
+    generator,
+    positive,
+    real,
+    regression_problem,
+)
 from ibtools.models.value import ByValue
 
 
@@ -121,29 +129,37 @@ class TwoLayerNet(ByValue):
         """All weights as one vector, (2m·d,), row by row."""
         return self.W.ravel()
 
+    @checked
     def replace(self, parameters: Float[np.ndarray, " p"]) -> "TwoLayerNet":
         """Return the network with these `parameters` (2m·d,), ordered as in `parameters`.
 
-        A trainer calls this at every step, so the entries are neither checked nor copied.
+        An array of floats is not copied.
         """
         net = object.__new__(TwoLayerNet)
         object.__setattr__(net, "W", parameters.reshape(self.W.shape))
         object.__setattr__(net, "slope", self.slope)
         return net
 
+    @checked
     def activity(self, X: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, "rows n"]:
         """Return which neuron is active, ⟨w, x⟩ ≥ 0, on which row of `X`: (2m, n)."""
         return self.W @ X.T >= 0
 
+    @checked
     def slopes(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "rows n"]:
         """Return the slope of σ, 1 or γ, of each neuron on each row of `X`, (2m, n)."""
-        return np.where(self.activity(X), 1.0, self.slope)
+        return self._slopes(X)
 
+    def _slopes(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "rows n"]:
+        return np.where(self.W @ X.T >= 0, 1.0, self.slope)
+
+    @checked
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         """Return the outputs f on the rows of `X`, (n,)."""
         inputs = self.W @ X.T
         return (self.signs / self.m) @ np.where(inputs >= 0, inputs, self.slope * inputs)
 
+    @checked
     def velocity(
         self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, " p"]:
@@ -151,12 +167,13 @@ class TwoLayerNet(ByValue):
 
         With :math:`r_i = -y_i\,\ell'(y_i f(x_i))` it is minus the gradient of the summed loss.
         """
-        pull = self.signs[:, None] / self.m * self.slopes(X) * residual
+        pull = self.signs[:, None] / self.m * self._slopes(X) * residual
         return (pull @ X).ravel()
 
+    @checked
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
         """Return the Gram matrix, (n, n), of the outputs' gradients in the weights."""
-        slopes = self.slopes(X)
+        slopes = self._slopes(X)
         return (slopes.T @ slopes) * (X @ X.T) / self.m**2
 
 

@@ -5,30 +5,23 @@ from .grids import Grid, choices, geomspace, linspace
 from .in_page import LiveFigure, live_figure
 from .picture import Picture, picture
 from .style import (
-    BACKGROUND,
     COLORS,
     FOREGROUND,
-    GRID,
     LINESTYLES,
     MARKERS,
     MUTED,
-    SEQUENCE,
     figure,
-    house_style,
     legend_below,
     level_sets,
     sequence,
 )
 
 __all__ = [
-    "BACKGROUND",
     "COLORS",
     "FOREGROUND",
-    "GRID",
     "LINESTYLES",
     "MARKERS",
     "MUTED",
-    "SEQUENCE",
     "Exploration",
     "Frame",
     "Grid",
@@ -38,7 +31,6 @@ __all__ = [
     "explore",
     "figure",
     "geomspace",
-    "house_style",
     "legend_below",
     "level_sets",
     "linspace",

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from .block import Caption, Control, Preset, explore_block, picture_block
 from .grids import Grid, choices
+from .live import display_live, explore_widget
 from .picture import checked_alt, checked_caption, refuse_hidden_data, static_figures
 from .style import house_style
 from .svg import Boxes, axes_boxes, common_boxes, drawn
@@ -67,6 +68,19 @@ class Exploration:
         The parameters that a reader is offered by name.
     caption
         What stands under the picture, and the name by which it is referred to.
+
+    Examples
+    --------
+    >>> from ibtools.show import figure
+    >>> def draw(slope):
+    ...     fig, ax = figure()
+    ...     ax.plot([-1, 1], [-slope, slope])
+    ...     return fig
+    >>> shown = explore(draw, alt="A line through the origin", slope=[0.5, 1.0])
+    >>> shown.alt(slope=0.5), shown.draw(slope=0.5).axes[0].lines[0].get_ydata().tolist()
+    ('A line through the origin. Here: slope 0.5.', [-0.5, 0.5])
+    >>> shown.frame(slope=0.5).alt == shown.alt(slope=0.5), "<svg" in shown.block(slope=0.5)
+    (True, True)
     """
 
     def __init__(
@@ -228,8 +242,6 @@ class Exploration:
     def _ipython_display_(self, **_: Any) -> None:
         if static_figures():
             raise NotImplementedError  # as IPython asks of who leaves it to the other methods
-        from .live import display_live
-
         display_live(self)
 
     def widget(self) -> Any:
@@ -245,8 +257,6 @@ class Exploration:
         ImportError
             If ipywidgets is not installed.
         """
-        from .live import explore_widget
-
         return explore_widget(self)
 
     def block(self, **parameters: Any) -> str:
@@ -333,8 +343,16 @@ def explore(
     ... )
     Exploration(draw, slope: 9 values)
     """
+    for role, given in (("start", start), ("presets", presets)):
+        if given is not None and not isinstance(given, Mapping):
+            raise TypeError(
+                f"{role} must give values by name, got {type(given).__name__}; give a dictionary"
+            )
     if not callable(draw):
-        raise TypeError(f"draw must be a function that returns a Figure, got {draw!r}")
+        raise TypeError(
+            f"draw must be a function that returns a Figure, got {type(draw).__name__}; a figure "
+            "that does not move is shown by picture(figure, alt=...)"
+        )
     if not grids:
         raise ValueError(
             "explore needs at least one grid, e.g. scale=geomspace(1e-3, 1, 7, label='scale α'); "

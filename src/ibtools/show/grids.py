@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ibtools._validation import count, one_of, real, vector, word
+
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _MINUS = "−"
 
@@ -58,18 +60,15 @@ class Grid:
 
     def __post_init__(self) -> None:
         """Check everything once, so that no other place has to."""
-        if self.spacing not in ("linear", "geometric", "choice"):
-            raise ValueError(
-                f"spacing must be 'linear', 'geometric' or 'choice', got {self.spacing!r}"
-            )
-        if not isinstance(self.label, str) or not isinstance(self.format, str):
-            raise TypeError(
-                f"label and format must be strings, got {self.label!r} and {self.format!r}"
-            )
-        values = tuple(_plain(value) for value in self.values)
+        one_of("spacing", self.spacing, ("linear", "geometric", "choice"))
+        word("label", self.label)
+        word("format", self.format)
+        values = tuple(_plain(value) for value in _each(self.values))
         object.__setattr__(self, "values", values)
         if not values:
-            raise ValueError(f"a grid needs at least one value, {self._name()} has none")
+            raise ValueError(
+                f"values must be at least one, {self._name()} has none; give what can be chosen"
+            )
         for value in values:
             number = isinstance(value, numbers.Real) and not isinstance(value, bool)
             if not number and self.spacing != "choice":
@@ -78,7 +77,9 @@ class Grid:
                     f"got {value!r}; use choices(...) for anything else"
                 )
             if number and not math.isfinite(value):
-                raise ValueError(f"{self._name()} must hold finite values only, got {value!r}")
+                raise ValueError(
+                    f"values of {self._name()} must be finite, got {value!r}; leave it out"
+                )
         for i, value in enumerate(values):
             if any(value == other for other in values[:i]):
                 raise ValueError(f"{self._name()} holds {value!r} twice; the values must differ")
@@ -87,14 +88,15 @@ class Grid:
         ):
             raise ValueError(
                 f"{self._name()} is geometric, so its values must have one sign and not be zero, "
-                f"got {values!r}"
+                f"got {values!r}; for a grid through zero use linspace"
             )
         fields = [
             name for _, name, _, _ in string.Formatter().parse(self.format) if name is not None
         ]
         if len(fields) != 1:
             raise ValueError(
-                f"format must hold exactly one field such as '{{:.2f}}', got {self.format!r}"
+                f"format must hold exactly one field such as '{{:.2f}}', got {self.format!r}; put "
+                "the value's field in it"
             )
         texts: dict[str, Any] = {}
         for value in values:
@@ -121,10 +123,14 @@ class Grid:
         >>> linspace(-1, 1, 5, label="shape s").text(-0.5)
         '−0.50'
         """
+        if self.spacing != "choice":
+            real("value", value)
         try:
             written = self.format.format(value)
         except (ValueError, TypeError, IndexError, KeyError) as error:
-            raise ValueError(f"format {self.format!r} cannot write {value!r}: {error}") from error
+            raise ValueError(
+                f"format {self.format!r} cannot write {value!r}: {error}; give another format"
+            ) from error
         return _typeset(written)
 
     def spoken(self, value: Any) -> str:
@@ -158,7 +164,9 @@ class Grid:
         >>> geomspace(1e-4, 10.0, 6, label="scale α").key(1e-4)
         '0.0001'
         """
-        return str(value)
+        if self.spacing != "choice":
+            real("value", value)
+        return str(_plain(value))
 
     def setting(self, value: Any) -> str:
         """Return what a caption says of a value.
@@ -171,6 +179,20 @@ class Grid:
         'truth: dense'
         """
         return f"{self.label}{': ' if self.in_words else ' = '}{self.text(value)}"
+
+
+def _each(values: Any) -> list[Any]:
+    """Return the values one by one: those of a table of numbers are numbers."""
+    if hasattr(values, "__array__"):
+        return list(vector("values", values))
+    if isinstance(values, list | tuple | range):
+        return list(values)
+    if isinstance(values, str) or not hasattr(values, "__iter__"):
+        raise TypeError(
+            f"values must be a sequence of what can be chosen, got {type(values).__name__}; put "
+            "them in a list"
+        )
+    return list(values)
 
 
 def _plain(value: Any) -> Any:
@@ -219,23 +241,13 @@ def _speak(text: str) -> str:
     return "".join(out)
 
 
-def _count(num: int) -> int:
-    if isinstance(num, bool) or not isinstance(num, numbers.Integral):
-        raise TypeError(f"num must be an integer, got {num!r}")
-    if num < 1:
-        raise ValueError(f"num must be at least 1, got {num}")
-    return int(num)
-
-
 def _ends(start: float | int, stop: float | int, num: int) -> tuple[float, float]:
-    for name, value in (("start", start), ("stop", stop)):
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
-            raise TypeError(f"{name} must be a real number, got {value!r}")
-        if not math.isfinite(value):
-            raise ValueError(f"{name} must be finite, got {value!r}")
-    if num > 1 and start == stop:
-        raise ValueError(f"start and stop must differ where num > 1, got {start!r} twice")
-    return float(start), float(stop)
+    first, last = real("start", start), real("stop", stop)
+    if num > 1 and first == last:
+        raise ValueError(
+            f"start and stop must differ where num > 1, got {start!r} twice; take num=1"
+        )
+    return first, last
 
 
 def linspace(
@@ -269,7 +281,7 @@ def linspace(
     >>> linspace(0, 1, 3, label="shape s").values
     (0.0, 0.5, 1.0)
     """
-    num = _count(num)
+    num = count("num", num)
     start, stop = _ends(start, stop, num)
     # Rounding 0.30000000000000004 away: draw and alt text are given what the reader sees.
     values = [float(f"{value:.15g}") for value in np.linspace(start, stop, num)]
@@ -308,7 +320,7 @@ def geomspace(
     >>> geomspace(1e-4, 1.0, 3, label="scale α").values
     (0.0001, 0.01, 1.0)
     """
-    num = _count(num)
+    num = count("num", num)
     start, stop = _ends(start, stop, num)
     if start * np.sign(stop) <= 0:
         raise ValueError(
@@ -341,4 +353,4 @@ def choices(values: Iterable[Any], *, label: str, format: str = "{}") -> Grid:  
     >>> choices(["sparse", "dense"], label="truth").values
     ('sparse', 'dense')
     """
-    return Grid(tuple(values), "choice", label, format)
+    return Grid(tuple(_each(values)), "choice", label, format)

@@ -125,13 +125,19 @@ def live_figure(
     """
     if not isinstance(name, str) or not re.fullmatch("[a-z][a-z0-9-]*", name):
         raise ValueError(
-            f"name must be lower-case letters, digits and hyphens, as the name of its script in "
-            f"book/_ext/live; got {name!r}"
+            f"name must be lower-case letters, digits and hyphens, got {name!r}; it is that of a "
+            "script in book/_ext/live"
         )
     if not isinstance(still, (Exploration, Picture)):
         raise TypeError(
-            f"still must be what explore(...) or picture(...) returns, got {type(still).__name__}"
+            f"still must be what explore or picture returns, got {type(still).__name__}; make one "
+            "of the same figure, for notebooks and paper"
         )
+    for role, given in (("start", start), ("data", data)):
+        if given is not None and not isinstance(given, Mapping):
+            raise TypeError(
+                f"{role} must give values by name, got {type(given).__name__}; give a dictionary"
+            )
     values = dict(start or {})
     for key, value in values.items():
         number = isinstance(value, numbers.Real) and not isinstance(value, bool)

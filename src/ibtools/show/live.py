@@ -5,15 +5,36 @@ from __future__ import annotations
 import html
 import traceback
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, runtime_checkable
 
 from .grids import Grid
 
-if TYPE_CHECKING:
-    from .explore import Exploration
+
+@runtime_checkable
+class Explorable(Protocol):
+    """What there is to control: parameters with their values, and a picture for each setting."""
+
+    @property
+    def grids(self) -> Mapping[str, Grid]:
+        """The values of each parameter, by its name."""
+        ...
+
+    @property
+    def start(self) -> Mapping[str, Any]:
+        """The setting that is shown first."""
+        ...
+
+    @property
+    def presets(self) -> Mapping[str, Mapping[str, Any]]:
+        """Settings by the words on their buttons."""
+        ...
+
+    def block(self, **parameters: Any) -> str:
+        """Return the picture at a setting, as HTML."""
+        ...
 
 
-def explore_widget(exploration: Exploration) -> Any:
+def explore_widget(exploration: Explorable) -> Any:
     """Return an interactive figure as ipywidgets; see `Exploration.widget`.
 
     Raises
@@ -31,7 +52,7 @@ def explore_widget(exploration: Exploration) -> Any:
     return ipywidgets.VBox([*rows, picture])
 
 
-def display_live(exploration: Exploration) -> None:
+def display_live(exploration: Explorable) -> None:
     """Display the controls, and under them the picture as an output of its own.
 
     Widgets are gone when a notebook is opened again or turned into a page; the picture stays, as
@@ -73,7 +94,7 @@ def _ipywidgets() -> Any:
 
 
 def _controls(
-    ipywidgets: Any, exploration: Exploration, show_block: Callable[[str], None]
+    ipywidgets: Any, exploration: Explorable, show_block: Callable[[str], None]
 ) -> list[Any]:
     """Return a control for each parameter, buttons, and a place for errors of `draw`."""
     wrong = ipywidgets.HTML()

@@ -10,6 +10,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from ibtools._validation import word
+
 from .block import Caption, picture_block
 from .svg import drawn
 
@@ -40,15 +42,13 @@ def checked_alt(alt: Any, *, where: str = "alt") -> str:
     >>> checked_alt("The loss falls in two steps, at t = 3 and t = 9.")
     'The loss falls in two steps, at t = 3 and t = 9.'
     """
-    if not isinstance(alt, str):
-        raise TypeError(f"{where} must be a string, got {type(alt).__name__}: {alt!r}")
-    text = " ".join(alt.split())
-    if len(text) < LEAST_ALT:
+    words = " ".join(word(where, alt).split())
+    if len(words) < LEAST_ALT:
         raise ValueError(
             f"{where} must say what is to be seen, in at least {LEAST_ALT} characters, got "
             f"{alt!r}; name the quantities, and where the curves go"
         )
-    return text
+    return words
 
 
 def checked_caption(anchor: Any, caption: Any) -> Caption:
@@ -66,18 +66,16 @@ def checked_caption(anchor: Any, caption: Any) -> Caption:
     >>> checked_caption("fig-loss", "The loss falls in two steps.").anchor
     'fig-loss'
     """
-    for role, value in (("anchor", anchor), ("caption", caption)):
-        if not isinstance(value, str):
-            raise TypeError(f"{role} must be a string, got {type(value).__name__}: {value!r}")
+    word("anchor", anchor)
+    words = " ".join(word("caption", caption).split())
     if anchor and not re.fullmatch(r"fig(-[a-z0-9]+)+", anchor):
         raise ValueError(
             "anchor must be 'fig-' and words of small letters and digits with hyphens between "
-            f"them, such as 'fig-level-sets', got {anchor!r}"
+            f"them, got {anchor!r}; 'fig-level-sets', say"
         )
-    text = " ".join(caption.split())
-    if anchor and not text:
+    if anchor and not words:
         raise ValueError(f"the figure {anchor!r} needs a caption: what is drawn, and what to see")
-    return Caption(anchor, text)
+    return Caption(anchor, words)
 
 
 def refuse_hidden_data(hidden: Mapping[str, Sequence[str]]) -> None:

@@ -8,8 +8,6 @@ white the colour of the page.
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -24,6 +22,8 @@ from matplotlib.colors import ListedColormap
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+
+from ibtools._validation import count, entries, positive, vector
 
 COLORS = MappingProxyType(
     {
@@ -229,13 +229,14 @@ def sequence(n: int) -> list[str]:
     >>> len(sequence(5))
     5
     """
-    if isinstance(n, bool) or not isinstance(n, numbers.Integral):
-        raise TypeError(f"n must be an integer, got {n!r}")
-    if not 1 <= n <= _STEPS:
-        raise ValueError(f"n must be in 1 to {_STEPS}, got {n}")
+    n = count("n", n)
+    if n > _STEPS:
+        raise ValueError(
+            f"n must be at most {_STEPS}, got {n}; more than about eight are hard to tell apart"
+        )
     if n == 1:
         return [_LIGHT_SEQUENCE[-1]]
-    return [_LIGHT_SEQUENCE[round(i * (_STEPS - 1) / (int(n) - 1))] for i in range(int(n))]
+    return [_LIGHT_SEQUENCE[round(i * (_STEPS - 1) / (n - 1))] for i in range(n)]
 
 
 @contextmanager
@@ -300,9 +301,8 @@ def figure(
     >>> ax.plot([0, 1], [0, 1], color=COLORS["blue"])  # doctest: +ELLIPSIS
     [<matplotlib.lines.Line2D ...>]
     """
-    for name, value in (("width", width), ("height", height)):
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} must be a positive number of inches, got {value!r}")
+    width, height = positive("width", width), positive("height", height)
+    nrows, ncols = count("nrows", nrows), count("ncols", ncols)
     with house_style():
         fig = Figure(figsize=(width, height), layout="constrained")
         subplot_kw = dict(subplots.pop("subplot_kw", None) or {})
@@ -310,6 +310,14 @@ def figure(
             subplot_kw.setdefault("axes_class", _BookAxes)
         axes = fig.subplots(nrows, ncols, subplot_kw=subplot_kw, **subplots)
     return fig, axes
+
+
+def _axes(axes: Any) -> None:
+    if not isinstance(axes, Axes):
+        raise TypeError(
+            f"axes must be matplotlib Axes, got {type(axes).__name__}; of the pair that "
+            "ibtools.show.figure() returns, pass the second, or one of it where it is an array"
+        )
 
 
 def legend_below(axes: Axes) -> Legend:
@@ -337,6 +345,7 @@ def legend_below(axes: Axes) -> Legend:
     >>> len(legend_below(ax).get_texts())
     1
     """
+    _axes(axes)
     handles, labels = axes.get_legend_handles_labels()
     if not labels:
         raise ValueError("axes have nothing with a label; say axes.plot(..., label='what it is')")
@@ -408,10 +417,16 @@ def level_sets(
     >>> len(drawn.levels)
     3
     """
-    levels = np.asarray(levels, dtype=float)
-    if levels.size == 0 or not np.all(np.isfinite(levels)) or np.any(np.diff(levels) <= 0):
+    _axes(axes)
+    x, y, levels = vector("x", x), vector("y", y), vector("levels", levels)
+    if np.any(np.diff(levels) <= 0):
+        raise ValueError(f"levels must increase strictly, got {levels}; sort them, each once")
+    values = entries("values", values)
+    if values.shape != (y.size, x.size) or min(values.shape) < 2:
         raise ValueError(
-            f"levels must be finite, strictly increasing and at least one, got {levels!r}"
+            f"values must have a row for each of {y.size} entries of y and a column for each of "
+            f"{x.size} of x, at least two of either, got shape {values.shape}; make them on "
+            "numpy.meshgrid(x, y)"
         )
     return axes.contour(
         x,
@@ -419,6 +434,6 @@ def level_sets(
         np.ma.masked_invalid(values),
         levels=levels,
         colors=sequence(len(levels)),
-        linewidths=linewidths,
+        linewidths=positive("linewidths", linewidths),
         negative_linestyles="solid",
     )

@@ -57,10 +57,8 @@ from ibtools.theory.sign_flip import (
 from ibtools.theory.step_condition import (
     SphereBounds,
     deep_linear_bounds,
-    descent_step_bound,
     diagonal_bounds,
     log_descent_step_bound,
-    polynomial_bounds,
     two_layer_bounds,
 )
 from ibtools.theory.two_layer import (
@@ -131,7 +129,6 @@ __all__ = [
     "deep_linear_gap",
     "deep_linear_margin",
     "descent_guarantee",
-    "descent_step_bound",
     "diagonal_bounds",
     "diagonal_margin",
     "explicit_limit",
@@ -165,7 +162,6 @@ __all__ = [
     "neuron_metric_defect",
     "norm_bound",
     "own_pattern_limit",
-    "polynomial_bounds",
     "predicted_log_loss",
     "relu_gap_bound",
     "relu_loss_bound",

@@ -12,7 +12,7 @@ from ibtools._validation import positive, records, vector
 
 
 def block_norms(
-    norm: ArrayLike | float | int, *, initial: ArrayLike, degrees: Sequence[float | int]
+    norm: ArrayLike | float | int, *, initial: ArrayLike, exponents: Sequence[float | int]
 ) -> Float[np.ndarray, "*t k"]:
     r"""Return the norms of all blocks when that of all parameters is ρ.
 
@@ -25,7 +25,7 @@ def block_norms(
         ρ, at least the initial one, of any shape.
     initial
         The norms of the blocks at the start, (k,).
-    degrees
+    exponents
         k_i > 0, the power with which each block's factor comes out.
 
     Returns
@@ -44,15 +44,15 @@ def block_norms(
 
     Examples
     --------
-    >>> block_norms([5.0, 13.0], initial=[3.0, 4.0], degrees=[1, 1]).round(4)
+    >>> block_norms([5.0, 13.0], initial=[3.0, 4.0], exponents=[1, 1]).round(4)
     array([[3.    , 4.    ],
            [9.    , 9.3808]])
     """
     rho = records("norm", norm)
     start = vector("initial", initial)
-    k = vector("degrees", degrees, size=start.size)
+    k = vector("exponents", exponents, size=start.size)
     if not np.all(k > 0):
-        raise ValueError(f"degrees must be above 0, got {k.min():g}; leave constant blocks out")
+        raise ValueError(f"exponents must be above 0, got {k.min():g}; leave constant blocks out")
     grown = rho**2 - float(start @ start)
     if not np.all(grown >= -1e-9 * float(start @ start)):
         raise ValueError(
@@ -62,7 +62,7 @@ def block_norms(
     return np.sqrt(start**2 + grown[..., None] * k / k.sum())
 
 
-def block_margin_ratio(degrees: Sequence[float | int]) -> float:
+def block_margin_ratio(exponents: Sequence[float | int]) -> float:
     r"""Return the least value of :math:`\rho^L/\prod\|w_i\|^{k_i}`, to which it tends.
 
     It is :math:`\prod(L/k_i)^{k_i/2}`, by the inequality of the means: what the margin over the
@@ -70,7 +70,7 @@ def block_margin_ratio(degrees: Sequence[float | int]) -> float:
 
     Parameters
     ----------
-    degrees
+    exponents
         k_i > 0.
 
     Raises
@@ -87,9 +87,9 @@ def block_margin_ratio(degrees: Sequence[float | int]) -> float:
     >>> round(block_margin_ratio([1, 1, 1]), 12) == round(3**1.5, 12)
     True
     """
-    k = vector("degrees", degrees)
+    k = vector("exponents", exponents)
     if not np.all(k > 0):
-        raise ValueError(f"degrees must be above 0, got {k.min():g}; leave constant blocks out")
+        raise ValueError(f"exponents must be above 0, got {k.min():g}; leave constant blocks out")
     return float(np.prod((k.sum() / k) ** (k / 2)))
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.polynomial import Polynomial
 from numpy.polynomial.polynomial import polyadd, polymul
 
-from ibtools._validation import offering, positive, real
+from ibtools._validation import offering, positive, real, vector
 
 # ψ − p_a at the start. From here on all falls together stay below 0.37 of the margin, for every M.
 LEAST_EXCESS = 6.0
@@ -52,10 +52,28 @@ class DescentGuarantee:
         γ₀, the modified margin at the start.
     curvature
         G = q′² + q″, so that :math:`\|\nabla^2\mathcal L\| \le \mathcal L\,G(\rho)`.
-    log_step
+    log_step_size
         log of the longest step η on the summed loss: :math:`\eta\,\mathcal L_0\,K(\psi_0) = 1`.
     constant
         C ≤ 2.01 in `margin_price`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ibtools.theory import near_homogeneity
+    >>> neuron = torch.nn.Sequential(torch.nn.Linear(2, 1, bias=False), torch.nn.Softplus())
+    >>> h = near_homogeneity(neuron, radius=1.0)
+    >>> found = descent_guarantee(h, hessian=Polynomial([0.25]), log_loss=-10.0, norm=20.0)
+    >>> found.scaled_curvature(12.0), round(found.margin_price(-12.0), 4)
+    (1.25, 0.0105)
+    >>> round(found.log_loss_bound(20.0), 4)
+    -16.3923
+    >>> gained = found.least_gain(
+    ...     defect=np.array([0.7]), log_loss=np.array([-12.0]), norm=np.array([22.0]),
+    ...     gradient_norm=np.array([0.9]), alignment=np.array([0.99])
+    ... )
+    >>> gained.round(4)
+    array([-0.0044])
     """
 
     order: int
@@ -63,7 +81,7 @@ class DescentGuarantee:
     norm: float
     margin: float
     curvature: Polynomial
-    log_step: float
+    log_step_size: float
     constant: float
 
     @property
@@ -106,14 +124,15 @@ class DescentGuarantee:
             If the loss is larger than at the start, or the share out of range.
         """
         psi = -self._checked(log_loss)
-        if not 0 < real("share", share) <= 1:
+        share = real("share", share)
+        if not 0 < share <= 1:
             raise ValueError(
                 f"share must be above 0 and at most 1, got {share:g}; nothing is proven of steps "
                 "longer than the bound"
             )
         # ∫₀^𝓛 K(log 1/s) ds = e^−ψ ∫₀^∞ K(ψ + s) e^−s ds
         mean = float(_WEIGHTS @ [self.scaled_curvature(psi + node) for node in _NODES])
-        size = self.log_step - psi + math.log(mean) - self.order * math.log(self.norm)
+        size = self.log_step_size - psi + math.log(mean) - self.order * math.log(self.norm)
         return share * self.constant * math.exp(size)
 
     def least_gain(
@@ -148,8 +167,18 @@ class DescentGuarantee:
         alignment
             β, (t,).
         """
+        defect = vector("defect", defect)
+        log_loss, norm, gradient_norm, alignment = (
+            vector(name, value, size=defect.size)
+            for name, value in (
+                ("log_loss", log_loss),
+                ("norm", norm),
+                ("gradient_norm", gradient_norm),
+                ("alignment", alignment),
+            )
+        )
         M, psi = self.order, -log_loss
-        step = np.exp(self.log_step + log_loss)  # η𝓛
+        step = np.exp(self.log_step_size + log_loss)  # η𝓛
         u = step * gradient_norm**2  # u/𝓛
         mu = M * psi - defect
         sigma = step * gradient_norm / norm
@@ -169,6 +198,8 @@ class DescentGuarantee:
         log_time
             log T, T the sum of the steps on the summed loss; −inf at the start.
         """
+        if not (isinstance(log_time, float) and log_time == -math.inf):
+            log_time = real("log_time", log_time)
         growth = math.log(self.order * self.margin) + (self.order - 1) * math.log(self.norm)
         return -float(np.logaddexp(-self.log_loss, 2 * growth - math.log(8) + log_time))
 
@@ -182,7 +213,7 @@ class DescentGuarantee:
 
 
 def descent_guarantee(
-    h: NearlyHomogeneous,
+    near_homogeneity: NearlyHomogeneous,
     *,
     hessian: Polynomial,
     log_loss: float | int,
@@ -203,7 +234,7 @@ def descent_guarantee(
 
     Parameters
     ----------
-    h
+    near_homogeneity
         Order, p_a and q′ of the net, from `near_homogeneity`.
     hessian
         q″, a polynomial with coefficients ≥ 0 of degree at most 2M − 2.
@@ -242,14 +273,21 @@ def descent_guarantee(
     >>> neuron = torch.nn.Sequential(torch.nn.Linear(2, 1, bias=False), torch.nn.Softplus())
     >>> h = near_homogeneity(neuron, radius=1.0)
     >>> found = descent_guarantee(h, hessian=Polynomial([0.25]), log_loss=-10.0, norm=20.0)
-    >>> round(found.log_step, 6)  # 10 − log(1 + 1/4)
+    >>> round(found.log_step_size, 6)  # 10 − log(1 + 1/4)
     9.776856
     >>> round(found.margin_price(-10.0) / found.margin, 4), round(found.log_loss_bound(20.0), 4)
     (0.1665, -16.3923)
     """
-    offering("h", h, "order", "gap", "gradient", mend="take near_homogeneity(net, radius=...)")
+    offering(
+        "near_homogeneity",
+        near_homogeneity,
+        "order",
+        "gap",
+        "gradient",
+        mend="take ibtools.theory.near_homogeneity(net, radius=...)",
+    )
     offering("hessian", hessian, "coef", mend="give a numpy.polynomial.Polynomial in the norm")
-    order = h.order
+    order = near_homogeneity.order
     psi, norm = -real("log_loss", log_loss), positive("norm", norm)
     coefficients = np.asarray(hessian.coef, dtype=np.float64)
     if not np.all(coefficients >= 0):
@@ -263,7 +301,7 @@ def descent_guarantee(
             f"hessian must have degree at most 2M − 2 = {2 * order - 2}, got {degree}; derive a "
             "sharper bound: no second derivative of layers grows faster"
         )
-    gap = float(h.gap(norm))
+    gap = float(near_homogeneity.gap(norm))
     excess = psi - gap
     if excess < LEAST_EXCESS:
         raise ValueError(
@@ -271,7 +309,7 @@ def descent_guarantee(
             f"{-psi:g}; the theorem starts where the data are strongly separated by that much: "
             "train longer before it"
         )
-    slope = np.asarray(h.gradient.coef, dtype=np.float64)
+    slope = np.asarray(near_homogeneity.gradient.coef, dtype=np.float64)
     curvature = Polynomial(polyadd(polymul(slope, slope), coefficients), symbol="r")
     margin = excess / norm**order
     # The least value of Mψ − p′ that descent can come to.
@@ -284,6 +322,6 @@ def descent_guarantee(
         norm=norm,
         margin=margin,
         curvature=curvature,
-        log_step=psi - math.log(float(curvature(factor * norm))),
+        log_step_size=psi - math.log(float(curvature(factor * norm))),
         constant=1 + spread,
     )

@@ -18,17 +18,14 @@ from torch import Tensor, nn
 
 from ibtools._validation import count, positive, records
 from ibtools.models.attention import SoftmaxAttention
-from ibtools.models.homogeneity import (
-    NotHomogeneousError,
-    Order,
-    order_after,
-    outputs_and_growth,
-)
+from ibtools.models.homogeneity import NotHomogeneousError
+from ibtools.models.homogeneity_on_data import outputs_and_growth
 from ibtools.models.layers import DifferenceOfSquares, Product, Residual, SquaredReLU, Sum
 from ibtools.models.nets import Net
 from ibtools.models.reading import Rules, private_copy, refuse_frozen, with_parameters
 from ibtools.theory.activations import ActivationConstants, activation_constants
 from ibtools.theory.block_polynomials import BlockPolynomial
+from ibtools.theory.leading_terms import LeadingResidual, LeadingSum, WithoutBias
 
 _MaxPool = nn.MaxPool1d | nn.MaxPool2d
 # Inputs and norms ‖θ‖ at which what was derived is compared with the net.
@@ -74,6 +71,15 @@ class NearHomogeneity:
     References
     ----------
     Cai et al. (2025), definition of near-homogeneity.
+
+    Examples
+    --------
+    >>> neuron = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Softplus())
+    >>> h = near_homogeneity(neuron, radius=1.0)
+    >>> h.defect_bound([0.0, 5.0]), h.gap_bound(5.0)
+    (array([0.69314718, 0.69314718]), array(0.69314718))
+    >>> h.size_bound([0.0, 5.0]).round(3), h.gradient_bound([0.0, 5.0])
+    (array([0.693, 5.693]), array([1., 1.]))
     """
 
     order: int
@@ -679,88 +685,6 @@ def _times(f: Stream, g: Stream) -> Stream:
     )
 
 
-class WithoutBias(nn.Module):
-    """A linear layer or convolution whose bias is dropped, but stays a parameter (of gradient 0).
-
-    Parameters
-    ----------
-    layer
-        The layer, with a bias; its parameters are shared.
-    """
-
-    def __init__(self, layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> None:
-        super().__init__()
-        self.weight = layer.weight
-        self.bias = layer.bias
-        # In a list, the layer itself is no child: its parameters would have a second name.
-        self._layer = [layer]
-
-    def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """Return the layer's output at `x` less its bias."""
-        assert self.bias is not None
-        # Times 0, not left out: so gradients by all parameters have all their entries.
-        parameters = {"weight": self.weight, "bias": 0.0 * self.bias}
-        output: Tensor = torch.func.functional_call(self.layer, parameters, (x,))
-        return output
-
-    @property
-    def layer(self) -> nn.Linear | nn.Conv1d | nn.Conv2d:
-        """The layer, with its bias."""
-        return self._layer[0]
-
-    def extra_repr(self) -> str:
-        """Name the layer."""
-        return str(self.layer)
-
-
-class LeadingResidual(nn.Module):
-    """A block with a skip connection of which only the terms of highest order are left.
-
-    Parameters
-    ----------
-    inner
-        What is added to the input.
-    keeps_input, keeps_inner
-        Which of the two terms are left.
-    """
-
-    def __init__(self, inner: nn.Module, keeps_input: bool, keeps_inner: bool) -> None:
-        super().__init__()
-        self.inner = inner
-        self.keeps = (keeps_input, keeps_inner)
-
-    def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """Return what is left of x + inner(x)."""
-        return _leading([x, self.inner(x)], self.keeps)
-
-
-class LeadingSum(nn.Module):
-    """A sum of which only the terms of highest order are left.
-
-    Parameters
-    ----------
-    *terms
-        All terms.
-    keeps
-        Which of them are left.
-    """
-
-    def __init__(self, *terms: nn.Module, keeps: Sequence[bool]) -> None:
-        super().__init__()
-        self.terms = nn.ModuleList(terms)
-        self.keeps = tuple(keeps)
-
-    def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """Return the sum of what is left at `x`."""
-        return _leading([term(x) for term in self.terms], self.keeps)
-
-
-def _leading(terms: list[Tensor], keeps: Sequence[bool]) -> Tensor:
-    # A dropped term has the factor 0 for the same reason as a dropped bias.
-    kept = [term if keep else 0.0 * term for term, keep in zip(terms, keeps, strict=True)]
-    return torch.stack(torch.broadcast_tensors(*kept)).sum(0)
-
-
 @stream_after.register
 def _(module: WithoutBias, before: Stream, name: str) -> tuple[Stream, nn.Module]:
     return _times_weight(module.layer, before, name), module
@@ -780,27 +704,6 @@ def _(module: LeadingSum, before: Stream, name: str) -> tuple[Stream, nn.Module]
 
 def _kept(streams: list[Stream], keeps: Sequence[bool]) -> Stream:
     return _added([stream for stream, keep in zip(streams, keeps, strict=True) if keep])
-
-
-@order_after.register
-def _(module: WithoutBias, before: Order, name: str) -> Order:
-    exponents = None if before.exponents is None else {**before.exponents, name: 1}
-    return Order(before.degree + 1, before.defect, exponents)
-
-
-@order_after.register
-def _(module: LeadingResidual, before: Order, name: str) -> Order:
-    inner = order_after(module.inner, before, f"{name}.inner".lstrip("."))
-    kept = [order for order, keep in zip((before, inner), module.keeps, strict=True) if keep]
-    return kept[0] if len(kept) == 1 else Order(kept[0].degree, kept[0].defect, None)
-
-
-@order_after.register
-def _(module: LeadingSum, before: Order, name: str) -> Order:
-    orders = [order_after(term, before, f"{name}.terms.{i}") for i, term in enumerate(module.terms)]
-    kept = [order for order, keep in zip(orders, module.keeps, strict=True) if keep]
-    defect = "; ".join(dict.fromkeys(order.defect for order in kept if order.defect))
-    return Order(kept[0].degree, defect, None)
 
 
 def _shape_of_input(net: nn.Module) -> tuple[int, ...]:

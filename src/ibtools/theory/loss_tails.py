@@ -154,7 +154,7 @@ def norm_bound(
     time: ArrayLike | float | int,
     *,
     order: float | int,
-    samples: int,
+    n: int,
     initial_norm: float | int,
     loss: str = "exponential",
     classes: int = 2,
@@ -170,7 +170,7 @@ def norm_bound(
         t ≥ 0, of any shape.
     order
         L > 0.
-    samples
+    n
         n.
     initial_norm
         ρ₀ > 0.
@@ -193,19 +193,19 @@ def norm_bound(
 
     Examples
     --------
-    >>> norm_bound([0.0, np.e * 4], order=2, samples=2, initial_norm=2.0)
+    >>> norm_bound([0.0, np.e * 4], order=2, n=2, initial_norm=2.0)
     array([2., 6.])
     """
     t = records("time", time)
     if np.any(t < 0):
         raise ValueError(f"time must be at least 0, got {t.min():g}; count it from the start")
     order, rho = positive("order", order), positive("initial_norm", initial_norm)
-    most = count("samples", samples) * growth_cap(loss, classes=classes)
+    most = count("n", n) * growth_cap(loss, classes=classes)
     return np.sqrt(rho**2 + 2 * order * most * t)
 
 
 def margin_bracket(
-    log_loss: ArrayLike | float | int, *, samples: int, loss: str = "exponential", classes: int = 2
+    log_loss: ArrayLike | float | int, *, n: int, loss: str = "exponential", classes: int = 2
 ) -> tuple[Numbers, Numbers]:
     r"""Return the least and the largest least margin that n samples can have at a loss.
 
@@ -216,7 +216,7 @@ def margin_bracket(
     ----------
     log_loss
         log 𝓛, of the sum over the samples, of any shape.
-    samples
+    n
         n.
     loss
         One of `TAILS`.
@@ -239,13 +239,13 @@ def margin_bracket(
 
     Examples
     --------
-    >>> low, high = margin_bracket([-8.0], samples=20, loss="cubic")
+    >>> low, high = margin_bracket([-8.0], n=20, loss="cubic")
     >>> low, high.round(6)
     (array([2.]), array([2.223692]))
     """
     one_of("loss", loss, TAILS)
     u = -records("log_loss", log_loss)
-    more = np.log(count("samples", samples))
+    more = np.log(count("n", n))
     k = count("classes", classes, least=2)
     others = k - 1 if loss == "cross_entropy" else 1
     return tail_inverse(u, loss), np.asarray(tail_inverse(u + more, loss) + np.log(others))
@@ -413,7 +413,7 @@ def kkt_visit_bound(
 
 
 def kkt_log_loss(
-    residual: float | int,
+    stationarity: float | int,
     *,
     order: float | int,
     log_loss: float | int,
@@ -428,7 +428,7 @@ def kkt_log_loss(
 
     Parameters
     ----------
-    residual
+    stationarity
         ε > 0.
     order
         L ≥ 1.
@@ -453,7 +453,7 @@ def kkt_log_loss(
     >>> round(kkt_log_loss(0.5, order=1, log_loss=-2.0, first=0.8, last=1.0), 4)
     -8.5498
     """
-    epsilon, L = positive("residual", residual), _order(order)
+    epsilon, L = positive("stationarity", stationarity), _order(order)
     u = positive("-log_loss", -real("log_loss", log_loss))
     first, last = positive("first", first), positive("last", last)
     if last < first:
@@ -468,7 +468,7 @@ def kkt_log_loss(
     exponent = (1 + 1 / x) * np.log(last / first)
     if exponent + np.log(u) > 709:
         raise ValueError(
-            f"residual={epsilon:g} asks for log 𝓛 = −e^{exponent + np.log(u):.4g}, beyond all "
+            f"stationarity={epsilon:g} asks for log 𝓛 = −e^{exponent + np.log(u):.4g}, beyond all "
             "floats; ask for a larger one"
         )
     return -float(u * np.exp(exponent))

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable
-from typing import overload
 
 import numpy as np
 import scipy.linalg
@@ -21,7 +20,6 @@ from ibtools.theory.interpolation import (
 )
 from ibtools.theory.neuron_limits import explicit_limit
 from ibtools.theory.potentials import HypentropyPotential, implicit_potential
-from ibtools.theory.two_layer import TwoLayerLimit, two_layer_limit
 from ibtools.theory.warping import single_neuron
 
 # No Newton step moves an exponent 2P by more than this: a hyperbolic sine is then known, within a
@@ -30,41 +28,31 @@ _LARGEST_MOVE = 3.0
 _MAX_ITERATIONS = 500
 
 
-@overload
 def implicit_limit(
     net: DiagonalNet | LinearNeuron | LinearNet, X: ArrayLike, y: ArrayLike
-) -> Float[np.ndarray, " d"]: ...
+) -> Float[np.ndarray, " d"]:
+    r"""Return where gradient flow from `net` ends on a regression problem, without simulating it.
 
-
-@overload
-def implicit_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit: ...
-
-
-def implicit_limit(
-    net: DiagonalNet | LinearNeuron | LinearNet | TwoLayerNet, X: ArrayLike, y: ArrayLike
-) -> Float[np.ndarray, " d"] | TwoLayerLimit:
-    r"""Return where training from `net` ends, without simulating it.
-
-    For regression, where gradient flow ends:
     The minimizer of ``implicit_potential(net)`` over the interpolators :math:`\{w : Xw = y\}`
     (Azulay et al. 2021, Theorem 1 and Appendix A). For a neuron, linear or leaky, it is
     `explicit_limit` (Theorems 2 and 4), which also covers an output weight that changes its sign.
-    For the classifier `TwoLayerNet`, the direction of gradient descent: `two_layer_limit`.
 
     Parameters
     ----------
     net
         The network at initialization.
     X, y
-        The problem: X (n, d), and y (n,) in its range; labels ±1 for a `TwoLayerNet`.
+        The problem: X (n, d), and y (n,) in its range.
 
     Returns
     -------
-    Float[np.ndarray, " d"] or TwoLayerLimit
-        w(∞), to a relative 1e-8 or with a warning; of a `TwoLayerNet` its direction and margins.
+    Float[np.ndarray, " d"]
+        w(∞), to a relative 1e-8 or with a warning.
 
     Raises
     ------
+    TypeError
+        If the network is of another kind.
     ValueError
         If the problem is not finite, does not fit the network, or has no interpolator, y being
         outside the range of X; if the final sign of a neuron's output weight cannot be decided; or
@@ -75,15 +63,22 @@ def implicit_limit(
     AccuracyWarning
         If the estimated relative error exceeds 1e-8.
 
+    See Also
+    --------
+    two_layer_limit : for the classifier `TwoLayerNet`, whose weights grow without end.
+
     Examples
     --------
     >>> net = DiagonalNet.from_scale_shape(scale=0.01, shape=0.0, d=3)
     >>> implicit_limit(net, [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5]).round(6)
     array([ 0.037056,  0.484766, -0.013175])
     """
-    of_kind("net", net, DiagonalNet, LinearNeuron, LinearNet, TwoLayerNet)
     if isinstance(net, TwoLayerNet):
-        return two_layer_limit(net, X, y)
+        raise TypeError(
+            "net must be a network for regression, got TwoLayerNet, a classifier; use "
+            "ibtools.theory.two_layer_limit(net, X, y)"
+        )
+    of_kind("net", net, DiagonalNet, LinearNeuron, LinearNet)
     X, y = regression_problem(X, y, columns=net.predictor.size)
     if isinstance(net, LinearNet):
         net = single_neuron(net)

@@ -50,7 +50,7 @@ class KKTPoint:
         outputs, with 0 for each sample's own class.
     support
         Samples with a multiplier, (m,).
-    residual
+    relative_stationarity
         ‖θ̃ − Σλ∇q(θ̃)‖/‖θ̃‖.
     complementarity
         Σλ(q(θ̃) − 1).
@@ -65,7 +65,7 @@ class KKTPoint:
     direction: Float[np.ndarray, " p"]
     multipliers: Float[np.ndarray, "n *k"]
     support: Int[np.ndarray, " m"]
-    residual: float
+    relative_stationarity: float
     complementarity: float
     iterations: int
     converged: bool
@@ -212,15 +212,15 @@ def _finish(
     # The machine's w = Σα∇q has ⟨∇q, w⟩ = 1 where θ̂ has L q: so θ̂ ≈ L γ̄ w, and λ follows.
     mu = order * margin * svm.multipliers
     combined = mu @ features.gradients(direction, chosen)
-    residual = float(np.linalg.norm(direction - combined))
+    relative_stationarity = float(np.linalg.norm(direction - combined))
     lam = np.zeros(q.size)
     lam[chosen] = mu * margin ** (1 - 2 / order)
-    converged = residual <= 10 * tolerance
+    converged = relative_stationarity <= 10 * tolerance
     if not converged:
         warnings.warn(
-            f"the KKT residual is {residual:.1e} after {iterations} iterations, above the asked "
-            f"{tolerance:g}: start nearer to a KKT point (train the net further), or the point is "
-            "on a kink or unstable",
+            f"the KKT residual is {relative_stationarity:.1e} after {iterations} iterations, above "
+            f"the asked {tolerance:g}: start nearer to a KKT point (train the net further), or the "
+            "point is on a kink or unstable",
             AccuracyWarning,
             stacklevel=3,
         )
@@ -230,7 +230,7 @@ def _finish(
         direction=direction,
         multipliers=features.per_class(lam),
         support=np.unique(np.flatnonzero(lam) // features.width),
-        residual=residual,
+        relative_stationarity=relative_stationarity,
         complementarity=float(lam @ (q / margin - 1)),
         iterations=iterations,
         converged=converged,

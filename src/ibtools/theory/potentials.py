@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import array, entries, of_kind, vector
+from ibtools._validation import array, of_kind, points, vector
 from ibtools.models import DiagonalNet, LinearNet, LinearNeuron
 from ibtools.models.value import ByValue
 from ibtools.theory.warping import WarpedPotential, single_neuron
@@ -82,16 +82,17 @@ class HypentropyPotential(ByValue):
         # An entropy of z = 2w/√k is (√k/4)(1 − √(1+z²) + z asinh z); the first two terms cancel for
         # small z, and z² leaves the range of floats: −z²/(1 + √(1+z²)) with one z taken out of the
         # bracket as (√k/4)z = w/2, and with hypot, does neither.
-        w = entries("w", w)
+        w = points("w", w, self.dim)
         z = 2 * w / self.sqrt_k
         return w / 2 * (np.arcsinh(z) - z / (1 + np.hypot(1, z)) - self.offset)
 
     def gradient(self, w: Float[np.ndarray, "*batch d"]) -> Float[np.ndarray, "*batch d"]:
         """Return the mirror variable ∇q(w), shape (…, d): zero at the start."""
-        return (np.arcsinh(2 * entries("w", w) / self.sqrt_k) - self.offset) / 2
+        return (np.arcsinh(2 * points("w", w, self.dim) / self.sqrt_k) - self.offset) / 2
 
     def inverse_gradient(self, mirror: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
         """Return the w, (d,), whose mirror variable ∇q(w) is `mirror`, (d,)."""
+        mirror = points("mirror", mirror, self.dim)
         # w − w⁰ by a product instead of sinh − sinh, which cancels where √k is large; but where w
         # is small beside w⁰, it is w⁰ plus that product which cancels.
         near = self.start + self.sqrt_k * np.sinh(mirror) * np.cosh(mirror + self.offset)
@@ -100,11 +101,11 @@ class HypentropyPotential(ByValue):
 
     def curvature(self, w: Float[np.ndarray, "*batch d"]) -> Float[np.ndarray, "*batch d"]:
         """Return the diagonal of the Hessian, 1/√(k+4w²), shape (…, d)."""
-        return 1 / np.hypot(self.sqrt_k, 2 * entries("w", w))
+        return 1 / np.hypot(self.sqrt_k, 2 * points("w", w, self.dim))
 
     def hessian(self, w: Float[np.ndarray, " d"]) -> Float[np.ndarray, "d d"]:
         """Return the Hessian ∇²q(w), (d, d); it is diagonal, see `curvature`."""
-        return np.diag(self.curvature(w))
+        return np.diag(self.curvature(vector("w", w, size=self.dim)))
 
 
 @overload

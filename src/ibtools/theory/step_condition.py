@@ -237,52 +237,6 @@ def log_descent_step_bound(
     return log_mu - log_constant - log_kappa
 
 
-def descent_step_bound(
-    log_loss: float,
-    *,
-    order: int,
-    initial_log_loss: float,
-    initial_modified_margin: float,
-    initial_norm: float,
-    bounds: SphereBounds,
-) -> float:
-    """Return H(𝓛), the longest step that the theorem allows: see `log_descent_step_bound`.
-
-    Parameters
-    ----------
-    log_loss, order, initial_log_loss, initial_modified_margin, initial_norm, bounds
-        As in `log_descent_step_bound`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As there.
-    OverflowError
-        If H exceeds the largest float, which it does for losses below 1e-300.
-
-    Examples
-    --------
-    >>> unit = SphereBounds(1.0, 1.0, 0.0)
-    >>> start = dict(initial_log_loss=-3.0, initial_modified_margin=0.1, initial_norm=5.0)
-    >>> round(descent_step_bound(-3.0, order=1, bounds=unit, **start), 6)
-    20.085537
-    """
-    logarithm = log_descent_step_bound(
-        log_loss,
-        order=order,
-        initial_log_loss=initial_log_loss,
-        initial_modified_margin=initial_modified_margin,
-        initial_norm=initial_norm,
-        bounds=bounds,
-    )
-    if logarithm > 709.7:
-        raise OverflowError(
-            f"the step bound is e^{logarithm:g} and leaves the range of floats; use "
-            "log_descent_step_bound"
-        )
-    return math.exp(logarithm)
-
-
 def _samples(X: ArrayLike) -> np.ndarray:
     X = array("X", X, ndim=2)
     if not X.any():

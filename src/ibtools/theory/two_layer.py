@@ -121,7 +121,7 @@ class TwoLayerLimit:
         """The limits of the stable ranks of W₊ and W₋, (2,); NaN where that part stays bounded."""
         return np.array([_stable_rank(self.W[: self.m]), _stable_rank(self.W[self.m :])])
 
-    def loss_time(self, *, schedule: str = "constant", step: float | None = None) -> float:
+    def loss_time(self, *, schedule: str = "constant", step_size: float | None = None) -> float:
         r"""Return the limit of L·τ, mean loss times τ = Σ η.
 
         With constant steps it is :math:`m\sum\alpha = 1/\bar\gamma^2`; so :math:`t L_t` tends to
@@ -133,7 +133,7 @@ class TwoLayerLimit:
         ----------
         schedule
             ``"constant"`` or ``"loss_based"``.
-        step
+        step_size
             η > 0; needed for ``"loss_based"``.
 
         Raises
@@ -145,9 +145,9 @@ class TwoLayerLimit:
         total = self.m * float(self.multipliers.sum())
         if schedule == "constant":
             return total
-        if step is None:
-            raise ValueError("step must be given for schedule='loss_based'; pass its η")
-        return float(step / np.expm1(positive("step", step) / total))
+        if step_size is None:
+            raise ValueError("step_size must be given for schedule='loss_based'; pass its η")
+        return float(step_size / np.expm1(positive("step_size", step_size) / total))
 
     def margin_gap(self) -> float:
         r"""Return the limit of :math:`\max q - \min q`, which is log(max α/min α).
@@ -514,7 +514,7 @@ def signed_rank_constants(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> Float
     return np.array(constants)
 
 
-def first_step_slack(net: TwoLayerNet, X: ArrayLike, y: ArrayLike, *, step: float) -> float:
+def first_step_slack(net: TwoLayerNet, X: ArrayLike, y: ArrayLike, *, step_size: float) -> float:
     r"""Return by how much the first step of descent is sure to bring about the labels' pattern.
 
     That step moves the input of neuron r at sample i towards its right side by at least
@@ -533,7 +533,7 @@ def first_step_slack(net: TwoLayerNet, X: ArrayLike, y: ArrayLike, *, step: floa
         The network at the start; a leaky ReLU.
     X, y
         The problem: X (n, d), labels ±1, (n,).
-    step
+    step_size
         η > 0, on the mean loss.
 
     Returns
@@ -546,13 +546,13 @@ def first_step_slack(net: TwoLayerNet, X: ArrayLike, y: ArrayLike, *, step: floa
     Raises
     ------
     ValueError
-        If the problem does not fit the network, a sample is zero, `step` is not above 0, or the
-        network is a ReLU.
+        If the problem does not fit the network, a sample is zero, `step_size` is not above 0, or
+        the network is a ReLU.
 
     Examples
     --------
     >>> net = TwoLayerNet.initialize(m=5, d=4, slope=0.5, scale=1e-3, seed=0)
-    >>> first_step_slack(net, np.eye(4), [1, 1, -1, -1], step=1.0) > 0
+    >>> first_step_slack(net, np.eye(4), [1, 1, -1, -1], step_size=1.0) > 0
     True
     """
     of_kind("net", net, TwoLayerNet)
@@ -567,7 +567,7 @@ def first_step_slack(net: TwoLayerNet, X: ArrayLike, y: ArrayLike, *, step: floa
     pull = np.exp(-np.logaddexp(0.0, y * ((net.signs / net.m) @ (slopes * inputs))))
     np.fill_diagonal(gram, 0.0)
     alone = slopes * (pull * squares)
-    unit = positive("step", step) / (len(y) * net.m)
+    unit = positive("step_size", step_size) / (len(y) * net.m)
     moved = unit * (alone - (slopes * pull) @ gram)
     return float(((np.outer(net.signs, y) * inputs + moved) / (unit * alone)).min())
 
@@ -665,28 +665,28 @@ def relu_rank_bound(shares: ArrayLike, weights: ArrayLike | None = None) -> floa
     return float(np.average(1 / beta, weights=weight))
 
 
-def wide_relu_stable_rank(samples: int) -> float:
+def wide_relu_stable_rank(n: int) -> float:
     r"""Return :math:`2n_+/(n_++1)`, the stable rank of W₊ for many ReLU neurons.
 
     For orthogonal samples of equal norm and a Gaussian start, as m → ∞.
 
     Parameters
     ----------
-    samples
+    n
         n₊, the number of samples of that sign, at least 1.
 
     Raises
     ------
     ValueError
-        If `samples` is below 1.
+        If `n` is below 1.
 
     Examples
     --------
     >>> wide_relu_stable_rank(4)
     1.6
     """
-    samples = count("samples", samples)
-    return 2 * samples / (samples + 1)
+    n = count("n", n)
+    return 2 * n / (n + 1)
 
 
 def start_input_bound(
@@ -785,7 +785,9 @@ def relu_gap_bound(*, share: float, spread: float = 1.0) -> float:
     return float(np.log(6 * _spread(spread) / _share(share)))
 
 
-def relu_loss_bound(*, m: int, n: int, step: float, share: float, least_square: float) -> float:
+def relu_loss_bound(
+    *, m: int, n: int, step_size: float, share: float, least_square: float
+) -> float:
     r"""Return nm/(ηbR²(1 − b/8)), which t times a ReLU network's mean loss ends at or below.
 
     On nearly orthogonal data, C ≥ 48D²/b², at constant steps η ≤ nm/(DR²).
@@ -794,7 +796,7 @@ def relu_loss_bound(*, m: int, n: int, step: float, share: float, least_square: 
     ----------
     m, n
         Neurons of either sign; samples.
-    step
+    step_size
         η > 0.
     share
         b, in (0, 1]: of the neurons of a sample's sign at least this share starts active on it.
@@ -812,11 +814,11 @@ def relu_loss_bound(*, m: int, n: int, step: float, share: float, least_square: 
 
     Examples
     --------
-    >>> relu_loss_bound(m=10, n=20, step=1.0, share=0.5, least_square=2000.0)
+    >>> relu_loss_bound(m=10, n=20, step_size=1.0, share=0.5, least_square=2000.0)
     0.21333333333333335
     """
     share = _share(share)
-    size = positive("step", step) * share * positive("least_square", least_square)
+    size = positive("step_size", step_size) * share * positive("least_square", least_square)
     return count("n", n) * count("m", m) / (size * (1 - share / 8))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ibtools._validation import entries, real, vector
+from ibtools._validation import entries, points, real, vector
 from ibtools.models import LinearNet, LinearNeuron
 from ibtools.models.value import ByValue
 
@@ -221,7 +221,7 @@ class WarpedPotential(ByValue):
         self, w: Float[np.ndarray, "*batch d"] | ArrayLike
     ) -> Float[np.ndarray, "*batch"] | float:
         """Return q(w̃), shape (…), for w̃ of shape (…, d)."""
-        w = entries("w", w)
+        w = points("w", w, self.dim)
         value = self.radial(_norm(w)) + w @ self.tilt
         return float(value) if value.ndim == 0 else value
 
@@ -232,14 +232,14 @@ class WarpedPotential(ByValue):
 
         At the corner w̃ = 0 of δ < 0 it is the middle of the subdifferential.
         """
-        return self._slope(entries("w", w)) + self.tilt
+        return self._slope(points("w", w, self.dim)) + self.tilt
 
     def curvature(self, w: Float[np.ndarray, " d"]) -> tuple[float, float]:
         r"""Return the Hessian's eigenvalues across and along w̃.
 
         :math:`\tfrac32/|a|`, d − 1 times, and :math:`\tfrac34|a|/R`; at w̃ = 0 they agree.
         """
-        size = float(_norm(w))
+        size = float(_norm(vector("w", w, size=self.dim)))
         outer = float(layer_sizes(self.delta, size)[0])
         if outer == 0:
             return np.inf, (0.0 if self.delta < 0 else np.inf)
@@ -253,7 +253,7 @@ class WarpedPotential(ByValue):
         ValueError
             If w̃ = 0 and δ ≤ 0: q is not twice differentiable there.
         """
-        w = entries("w", w)
+        w = vector("w", w, size=self.dim)
         across, along = self.curvature(w)
         if not np.isfinite(across):
             raise ValueError(

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from ibtools._threads import one_thread
 from ibtools._validation import (
+    checked,
     count,
     function,
     increasing,
@@ -20,6 +21,7 @@ from ibtools._validation import (
     positive,
     quiet,
     regression_problem,
+    unchecked,
     vector,
 )
 from ibtools.models import DualModel, LinearNet, LinearNeuron, RegressionModel, RowSpaceModel
@@ -45,30 +47,56 @@ class Mirror(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """A bare linear predictor that moves in a metric: w' = H(w)⁻¹Xᵀr."""
+    """A bare linear predictor that moves in a metric: w' = H(w)⁻¹Xᵀr.
+
+    Examples
+    --------
+    >>> net = Predictor(np.array([1.0, 2.0]), lambda w: 2 * np.eye(2))
+    >>> net.velocity(np.eye(2), np.array([2.0, 4.0]))
+    array([1., 2.])
+    """
 
     predictor: Float[np.ndarray, " d"]
     metric: Callable[[Float[np.ndarray, " d"]], Float[np.ndarray, "d d"]]
+
+    def __init__(
+        self,
+        predictor: ArrayLike,
+        metric: Callable[[Float[np.ndarray, " d"]], Float[np.ndarray, "d d"]],
+    ) -> None:
+        function("metric", metric, of="w that returns the matrix H(w)")
+        own = vector("predictor", predictor).copy()
+        own.flags.writeable = False
+        object.__setattr__(self, "predictor", own)
+        object.__setattr__(self, "metric", metric)
 
     @property
     def parameters(self) -> Float[np.ndarray, " d"]:
         """The predictor itself, (d,)."""
         return self.predictor
 
+    @checked
     def replace(self, parameters: Float[np.ndarray, " d"]) -> "Predictor":
         """Return the predictor `parameters`, (d,), in the same metric."""
-        return Predictor(parameters, self.metric)
+        moved = object.__new__(Predictor)
+        object.__setattr__(moved, "predictor", parameters)
+        object.__setattr__(moved, "metric", self.metric)
+        return moved
 
+    @checked
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         """Return the outputs on the rows of `X`, (n,)."""
         return X @ self.predictor
 
+    @checked
     def velocity(
         self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, " d"]:
         """Return H⁻¹Xᵀr, (d,)."""
-        return np.linalg.solve(self.metric(self.predictor), X.T @ residual)
+        pull = X.T @ residual
+        return np.linalg.solve(self.metric(self.predictor), pull)
 
+    @checked
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
         """Return X H⁻¹ Xᵀ, (n, n)."""
         return X @ np.linalg.solve(self.metric(self.predictor), X.T)
@@ -274,7 +302,7 @@ def metric_flow(
     """
     function("metric", metric, of="w that returns the matrix H(w)")
     X, y = regression_problem(X, y)
-    predictor = Predictor(vector("start", start, size=X.shape[1]).copy(), metric)
+    predictor = Predictor(vector("start", start, size=X.shape[1]), metric)
     asked = None if times is None else increasing("times", times)
     positive("tolerance", tolerance)
     count("max_steps", max_steps)
@@ -389,6 +417,7 @@ def gradient_descent(
     positive("step_size", step_size)
     count("steps", steps)
     count("record_every", record_every)
+    replaced, moving, outputs = (unchecked(net, n) for n in ("replace", "velocity", "predict"))
     state = net.parameters
     records, states = [0], [state]
     message = f"took the {steps} steps asked for"
@@ -399,8 +428,8 @@ def gradient_descent(
     ):
         try:
             for step in range(1, steps + 1):
-                current = net.replace(state)
-                following = state + step_size * current.velocity(X, y - current.predict(X))
+                current = replaced(net, state)
+                following = state + step_size * moving(current, X, y - outputs(current, X))
                 if not np.isfinite(following).all():
                     message = (
                         f"the weights overflowed at step {step} (t={step_size * step:.4g}): "

@@ -1,12 +1,15 @@
 """The flow of a leaky neuron across its kinks, each located and passed exactly."""
 
 from dataclasses import dataclass, field
+from functools import partial
+from typing import cast
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.integrate import DOP853, LSODA, DenseOutput, OdeSolver
 from scipy.optimize import brentq, lsq_linear
 
+from ibtools._validation import unchecked
 from ibtools.models import LinearNeuron
 from ibtools.trainers.flow.layers import Kink, with_layers
 from ibtools.trainers.flow.runs import RegressionRun
@@ -83,7 +86,11 @@ class _KinkSolver(OdeSolver):
 
     def __init__(self, system: KinkedSystem, horizon: float) -> None:
         self._system = system
-        self._linear = LinearNeuron(0.0, np.zeros(system.X.shape[1])).replace
+        linear = LinearNeuron(0.0, np.zeros(system.X.shape[1]))
+        self._linear = partial(unchecked(linear, "replace"), linear)
+        self._velocity, self._outputs, self._jacobian = (
+            unchecked(linear, n) for n in ("velocity", "predict", "velocity_jacobian")
+        )
         self._tolerances = {"rtol": _RELATIVE_ERROR, "atol": _ABSOLUTE_ERROR * system.unit}
         self._lengths = np.linalg.norm(system.X, axis=1)
         super().__init__(system.field, 0.0, system.start, horizon, vectorized=False)
@@ -284,12 +291,13 @@ class _KinkSolver(OdeSolver):
                 self.t,
                 self.y,
                 self.t_bound,
-                jac=lambda _, state: self._linear(state).velocity_jacobian(
-                    self._phase.X, self._phase.y
+                jac=lambda _, state: self._jacobian(
+                    self._linear(state), self._phase.X, self._phase.y
                 ),
                 **self._tolerances,
             )
 
     def _field(self, _: float, state: State) -> State:
         phase, neuron = self._phase, self._linear(state)
-        return neuron.velocity(phase.X, phase.y - neuron.predict(phase.X))
+        velocity = self._velocity(neuron, phase.X, phase.y - self._outputs(neuron, phase.X))
+        return cast("State", velocity)

@@ -36,6 +36,13 @@ class NeuronRun(RegressionRun[LinearNeuron]):
     ----------
     kinks
         The kinks of a leaky neuron, in the order in which gradient flow met them.
+
+    Examples
+    --------
+    >>> from ibtools.trainers import gradient_flow
+    >>> run = gradient_flow(LinearNeuron(1.0, [0.5, 0.5]), [[1.0, 2.0]], [3.0])
+    >>> bool(np.allclose(run.a[:, None] * run.w_layer, run.w))
+    True
     """
 
     kinks: tuple[Kink, ...] = field(default=())
@@ -53,7 +60,16 @@ class NeuronRun(RegressionRun[LinearNeuron]):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LinearNetRun(RegressionRun[LinearNet]):
-    """The run of a fully connected network: a `RegressionRun` that also has the layers."""
+    """The run of a fully connected network: a `RegressionRun` that also has the layers.
+
+    Examples
+    --------
+    >>> from ibtools.trainers import gradient_flow
+    >>> net = LinearNet([1.0, 0.5], [[0.5, 0.5], [0.1, -0.2]])
+    >>> run = gradient_flow(net, [[1.0, 2.0]], [3.0])
+    >>> run.a.shape[1:], run.w_layer.shape[1:]
+    ((2,), (2, 2))
+    """
 
     @property
     def a(self) -> Float[np.ndarray, "t m"]:

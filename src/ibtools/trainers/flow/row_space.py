@@ -5,6 +5,7 @@ from typing import cast
 import numpy as np
 from jaxtyping import Float
 
+from ibtools._validation import unchecked
 from ibtools.models import LinearNeuron, RowSpaceModel
 from ibtools.trainers.flow.kinks import KinkedSystem
 from ibtools.trainers.flow.systems import _SMALL, System, _relative, _tail
@@ -42,10 +43,13 @@ def row_space_system(
     if not reduced:
         data, rows = X, np.eye(X.shape[1])
     small, restore = net.compressed(rows)
+    replaced, moving, outputs, bending = (
+        unchecked(small, n) for n in ("replace", "velocity", "predict", "velocity_jacobian")
+    )
     linear = not (isinstance(small, LinearNeuron) and small.slope < 1)
 
     def residual(state: Float[np.ndarray, " p"]) -> Float[np.ndarray, " n"]:
-        return y - small.replace(state).predict(data)
+        return y - outputs(replaced(small, state), data)
 
     def remaining(state: Float[np.ndarray, " p"]) -> float:
         current, gap = small.replace(state), residual(state)
@@ -57,16 +61,16 @@ def row_space_system(
         if linear and stuck > 1e-6 * np.linalg.norm(gap @ left) + noise:
             return np.inf
         ahead = current.velocity(data, rest)
-        here, there = (restore(small.replace(at)).predictor for at in (state, state + ahead))
+        here, there = (restore(replaced(small, at)).predictor for at in (state, state + ahead))
         return _relative(there - here, here)
 
     def jacobian(_: float, state: Float[np.ndarray, " p"]) -> Float[np.ndarray, "p p"]:
-        return cast("RowSpaceModel", small.replace(state)).velocity_jacobian(data, y)
+        return cast("np.ndarray", bending(replaced(small, state), data, y))
 
     def record(
         states: Float[np.ndarray, "t p"],
     ) -> tuple[Float[np.ndarray, "t d"], Float[np.ndarray, "t n"]]:
-        w = np.stack([restore(small.replace(state)).predictor for state in states])
+        w = np.stack([restore(replaced(small, state)).predictor for state in states])
         return w, np.stack([residual(state) for state in states])
 
     start = small.parameters
@@ -75,7 +79,7 @@ def row_space_system(
     few = start.size <= _SMALL
     system = System(
         start=start,
-        field=lambda _, state: small.replace(state).velocity(data, residual(state)),
+        field=lambda _, state: moving(replaced(small, state), data, residual(state)),
         jacobian=jacobian if few else None,
         restore=_Restorer(net, rows),
         record=record,

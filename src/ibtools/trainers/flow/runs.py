@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from jaxtyping import Float
 
+from ibtools._validation import place
 from ibtools.models import RegressionModel
 
 Net = TypeVar("Net", bound=RegressionModel)
@@ -53,7 +54,7 @@ class RegressionRun(Generic[Net]):
         IndexError
             If there is no such record.
         """
-        return self._restore(self._states[index])
+        return self._restore(self._states[place("index", index, len(self.times))])
 
     def __repr__(self) -> str:
         """Say how far the run came and why it ended."""

@@ -12,7 +12,7 @@ from scipy.integrate import DOP853, LSODA, OdeSolver
 from tqdm.auto import tqdm
 
 from ibtools._threads import one_thread
-from ibtools._validation import quiet
+from ibtools._validation import quiet, unchecked
 from ibtools.models import DualModel, RegressionModel
 from ibtools.trainers.flow.runs import RegressionRun
 from ibtools.trainers.warning import TrainingWarning
@@ -157,16 +157,17 @@ def parameter_system(
     net: RegressionModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]
 ) -> System:
     """Return the flow of all the weights, which assumes nothing of the network."""
+    replaced, moving, outputs = (unchecked(net, n) for n in ("replace", "velocity", "predict"))
 
     def velocity(_: float, state: State) -> State:
-        current = net.replace(state)
-        return current.velocity(X, y - current.predict(X))
+        current = replaced(net, state)
+        return moving(current, X, y - outputs(current, X))
 
     def record(
         states: Float[np.ndarray, "t p"],
     ) -> tuple[Float[np.ndarray, "t d"], Float[np.ndarray, "t n"]]:
-        nets = [net.replace(state) for state in states]
-        return np.stack([n.predictor for n in nets]), np.stack([y - n.predict(X) for n in nets])
+        nets = [replaced(net, state) for state in states]
+        return np.stack([n.predictor for n in nets]), np.stack([y - outputs(n, X) for n in nets])
 
     def remaining(state: State) -> float:
         current = net.replace(state)

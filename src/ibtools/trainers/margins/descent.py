@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ibtools._validation import count, one_of, positive
 from ibtools.models.nets import torch_generator
 from ibtools.trainers.margins.driver import Plan, Position, Stepper, drive
-from ibtools.trainers.margins.growth import Offset, order_of_run
+from ibtools.trainers.margins.growth import GapBound, order_of_run
 from ibtools.trainers.margins.problem import Problem, State, number
 from ibtools.trainers.margins.runs import MarginRun
 
@@ -30,13 +30,13 @@ def descend(
     *,
     loss: str = "exponential",
     schedule: str = "constant",
-    step: float | int | None = None,
+    step_size: float | int | None = None,
     batch_size: int | None = None,
     seed: int | np.random.Generator | None = None,
     until_log10_loss: float | int = -100.0,
     max_epochs: int = 100_000,
     record_growth: float | int = 1.02,
-    offset: Offset | None = None,
+    near_homogeneity: GapBound | None = None,
     order: int | None = None,
     resume: MarginRun[Net] | None = None,
 ) -> MarginRun[Net]:
@@ -65,7 +65,7 @@ def descend(
         "exponential", "logistic", or with k outputs "cross_entropy". Sums over samples.
     schedule
         One of the table.
-    step
+    step_size
         η of a constant step, on the sum 𝓛, by default 0.1/n; or the first α, by default 0.1 for
         "loss_based" and 1 for "armijo".
     batch_size
@@ -79,7 +79,7 @@ def descend(
         Largest number of passes over the data, of accepted and rejected ones together.
     record_growth
         Epochs are recorded at numbers that grow by this factor, each one at first; 1 for all.
-    offset
+    near_homogeneity
         For a net that is only nearly homogeneous, its order and p_a; see `margin_flow`.
     order
         L, declared for a net whose layers do not say it; it is held against the data.
@@ -100,7 +100,7 @@ def descend(
         not a run of this trainer on these data.
     NotHomogeneousError
         If the outputs' growth with the parameters is not known, or on the data it is not as was
-        read off the layers, or as `offset` says; a ValueError.
+        read off the layers, or as `near_homogeneity` says; a ValueError.
 
     Warns
     -----
@@ -133,7 +133,7 @@ def descend(
     if growth < 1:
         raise ValueError(f"record_growth must be at least 1, got {growth:g}; 1 records every epoch")
     problem = Problem(net, X, y, loss)
-    facts = order_of_run(problem, offset, order)
+    facts = order_of_run(problem, near_homogeneity, order)
     batches = None
     if batch_size is not None:
         batches = _Batches(problem.n, batch_size, seed)
@@ -143,10 +143,10 @@ def descend(
                 "takes no minibatches; drop batch_size or use 'loss_based'"
             )
     default = {"constant": 0.1 / problem.n, "loss_based": 0.1, "armijo": 1.0}[schedule]
-    alpha = default if step is None else positive("step", number("step", step))
+    alpha = default if step_size is None else positive("step_size", number("step_size", step_size))
     plan = Plan(-target, max_epochs, f"{until_log10_loss:g}", growth=growth, least=1.0)
     stepper = _Descent(problem, schedule, alpha, batches)
-    return drive(net, stepper, facts, plan, offset=offset, resume=resume)
+    return drive(net, stepper, facts, plan, near_homogeneity=near_homogeneity, resume=resume)
 
 
 class _Batches:

@@ -18,8 +18,8 @@ from tqdm.auto import tqdm
 
 from ibtools._validation import quiet
 from ibtools.metrics.margins import inverse_loss, loss_threshold
-from ibtools.models.homogeneity import Order
-from ibtools.trainers.margins.growth import Offset, exponents_of
+from ibtools.models.homogeneity import Homogeneity
+from ibtools.trainers.margins.growth import GapBound, exponents_of
 from ibtools.trainers.margins.hints import hints, scale_hint
 from ibtools.trainers.margins.problem import Problem, State, few_threads
 from ibtools.trainers.margins.records import Recorder
@@ -155,10 +155,10 @@ class _Checkpoint(NamedTuple):
 def drive(
     net: Net,
     stepper: Stepper,
-    facts: Order,
+    facts: Homogeneity,
     plan: Plan,
     *,
-    offset: Offset | None,
+    near_homogeneity: GapBound | None,
     resume: MarginRun[Net] | None,
 ) -> MarginRun[Net]:
     """Follow a plan with a stepper, and return the run.
@@ -173,7 +173,7 @@ def drive(
         How the net's margins grow.
     plan
         How far to go, and what to record.
-    offset
+    near_homogeneity
         For a net that is nearly homogeneous.
     resume
         A run of the same trainer to go on from.
@@ -195,7 +195,7 @@ def drive(
     total = max(0, round(min(plan.target, 1e18)))
     bar = tqdm(total=total, desc=stepper.name, unit="nat", disable=quiet(), leave=False)
     with few_threads(problem.n * problem.flat.numel()), bar:
-        recorded = _begin(stepper, facts.degree, recorder, resume)
+        recorded = _begin(stepper, facts.order, recorder, resume)
         safe = _checkpoint(stepper, recorder, recorded)
         try:
             while True:
@@ -210,7 +210,7 @@ def drive(
                     break
                 after = stepper.at.state
                 if after is not before:
-                    stepper.at.drops += _fell(problem, before, safe.flat, after, order=facts.degree)
+                    stepper.at.drops += _fell(problem, before, safe.flat, after, order=facts.order)
                 if stepper.reading >= max(recorded + plan.least, recorded * plan.growth):
                     _record(stepper, recorder)
                     recorded = stepper.reading
@@ -235,7 +235,7 @@ def drive(
         loss=problem.loss,
         converged=converged,
         message=message,
-        offset=offset,
+        near_homogeneity=near_homogeneity,
         progress={"trainer": stepper.name, "recorded": recorded, **stepper.memory()},
     )
     if not converged and message != "interrupted":

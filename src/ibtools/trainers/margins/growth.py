@@ -1,4 +1,4 @@
-"""How the margins of a net grow with its parameters: read, declared, or bounded by an offset."""
+"""How the margins of a net grow with its parameters: read, declared, or within a bound."""
 
 import math
 from collections.abc import Sequence
@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 from ibtools.models.declared import known_order
-from ibtools.models.homogeneity import NotHomogeneousError, Order, check_gap, order_of
+from ibtools.models.homogeneity import Homogeneity, NotHomogeneousError, homogeneity_of
+from ibtools.models.homogeneity_on_data import check_gap
 from ibtools.trainers.margins.problem import Problem
 
 
 @runtime_checkable
-class Offset(Protocol):
+class GapBound(Protocol):
     """What is known of a net that is only nearly homogeneous: its order, and how far off it is.
 
     Where it has a ``radius``, it is for inputs of at most this norm.
@@ -32,52 +33,55 @@ class Offset(Protocol):
         ...
 
 
-def order_of_run(problem: Problem, offset: Offset | None, declared: int | None = None) -> Order:
-    """Return how the net's margins grow: as is read, or as `offset` says or as is declared.
+def order_of_run(
+    problem: Problem, near_homogeneity: GapBound | None, declared: int | None = None
+) -> Homogeneity:
+    """Return how the net's margins grow: as is read, as is declared, or within a bound.
 
     Raises
     ------
     ValueError
-        If `offset` bounds single outputs and the loss compares them, or is for shorter inputs, or
-        there are both an `offset` and a declared order.
+        If `near_homogeneity` bounds single outputs and the loss compares them, or is for shorter
+        inputs, or an order is declared beside it.
     NotHomogeneousError
         If there is neither and the growth of the outputs is not known, or the outputs on the data
         are not as was read or as one of them says.
     """
     net, X = problem.net, problem.X
-    if offset is None:
+    if near_homogeneity is None:
         return known_order(net, X, declared)
     if declared is not None:
         raise ValueError(
-            f"order must be left out where there is an offset, got order={declared} and an offset "
-            f"of order {offset.order}; a net that is only nearly homogeneous has that one"
+            f"order must be left out where near_homogeneity is given, got order={declared} and a "
+            f"near_homogeneity of order {near_homogeneity.order}; a net that is only nearly "
+            "homogeneous has that one"
         )
-    if problem.loss == "cross_entropy" and not offset.of_differences:
+    if problem.loss == "cross_entropy" and not near_homogeneity.of_differences:
         raise ValueError(
-            "offset bounds each output by itself, but loss 'cross_entropy' compares two of them; "
-            "pass its bounds on differences, offset.differences()"
+            "near_homogeneity bounds each output by itself, but loss 'cross_entropy' compares two "
+            "of them; pass its bounds on differences, near_homogeneity.differences()"
         )
-    radius = getattr(offset, "radius", math.inf)
+    radius = getattr(near_homogeneity, "radius", math.inf)
     longest = float(X.flatten(1).double().norm(dim=1).max())
     if longest > radius * (1 + 1e-6):
         raise ValueError(
-            f"offset must be for all inputs, got radius={radius:g} and an input of norm "
+            f"near_homogeneity must be for all inputs, got radius={radius:g} and an input of norm "
             f"{longest:.6g}; derive it with near_homogeneity(net, radius={longest * 1.01:.3g})"
         )
     check_gap(
         net,
         X,
-        order=offset.order,
-        gap_bound=offset.gap_bound,
-        of_differences=offset.of_differences,
+        order=near_homogeneity.order,
+        gap_bound=near_homogeneity.gap_bound,
+        of_differences=near_homogeneity.of_differences,
     )
     try:
-        return replace(order_of(net), degree=offset.order)
+        return replace(homogeneity_of(net), order=near_homogeneity.order)
     except NotHomogeneousError as error:
-        return Order(offset.order, defect=str(error))
+        return Homogeneity(near_homogeneity.order, defect=str(error))
 
 
-def exponents_of(order: Order, names: Sequence[str]) -> tuple[int, ...] | None:
+def exponents_of(order: Homogeneity, names: Sequence[str]) -> tuple[int, ...] | None:
     """Return the power of each layer in `names`, or None where layers cannot be scaled alone."""
     if order.exponents is None or set(order.exponents) != set(names):
         return None

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ibtools._validation import count, positive
 from ibtools.metrics.margins import inverse_loss, loss_threshold
 from ibtools.trainers.margins.driver import Plan, Stepper, drive, margin_fell
-from ibtools.trainers.margins.growth import Offset, order_of_run
+from ibtools.trainers.margins.growth import GapBound, order_of_run
 from ibtools.trainers.margins.implicit_step import Nearby, few_margins_step, many_margins_step
 from ibtools.trainers.margins.problem import Linearization, Problem, State, number
 from ibtools.trainers.margins.runs import MarginRun
@@ -38,7 +38,7 @@ def margin_flow(
     until_log10_loss: float | int = -100.0,
     relative_step: float | int | None = None,
     max_steps: int = 20_000,
-    offset: Offset | None = None,
+    near_homogeneity: GapBound | None = None,
     order: int | None = None,
     resume: MarginRun[Net] | None = None,
 ) -> MarginRun[Net]:
@@ -71,7 +71,7 @@ def margin_flow(
         is exact.
     max_steps
         Largest number of steps.
-    offset
+    near_homogeneity
         For a net that is only nearly homogeneous: its order and p_a, as
         `ibtools.theory.homogeneity.near_homogeneity` gives them. Then what never decreases is the
         modified margin, from strong separability on, and the smoothed one may.
@@ -93,7 +93,7 @@ def margin_flow(
         range, or `resume` is not a run of this trainer on these data.
     NotHomogeneousError
         If the outputs' growth with the parameters is not known, or on the data it is not as was
-        read off the layers, or as `offset` says; a ValueError.
+        read off the layers, or as `near_homogeneity` says; a ValueError.
 
     Warns
     -----
@@ -116,15 +116,15 @@ def margin_flow(
     target = number("until_log10_loss", until_log10_loss) * np.log(10.0)
     count("max_steps", max_steps)
     problem = Problem(net, X, y, loss)
-    facts = order_of_run(problem, offset, order)
-    default = 0.05 if facts.degree != 1 else 1.0
+    facts = order_of_run(problem, near_homogeneity, order)
+    default = 0.05 if facts.order != 1 else 1.0
     largest = positive(
         "relative_step",
         number("relative_step", default if relative_step is None else relative_step),
     )
     plan = Plan(-target, max_steps, f"{until_log10_loss:g}", least=1.0)
-    stepper = _Flow(problem, facts.degree, largest, offset)
-    return drive(net, stepper, facts, plan, offset=offset, resume=resume)
+    stepper = _Flow(problem, facts.order, largest, near_homogeneity)
+    return drive(net, stepper, facts, plan, near_homogeneity=near_homogeneity, resume=resume)
 
 
 def _log_integral(length: float, start: float, end: float) -> float:
@@ -142,12 +142,16 @@ class _Flow(Stepper):
     goal: ClassVar[str] = "loss"
 
     def __init__(
-        self, problem: Problem, order: int, relative_step: float, offset: Offset | None
+        self,
+        problem: Problem,
+        order: int,
+        relative_step: float,
+        near_homogeneity: GapBound | None,
     ) -> None:
         super().__init__(problem)
         self.order = order
         self.relative_step = relative_step
-        self.offset = offset
+        self.near_homogeneity = near_homogeneity
         self.h = np.nan
 
     def look(self) -> tuple[State, Tensor | None]:
@@ -157,7 +161,11 @@ class _Flow(Stepper):
     def kept_up(self, state: State, norm: float) -> float:
         """Return ψ or, for a nearly homogeneous net, ψ − p_a: over ρ^L it must not decrease."""
         psi = float(inverse_loss(state.log_loss, self.problem.loss))
-        return psi if self.offset is None else psi - float(self.offset.gap_bound(norm))
+        return (
+            psi
+            if self.near_homogeneity is None
+            else psi - float(self.near_homogeneity.gap_bound(norm))
+        )
 
     def step(self, start: Float[Tensor, " p"]) -> bool:
         """Take one step, or say in `trouble` why there is none."""
@@ -165,7 +173,7 @@ class _Flow(Stepper):
         rho = float(start.norm())
         before = self.kept_up(state, rho)
         guarded = state.log_loss < loss_threshold(problem.loss)
-        if self.offset is not None:
+        if self.near_homogeneity is not None:
             guarded = rho > 0 and before > 0
         gradient = self.gradient()
         size = float(gradient.norm())

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ibtools._threads import one_thread
 from ibtools._validation import one_of, real
 from ibtools.metrics.margins import LOSSES
-from ibtools.models.homogeneity import NotHomogeneousError, order_of
+from ibtools.models.homogeneity import NotHomogeneousError, homogeneity_of
 from ibtools.models.layers import parameter_layers
 from ibtools.models.margins import Margins
 from ibtools.models.reading import (
@@ -120,7 +120,7 @@ class Problem:
         """Return whether each parameter belongs to one layer, whose gradient is known by rule."""
         owned = [id(p) for m in self._layers for p in m.parameters(recurse=False)]
         try:
-            order_of(self.net)
+            homogeneity_of(self.net)
         except NotHomogeneousError:
             return False  # who knows what it does with its weights
         return (

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ibtools._validation import count, one_of, positive, real
 from ibtools.metrics.margins import inverse_loss
 from ibtools.trainers.margins.driver import Plan, Stepper, drive
-from ibtools.trainers.margins.growth import Offset, order_of_run
+from ibtools.trainers.margins.growth import GapBound, order_of_run
 from ibtools.trainers.margins.problem import Problem, State
 from ibtools.trainers.margins.runs import MarginRun
 
@@ -36,12 +36,12 @@ def psi_flow(
     y: ArrayLike,
     *,
     loss: str = "exponential",
-    rise: float | int = 0.25,
+    psi_step: float | int = 0.25,
     until_psi: float | int = 1000.0,
     method: str = "euler",
     max_steps: int = 100_000,
     record_growth: float | int = 1.0,
-    offset: Offset | None = None,
+    near_homogeneity: GapBound | None = None,
     order: int | None = None,
     resume: MarginRun[Net] | None = None,
 ) -> MarginRun[Net]:
@@ -68,7 +68,7 @@ def psi_flow(
         Inputs, (n, …), and labels, (n,): ±1 for a net with one output, 0 … k−1 for one with k.
     loss
         "exponential", "logistic", or with k outputs "cross_entropy". Sums over samples.
-    rise
+    psi_step
         c, above 0. Up to 0.5 is safe for Euler's method, 1 for the other.
     until_psi
         ψ at which to stop; the last step is shortened to end there.
@@ -78,7 +78,7 @@ def psi_flow(
         Largest number of steps.
     record_growth
         Steps are recorded when ψ has risen by c and grown by this factor; 1 for all.
-    offset
+    near_homogeneity
         For a net that is only nearly homogeneous: its order and p_a, as
         `ibtools.theory.homogeneity.near_homogeneity` gives them.
     order
@@ -96,8 +96,8 @@ def psi_flow(
     ------
     ValueError, TypeError
         If the data do not fit the net or the loss, something is not finite, a number is out of
-        range, the net has no order that is known and there is no `offset`, or the outputs do not
-        grow on the data as was read off the layers, or as `offset` or `order` says, or `resume` is
+        range, the net has no order that is known and no `near_homogeneity` is given, or the outputs
+        do not grow on the data as was read off the layers, or as one of these says, or `resume` is
         not a run of this trainer by this method on these data.
 
     Warns
@@ -115,15 +115,15 @@ def psi_flow(
     (True, np.True_, np.float64(50.0))
     """
     one_of("method", method, METHODS)
-    c = positive("rise", rise)
+    c = positive("psi_step", psi_step)
     target = real("until_psi", until_psi)
     count("max_steps", max_steps)
     growth = positive("record_growth", record_growth)
     problem = Problem(net, X, y, loss)
-    facts = order_of_run(problem, offset, order)
+    facts = order_of_run(problem, near_homogeneity, order)
     plan = Plan(target, max_steps, f"{target:g}", slack=_SHORTEST * c, growth=growth)
     stepper = _PsiFlow(problem, method, c, target)
-    return drive(net, stepper, facts, plan, offset=offset, resume=resume)
+    return drive(net, stepper, facts, plan, near_homogeneity=near_homogeneity, resume=resume)
 
 
 class _PsiFlow(Stepper):
@@ -133,11 +133,11 @@ class _PsiFlow(Stepper):
     limit_name: ClassVar[str] = "max_steps"
     goal: ClassVar[str] = "psi"
 
-    def __init__(self, problem: Problem, method: str, rise: float, target: float) -> None:
+    def __init__(self, problem: Problem, method: str, psi_step: float, target: float) -> None:
         super().__init__(problem)
         self.method = method
-        self.rise = rise
-        self.next_rise = rise
+        self.psi_step = psi_step
+        self.next_step = psi_step
         self.target = target
 
     @property
@@ -156,8 +156,8 @@ class _PsiFlow(Stepper):
     def step(self, start: Float[Tensor, " p"]) -> bool:
         """Raise ψ by one step, or say in `trouble` why not."""
         psi, off = self.height, _OFF[self.method]
-        asked = min(self.next_rise, self.target - psi)
-        while asked > _SHORTEST * self.rise:
+        asked = min(self.next_step, self.target - psi)
+        while asked > _SHORTEST * self.psi_step:
             found = self._move(start, asked)
             if found is not None:
                 state, gradient = found
@@ -166,11 +166,11 @@ class _PsiFlow(Stepper):
                 near = abs(gained - asked) <= off * asked + _ROUNDING * abs(psi)
                 if near and gained > 0:
                     self._advance(state, gradient, gained)
-                    if asked == self.next_rise:
-                        self.next_rise = min(2 * asked, self.rise)
+                    if asked == self.next_step:
+                        self.next_step = min(2 * asked, self.psi_step)
                     return True
             asked /= 2
-            self.next_rise = asked
+            self.next_step = asked
         self.problem.flat.copy_(start)
         self.trouble = "no step raises it, however short (a kink of the net, or no gradient)"
         return False
@@ -209,11 +209,11 @@ class _PsiFlow(Stepper):
 
     def memory(self) -> dict[str, Any]:
         """Return the method, and by how much the next step raises ψ."""
-        return {"method": self.method, "next_rise": self.next_rise}
+        return {"method": self.method, "next_step": self.next_step}
 
     def recall(self, memory: dict[str, Any]) -> None:
-        """Take that up, as far as the present rise allows."""
-        self.next_rise = min(self.rise, float(memory["next_rise"]))
+        """Take that up, as far as the present step allows."""
+        self.next_step = min(self.psi_step, float(memory["next_step"]))
 
 
 def _psi_rate(log_loss: float, loss: str) -> float:

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ibtools._validation import file_path, place
 from ibtools.metrics.margins import (
     inverse_loss,
     layer_product_margin,
@@ -20,8 +21,8 @@ from ibtools.metrics.margins import (
     normalized_margin,
     smoothed_margin,
 )
-from ibtools.models.homogeneity import Order, order_of
-from ibtools.trainers.margins.growth import Offset
+from ibtools.models.homogeneity import Homogeneity, homogeneity_of
+from ibtools.trainers.margins.growth import GapBound
 
 Net = TypeVar("Net", bound=nn.Module)
 Column = Float[np.ndarray, " t"]
@@ -115,7 +116,7 @@ class MarginRun(Generic[Net]):
     net: Net
     converged: bool
     message: str
-    offset: Offset | None = None
+    near_homogeneity: GapBound | None = None
     _defect: str = field(default="", repr=False)
     _states: Float[np.ndarray, "t p"] | None = field(default=None, repr=False)
     _restore: "Restorer[Net] | None" = field(default=None, repr=False)
@@ -157,24 +158,25 @@ class MarginRun(Generic[Net]):
     def modified_margin(self) -> Column:
         """The margin that theory proves to grow for this run, (t,); NaN before it applies.
 
-        For a net that is nearly homogeneous, given its `offset` p_a: (ψ − p_a(ρ))/ρ^M with
+        For a net that is nearly homogeneous, given p_a (`near_homogeneity`): (ψ − p_a(ρ))/ρ^M with
         ψ = ℓ⁻¹(𝓛) (Cai et al. 2025). For a homogeneous net: γ̂ of gradient descent, from the first
         record with 𝓛 ≤ e⁻² on (Lyu & Li 2020); NaN where 𝓛 ≥ 1 again.
 
         Raises
         ------
         ValueError
-            If the net is only nearly homogeneous and the run had no `offset`, or it is homogeneous
-            and the loss is not the exponential one.
+            If the net is only nearly homogeneous and the run had no `near_homogeneity`, or it is
+            homogeneous and the loss is not the exponential one.
         """
-        if self.offset is not None:
+        if self.near_homogeneity is not None:
             psi = inverse_loss(self.log_loss, self.loss)
-            return (psi - np.asarray(self.offset.gap_bound(self.norm))) / self._norm() ** self.order
+            gap = np.asarray(self.near_homogeneity.gap_bound(self.norm))
+            return (psi - gap) / self._norm() ** self.order
         if self._defect:
             raise ValueError(
                 f"modified_margin of a net that is only nearly homogeneous ({self._defect}) needs "
                 "the bound p_a; give the trainer "
-                "offset=ibtools.theory.homogeneity.near_homogeneity(net, radius=...)"
+                "near_homogeneity=ibtools.theory.homogeneity.near_homogeneity(net, radius=...)"
             )
         if self.loss != "exponential":
             raise ValueError(
@@ -195,7 +197,7 @@ class MarginRun(Generic[Net]):
         return margin
 
     @property
-    def kkt_residual(self) -> Column:
+    def stationarity(self) -> Column:
         """ε = √(2(1−β))·γ̄^(−1/L), (t,): how far θ/q_min^(1/L) is from stationary; NaN if q_min ≤ 0.
 
         With the multipliers λ ∝ e^(−q) this is exactly ‖θ̃ − Σλ∇q(θ̃)‖ (Lyu & Li 2020). From β in
@@ -232,7 +234,9 @@ class MarginRun(Generic[Net]):
                 f"the parameters of {len(self.steps)} records were too many to keep; "
                 "run.net has the last ones: train in parts with resume= to see more"
             )
-        return self._states
+        seen = self._states.view()
+        seen.flags.writeable = False
+        return seen
 
     def net_at(self, index: int) -> Net:
         """Return the whole net at record `index` (negative counts from the end).
@@ -245,7 +249,7 @@ class MarginRun(Generic[Net]):
             If the parameters were too many to keep.
         """
         assert self._restore is not None
-        return self._restore(self.states[index])
+        return self._restore(self.states[place("index", index, len(self.steps))])
 
     def save(self, path: str | Path) -> None:
         """Write the run to one file, from which `load_run` continues it, even on another machine.
@@ -256,6 +260,18 @@ class MarginRun(Generic[Net]):
         ----------
         path
             The file, ``….npz``; it is replaced only when the new one is complete.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from ibtools.models import DeepLinear
+        >>> from ibtools.trainers import margin_flow
+        >>> net = DeepLinear(2, 2, seed=0)
+        >>> run = margin_flow(net, np.eye(2), [1.0, -1.0], until_log10_loss=-2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run.save(Path(folder) / "run.npz")
+        ...     float(load_run(Path(folder) / "run.npz", run.net).log_loss[-1]) < -4
+        True
         """
         columns = {name: getattr(self, name) for name in COLUMNS}
         last = flat_parameters(self.net)
@@ -268,10 +284,10 @@ class MarginRun(Generic[Net]):
             "loss": self.loss,
             "converged": self.converged,
             "message": self.message,
-            "has_offset": self.offset is not None,
+            "has_near_homogeneity": self.near_homogeneity is not None,
             "progress": progress,
         }
-        whole = Path(path)
+        whole = file_path("path", path)
         part = whole.with_name(whole.name + ".part")
         with part.open("wb") as file:
             np.savez(
@@ -289,7 +305,9 @@ class MarginRun(Generic[Net]):
         )
 
 
-def load_run(path: str | Path, net: Net, *, offset: Offset | None = None) -> MarginRun[Net]:
+def load_run(
+    path: str | Path, net: Net, *, near_homogeneity: GapBound | None = None
+) -> MarginRun[Net]:
     """Read a run that `MarginRun.save` wrote; hand it to a trainer's ``resume=`` to go on.
 
     Parameters
@@ -298,7 +316,7 @@ def load_run(path: str | Path, net: Net, *, offset: Offset | None = None) -> Mar
         The file.
     net
         A net of the same architecture; it is copied, its parameters do not matter.
-    offset
+    near_homogeneity
         That of the run, if it was made with one: it is not in the file.
 
     Raises
@@ -306,8 +324,8 @@ def load_run(path: str | Path, net: Net, *, offset: Offset | None = None) -> Mar
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not the file of a run, the net has another number of parameters, or `offset` is
-        missing or should be.
+        If it is not the file of a run, the net has another number of parameters, or
+        `near_homogeneity` is missing or should be.
     """
     try:
         with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -322,14 +340,16 @@ def load_run(path: str | Path, net: Net, *, offset: Offset | None = None) -> Mar
             f"path must name a file that MarginRun.save wrote, got {str(path)!r} ({error}); "
             "train again, or find the right file"
         ) from error
-    if facts["has_offset"] != (offset is not None):
+    if facts["has_near_homogeneity"] != (near_homogeneity is not None):
         raise ValueError(
-            "offset must be given for a run that was made with one, and only then; "
-            f"this one was made {'with' if facts['has_offset'] else 'without'}"
+            "near_homogeneity must be given for a run that was made with one, and only then; "
+            f"this one was made {'with' if facts['has_near_homogeneity'] else 'without'}"
         )
     progress = {**facts["progress"], **arrays}
     exponents = facts["exponents"]
-    order = Order(facts["order"], facts["defect"] if "defect" in facts else order_of(net).defect)
+    order = Homogeneity(
+        facts["order"], facts["defect"] if "defect" in facts else homogeneity_of(net).defect
+    )
     return made_run(
         net,
         last,
@@ -339,7 +359,7 @@ def load_run(path: str | Path, net: Net, *, offset: Offset | None = None) -> Mar
         loss=facts["loss"],
         converged=facts["converged"],
         message=facts["message"],
-        offset=offset,
+        near_homogeneity=near_homogeneity,
         progress=progress,
     )
 
@@ -348,27 +368,27 @@ def made_run(
     net: Net,
     last: np.ndarray,
     columns: Mapping[str, Any],
-    order: Order,
+    homogeneity: Homogeneity,
     exponents: tuple[int, ...] | None,
     *,
     loss: str,
     converged: bool,
     message: str,
-    offset: Offset | None,
+    near_homogeneity: GapBound | None,
     progress: dict[str, Any],
 ) -> MarginRun[Net]:
     """Return a run of nets like `net`, at the end with the parameters `last`."""
     restore = Restorer(net)
     return MarginRun(
         **columns,
-        order=order.degree,
+        order=homogeneity.order,
         exponents=exponents,
         loss=loss,
         net=restore(last),
         converged=converged,
         message=message,
-        offset=offset,
-        _defect=order.defect,
+        near_homogeneity=near_homogeneity,
+        _defect=homogeneity.defect,
         _restore=restore,
         _progress=progress,
     )

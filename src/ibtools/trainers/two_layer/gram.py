@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
+from ibtools._validation import unchecked
 from ibtools.metrics.rank import stable_rank_gram
 from ibtools.models.two_layer import TwoLayerNet
 
@@ -47,6 +48,9 @@ class State(NamedTuple):
         Whether a network still is to be trained, (B,).
     finite
         Whether it never left the range of floats, (B,).
+    calm
+        Whether it did not switch in the last block, (B,): a guess that saves work, never one that
+        is trusted. It is kept since rounding depends on it.
     """
 
     inputs: Float[np.ndarray, "B rows n"]
@@ -57,6 +61,7 @@ class State(NamedTuple):
     last_switch: Int[np.ndarray, " B"]
     running: Bool[np.ndarray, " B"]
     finite: Bool[np.ndarray, " B"]
+    calm: Bool[np.ndarray, " B"]
 
 
 class Snapshot(NamedTuple):
@@ -132,9 +137,8 @@ class GramDescent:
             np.zeros(number, dtype=int),
             np.ones(number, dtype=bool),
             np.ones(number, dtype=bool),
+            np.zeros(number, dtype=bool),
         )
-        # Which networks did not switch lately: a guess that saves work, never one that is trusted.
-        self._calm = np.zeros(number, dtype=bool)
 
     def advance(self, steps: int) -> int:
         """Take up to `steps` steps, at most one block of them; return how many.
@@ -143,16 +147,15 @@ class GramDescent:
         """
         steps = min(steps, _BLOCK)
         state = State(*(part.copy() for part in self.state))
-        calm = np.flatnonzero(state.running & self._calm)
+        calm = np.flatnonzero(state.running & state.calm)
         if calm.size:
             calm = self._frozen_steps(state, calm, steps)
-        settled = np.zeros(len(self._calm), dtype=bool)
+        settled = np.zeros(len(state.calm), dtype=bool)
         settled[calm] = True
         rest = np.flatnonzero(self.state.running & ~settled)
         if rest.size:
             settled[rest] = self._full_steps(state, rest, steps)
-        self._calm = settled
-        self.state = state
+        self.state = state._replace(calm=settled)
         return steps
 
     def _full_steps(self, state: State, chosen: Batch, steps: int) -> Bool[np.ndarray, " chosen"]:
@@ -306,7 +309,7 @@ class WeightDescent:
         self.loss, self.schedule, self.target = loss, schedule, target
         zero, yes = np.zeros(1, dtype=int), np.ones(1, dtype=bool)
         W = self.net.W[None]
-        self.state = State(W @ self.X.T, W, np.full(1, -np.inf), zero, zero, zero, yes, yes)
+        self.state = State(W @ self.X.T, W, np.full(1, -np.inf), zero, zero, zero, yes, yes, ~yes)
 
     def advance(self, steps: int) -> int:
         """Take up to `steps` steps, at most one block of them; return how many.
@@ -314,13 +317,16 @@ class WeightDescent:
         The state changes at the very end only, so an interruption leaves the last one whole.
         """
         steps = min(steps, _BLOCK)
-        net = self.net.replace(self.state.position[0].ravel())
-        _, _, log_time, count, switches, last, running, finite = (
+        replaced, moving, outputs, activity = (
+            unchecked(self.net, n) for n in ("replace", "velocity", "predict", "activity")
+        )
+        net = replaced(self.net, self.state.position[0].ravel())
+        _, _, log_time, count, switches, last, running, finite, calm = (
             part.copy() for part in self.state
         )
         active = net.activity(self.X)
         for _ in range(steps):
-            log_losses, log_slopes = log_loss_terms(self.y * net.predict(self.X), self.loss)
+            log_losses, log_slopes = log_loss_terms(self.y * outputs(net, self.X), self.loss)
             log_loss, log_eta = log_sum(log_losses), np.log(self.step)
             running &= log_loss > self.target
             if self.schedule == "loss_based":
@@ -330,16 +336,24 @@ class WeightDescent:
             running &= finite
             if not running[0]:
                 break
-            velocity = net.velocity(self.X, self.y * weights)
-            net = net.replace(net.parameters + velocity)
+            velocity = moving(net, self.X, self.y * weights)
+            net = replaced(net, net.parameters + velocity)
             count = count + 1
             log_time = np.logaddexp(log_time, log_eta)
-            now = net.activity(self.X)
+            now = activity(net, self.X)
             number = np.count_nonzero(now != active)
             if number:
                 switches, last, active = switches + number, count, now
         self.state = State(
-            (net.W @ self.X.T)[None], net.W[None], log_time, count, switches, last, running, finite
+            (net.W @ self.X.T)[None],
+            net.W[None],
+            log_time,
+            count,
+            switches,
+            last,
+            running,
+            finite,
+            calm,
         )
         return steps
 

@@ -17,6 +17,7 @@ from ibtools._validation import (
     of_kind,
     offering,
     one_of,
+    place,
     plain,
     positive,
     quiet,
@@ -116,7 +117,7 @@ class TwoLayerRun:
         ValueError
             If its weights were not kept: a batch keeps those of the last record only.
         """
-        position = self._positions[index]
+        position = self._positions[place("index", index, len(self.steps))]
         if position is None:
             raise ValueError(
                 f"the weights of record {index} were not kept: a batch keeps those of the last "
@@ -167,10 +168,11 @@ class TwoLayerBatch(Sequence[TwoLayerRun]):
         --------
         >>> W = [[1e-3, 2e-3], [3e-3, -1e-3]]
         >>> nets = [TwoLayerNet(W, slope=0.0), TwoLayerNet(W, slope=1.0)]
-        >>> runs = train_two_layer_batch(nets, np.eye(2), [1, -1], step=1.0, steps=10)
+        >>> runs = train_two_layer_batch(nets, np.eye(2), [1, -1], step_size=1.0, steps=10)
         >>> runs.last("stable_rank").shape, runs.last("normalized_margins").shape
         ((2,), (2, 2))
         """
+        one_of("name", name, (*Snapshot._fields, "normalized_margin", "margin_spread"))
         return np.stack([np.asarray(getattr(run, name)[-1]) for run in self._runs])
 
     def __repr__(self) -> str:
@@ -184,12 +186,12 @@ def train_two_layer(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    step: float,
+    step_size: float,
     steps: int,
     loss: str = "logistic",
     schedule: str = "constant",
     until_log10_loss: float | None = None,
-    records: int = 100,
+    record_count: int = 100,
     method: str = "gram",
     resume: TwoLayerRun | None = None,
 ) -> TwoLayerRun:
@@ -204,7 +206,7 @@ def train_two_layer(
         The network at the start.
     X, y
         The problem: X (n, d), finite, and labels ±1, (n,).
-    step
+    step_size
         η > 0, *on the mean loss*, as in the paper. Records speak of the loss summed over samples,
         as everywhere in this package; a step on the sum would be η/n.
     steps
@@ -217,7 +219,7 @@ def train_two_layer(
         it: a thousand steps reach a log τ that constant steps would not in any lifetime.
     until_log10_loss
         log₁₀ of the summed loss at which to stop earlier; default never.
-    records
+    record_count
         About how many records to take, at least 1, at steps spaced geometrically; the start and
         the end are always among them.
     method
@@ -263,7 +265,7 @@ def train_two_layer(
     --------
     >>> net = TwoLayerNet.initialize(m=5, d=4, slope=0.5, scale=1e-3, seed=0)
     >>> run = train_two_layer(
-    ...     net, np.eye(4), [1, 1, -1, -1], step=1.0, steps=3000, schedule="loss_based"
+    ...     net, np.eye(4), [1, 1, -1, -1], step_size=1.0, steps=3000, schedule="loss_based"
     ... )
     >>> run.converged, run.stable_rank_signed[-1].round(5), float(run.stable_rank[-1].round(3))
     (True, array([1., 1.]), 1.111)
@@ -271,8 +273,8 @@ def train_two_layer(
     one_of("method", method, ("gram", "weights"))
     of_kind("net", net, TwoLayerNet)
     X, y = signed_problem(X, y, columns=net.W.shape[1])
-    options = _options(steps, loss, schedule, until_log10_loss, records)
-    rate = np.array([positive("step", step)])
+    options = _options(steps, loss, schedule, until_log10_loss, record_count)
+    rate = np.array([positive("step_size", step_size)])
     old = None if resume is None else [resume]
     return _train([net], [X], [y], rate, options, method, old, keep=True)[0]
 
@@ -282,12 +284,12 @@ def train_two_layer_batch(
     X: ArrayLike | Sequence[ArrayLike],
     y: ArrayLike | Sequence[ArrayLike],
     *,
-    step: float | ArrayLike,
+    step_size: float | ArrayLike,
     steps: int,
     loss: str = "logistic",
     schedule: str = "constant",
     until_log10_loss: float | None = None,
-    records: int = 30,
+    record_count: int = 30,
     resume: TwoLayerBatch | None = None,
 ) -> TwoLayerBatch:
     """Train many two-layer networks at once, for instance over seeds, slopes and dimensions.
@@ -301,9 +303,9 @@ def train_two_layer_batch(
         The B networks at the start, all with the same m.
     X, y
         One problem for all, (n, d) and (n,), or a sequence of B of either, with n the same.
-    step
+    step_size
         η > 0 on the mean loss, one for all or one for each, (B,).
-    steps, loss, schedule, records
+    steps, loss, schedule, record_count
         As for `train_two_layer`.
     until_log10_loss
         As for `train_two_layer`; each network stops when its own loss is there.
@@ -330,7 +332,7 @@ def train_two_layer_batch(
     >>> seeds, data = range(3), np.eye(6)
     >>> nets = [TwoLayerNet.initialize(m=4, d=6, slope=0.3, scale=1e-3, seed=s) for s in seeds]
     >>> runs = train_two_layer_batch(
-    ...     nets, data, [1, -1] * 3, step=1.0, steps=500, schedule="loss_based"
+    ...     nets, data, [1, -1] * 3, step_size=1.0, steps=500, schedule="loss_based"
     ... )
     >>> runs.last("stable_rank_signed").round(3)
     array([[1., 1.],
@@ -363,16 +365,16 @@ def train_two_layer_batch(
             f"X must have the same number of rows in every problem, got {sorted(sizes)}; train "
             "those of different n in batches of their own"
         )
-    rate = np.asarray(step)
+    rate = np.asarray(step_size)
     if rate.ndim == 0:
-        rates = np.full(len(nets), positive("step", step))
+        rates = np.full(len(nets), positive("step_size", step_size))
     else:
-        rates = vector("step", rate, size=len(nets))
+        rates = vector("step_size", rate, size=len(nets))
         if not (rates > 0).all():
             raise ValueError(
-                f"step must be greater than 0, got {rates.min():g}; give positive numbers"
+                f"step_size must be greater than 0, got {rates.min():g}; give positive numbers"
             )
-    options = _options(steps, loss, schedule, until_log10_loss, records)
+    options = _options(steps, loss, schedule, until_log10_loss, record_count)
     if resume is not None and len(resume) != len(nets):
         raise ValueError(
             f"resume must hold one run for each of the {len(nets)} networks, got {len(resume)}; "
@@ -390,11 +392,11 @@ class _Options(NamedTuple):
     loss: str
     schedule: str
     target: float
-    records: int
+    record_count: int
 
 
 def _options(
-    steps: int, loss: str, schedule: str, until_log10_loss: float | None, records: int
+    steps: int, loss: str, schedule: str, until_log10_loss: float | None, record_count: int
 ) -> _Options:
     target = -np.inf
     if until_log10_loss is not None:
@@ -404,7 +406,7 @@ def _options(
         one_of("loss", loss, LOSSES),
         one_of("schedule", schedule, SCHEDULES),
         target,
-        count("records", records),
+        count("record_count", record_count),
     )
 
 
@@ -412,7 +414,7 @@ def _train(
     nets: list[TwoLayerNet],
     X: list[np.ndarray],
     y: list[np.ndarray],
-    step: np.ndarray,
+    step_size: np.ndarray,
     options: _Options,
     method: str,
     old: list[TwoLayerRun] | None,
@@ -421,7 +423,13 @@ def _train(
 ) -> list[TwoLayerRun]:
     kind = GramDescent if method == "gram" else WeightDescent
     descent = kind(
-        nets, X, y, step=step, loss=options.loss, schedule=options.schedule, target=options.target
+        nets,
+        X,
+        y,
+        step=step_size,
+        loss=options.loss,
+        schedule=options.schedule,
+        target=options.target,
     )
     if old is not None:
         _take_up(descent, nets, X, y, old, method)
@@ -440,7 +448,7 @@ def _train(
         np.errstate(over="ignore", invalid="ignore"),
     ):
         try:
-            for stop in _grid(options.steps, options.records):
+            for stop in _grid(options.steps, options.record_count):
                 while done < stop and descent.state.running.any():
                     done += descent.advance(stop - done)
                     bar.update(done - bar.n)
@@ -513,7 +521,7 @@ def _run_of(
     good = False
     if not state.finite[0]:
         message = (
-            f"the weights overflowed at step {steps + 1}: step is too large for the "
+            f"the weights overflowed at step {steps + 1}: step_size is too large for the "
             f"{options.loss} loss here, lower it"
         )
     elif reached:
@@ -529,7 +537,7 @@ def _run_of(
     elif steps and log_loss[-1] >= log_loss[0]:
         message = (
             f"took {steps} steps, and the log loss went from {log_loss[0]:.4g} to "
-            f"{log_loss[-1]:.4g}; step is too large here, lower it"
+            f"{log_loss[-1]:.4g}; step_size is too large here, lower it"
         )
     else:
         message, good = f"took the {steps} steps asked for", True
@@ -579,11 +587,11 @@ def _take_up(
     descent.state = state._replace(running=state.finite.copy())
 
 
-def _grid(steps: int, records: int) -> list[int]:
+def _grid(steps: int, record_count: int) -> list[int]:
     """Return the steps at which to record, spaced geometrically, the last included."""
     if steps == 0:
         return []
-    return sorted({int(stop) for stop in np.rint(np.geomspace(1, steps, records))} | {steps})
+    return sorted({int(stop) for stop in np.rint(np.geomspace(1, steps, record_count))} | {steps})
 
 
 def _for_each(

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from ibtools.data import digits, toy_a
-from ibtools.metrics.net_kkt import MarginKKT, margin_kkt
+from ibtools.data import digits, three_points
+from ibtools.metrics.kkt_of_margins import MarginKKT, margin_kkt
 from ibtools.models import MLP, DeepLinear, Net, ResidualMLP
 from ibtools.theory.max_margin import max_margin
 from ibtools.trainers import margin_flow
@@ -97,16 +97,18 @@ def test_both_multipliers_are_what_they_are_said_to_be(build, seed, scale) -> No
     for kkt in (best, closed):
         assert np.all(kkt.multipliers >= 0)
         assert stationarity(net, X, y, kkt) == pytest.approx(kkt.stationarity, abs=1e-9 * length)
-        assert kkt.relative == pytest.approx(kkt.stationarity / length, rel=1e-12, abs=0)
+        assert kkt.relative_stationarity == pytest.approx(
+            kkt.stationarity / length, rel=1e-12, abs=0
+        )
     # Lyu & Li: the residual is exactly √(2(1−β))·γ̄^(−1/L), with β the loss's alignment.
     if y.dtype == float:
         push = np.exp(q.min() - q) @ J
         beta = push @ theta / np.linalg.norm(push) / np.linalg.norm(theta)
         assert closed.beta == pytest.approx(beta, abs=1e-12)
-    assert closed.relative == pytest.approx(np.sqrt(2 * (1 - closed.beta)), abs=1e-7)
+    assert closed.relative_stationarity == pytest.approx(np.sqrt(2 * (1 - closed.beta)), abs=1e-7)
     # The best residual is a sine, it is smaller, and optimal: no constraint could lower it.
-    assert best.relative == pytest.approx(np.sqrt(1 - best.beta**2), abs=1e-7)
-    assert best.relative <= closed.relative + 1e-12
+    assert best.relative_stationarity == pytest.approx(np.sqrt(1 - best.beta**2), abs=1e-7)
+    assert best.relative_stationarity <= closed.relative_stationarity + 1e-12
     unit = theta / np.linalg.norm(theta)
     J = J / np.linalg.norm(theta) ** (order - 1)
     lam = best.multipliers
@@ -133,26 +135,26 @@ def test_closed_form_is_what_runs_record(classes, loss) -> None:
     run = margin_flow(net, X, y, loss=loss or "cross_entropy", until_log10_loss=-5)
     kkt = margin_kkt(run.net, X, y, multipliers="closed_form", loss=loss)
     assert kkt.beta == pytest.approx(run.gradient_alignment[-1], abs=1e-10)
-    assert kkt.stationarity == pytest.approx(run.kkt_residual[-1], rel=1e-8, abs=0)
+    assert kkt.stationarity == pytest.approx(run.stationarity[-1], rel=1e-8, abs=0)
     assert kkt.complementarity == pytest.approx(run.complementarity[-1], rel=1e-8, abs=0)
-    assert margin_kkt(run.net, X, y, slack=1e6).relative < kkt.relative
+    assert margin_kkt(run.net, X, y, slack=1e6).relative_stationarity < kkt.relative_stationarity
 
 
 def test_a_max_margin_predictor_is_a_kkt_point_with_its_multipliers() -> None:
-    X, y = toy_a()
+    X, y = three_points()
     best = max_margin(X, y)
     net = DeepLinear(d=2, depth=1, seed=0)
     net.layers[0].weight.data.copy_(torch.tensor(best.w * 17)[None])
     kkt = margin_kkt(net, X, y)
-    assert kkt.relative < 1e-14
+    assert kkt.relative_stationarity < 1e-14
     assert kkt.complementarity < 1e-14
     np.testing.assert_allclose(kkt.multipliers, [4 / 49, 9 / 49, 0], atol=1e-14)
     # Any w between the support vectors is a combination of theirs: only complementarity tells.
     net.layers[0].weight.data += torch.tensor([[1e-3, 0.0]])
     near = margin_kkt(net, X, y)
-    assert near.relative < 1e-14
+    assert near.relative_stationarity < 1e-14
     assert 1e-6 < near.complementarity < 1e-4
-    assert margin_kkt(net, X, y, slack=0).relative > 0.1
+    assert margin_kkt(net, X, y, slack=0).relative_stationarity > 0.1
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.05, 0.5, 3.0]))
@@ -176,15 +178,15 @@ def test_chunks_change_nothing_and_a_limit_takes_the_smallest_margins(
     q, p = gradients(net, X, y)[0], len(flat(net))
     whole = [margin_kkt(net, X, y, slack=1e6, multipliers=m) for m in ("nnls", "closed_form")]
     with monkeypatch.context() as patch:
-        patch.setattr("ibtools.metrics.net_margins._SAMPLES", 4)
-        patch.setattr("ibtools.metrics.net_margins._CHUNK", 2 * p)
+        patch.setattr("ibtools.metrics.margins_of_nets._SAMPLES", 4)
+        patch.setattr("ibtools.metrics.margins_of_nets._CHUNK", 2 * p)
         again = [margin_kkt(net, X, y, slack=1e6, multipliers=m) for m in ("nnls", "closed_form")]
     for one, other in zip(whole, again, strict=True):
         assert one.constraints == other.constraints == 9
         size = one.multipliers.max()
         np.testing.assert_allclose(other.multipliers, one.multipliers, atol=1e-9 * size)
     # Memory for three gradients: the three smallest margins take part.
-    monkeypatch.setattr("ibtools.metrics.net_kkt._LARGEST", 3 * p)
+    monkeypatch.setattr("ibtools.metrics.kkt_of_margins._LARGEST", 3 * p)
     few = margin_kkt(net, X, y, slack=1e6)
     assert few.constraints == 3
     assert set(np.flatnonzero(few.multipliers)) <= set(np.argsort(q)[:3])
@@ -206,15 +208,17 @@ def kinked_net() -> tuple[Net, np.ndarray, np.ndarray]:
 def test_on_a_kink_all_of_clarkes_gradients_count() -> None:
     net, X, y = kinked_net()
     plain = margin_kkt(net, X, y)
-    assert plain.relative > 0.2
+    assert plain.relative_stationarity > 0.2
     kkt = margin_kkt(net, X, y, kink_tolerance=1e-9)
-    assert kkt.relative < 1e-14
+    assert kkt.relative_stationarity < 1e-14
     np.testing.assert_allclose(kkt.multipliers, [1.0, 1.25], rtol=1e-12)
     # Off the kink there is nothing to add.
     net.layers[0].weight.data[1, 0] = 0.01
     away = margin_kkt(net, X, y, kink_tolerance=1e-9)
-    assert away.relative == margin_kkt(net, X, y).relative > 1e-3
-    assert margin_kkt(net, X, y, kink_tolerance=0.2).relative < away.relative
+    assert away.relative_stationarity == margin_kkt(net, X, y).relative_stationarity > 1e-3
+    assert (
+        margin_kkt(net, X, y, kink_tolerance=0.2).relative_stationarity < away.relative_stationarity
+    )
 
 
 def test_neurons_that_never_see_anything_take_no_place_among_the_kinks() -> None:
@@ -224,7 +228,7 @@ def test_neurons_that_never_see_anything_take_no_place_among_the_kinks() -> None
         wide.layers[layer].weight.data.zero_()
         wide.layers[layer].weight.data[part] = net.layers[layer].weight.data
     kkt = margin_kkt(wide, X, y, kink_tolerance=1e-9)
-    assert kkt.relative < 1e-14
+    assert kkt.relative_stationarity < 1e-14
 
 
 @pytest.mark.slow
@@ -234,7 +238,7 @@ def test_reference_5_and_its_decay() -> None:
     run, relative, norms = None, [], []
     for log10_loss in (-10, -100, -1000, -1e4, -1e6):
         run = margin_flow(net, X, y, until_log10_loss=log10_loss, resume=run)
-        relative.append(margin_kkt(run.net, X, y).relative)
+        relative.append(margin_kkt(run.net, X, y).relative_stationarity)
         norms.append(run.norm[-1])
     np.testing.assert_allclose(relative, [0.37, 0.18, 0.084, 0.038, 0.0094], rtol=0.15)
     # Proportional to 1/ρ from the second on; at the first the net is far from its limit.
@@ -251,7 +255,7 @@ def test_relu_flow_slides_along_kinks_and_only_clarke_sees_how_close_it_is() -> 
         )
     plain = margin_kkt(run.net, X, y)
     clarke = margin_kkt(run.net, X, y, kink_tolerance=1e-3)
-    assert clarke.relative < 0.9 * plain.relative
+    assert clarke.relative_stationarity < 0.9 * plain.relative_stationarity
 
 
 @pytest.mark.usefixtures("as_a_user")

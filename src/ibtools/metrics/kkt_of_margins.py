@@ -12,7 +12,7 @@ from scipy.special import expit, logsumexp
 from torch import Tensor, nn
 
 from ibtools._validation import count, one_of, real
-from ibtools.metrics.net_margins import NetMargins, inputs_of_kinks
+from ibtools.metrics.margins_of_nets import NetMargins, inputs_of_kinks
 from ibtools.models.declared import known_order
 from ibtools.models.homogeneity import homogeneity_order
 from ibtools.models.reading import refuse_frozen
@@ -35,7 +35,7 @@ class MarginKKT(NamedTuple):
     ----------
     stationarity
         :math:`\|\tilde\theta-\sum\lambda\nabla q(\tilde\theta)\|`, the ε of an (ε, δ)-KKT point.
-    relative
+    relative_stationarity
         That over :math:`\|\tilde\theta\|`. With the best multipliers from 0 to 1.
     complementarity
         :math:`\delta=\sum\lambda(q(\tilde\theta)-1)`, a sum of terms of at least 0.
@@ -48,7 +48,7 @@ class MarginKKT(NamedTuple):
     """
 
     stationarity: float
-    relative: float
+    relative_stationarity: float
     complementarity: float
     multipliers: Float[np.ndarray, "n *k"]
     beta: float
@@ -131,7 +131,7 @@ def margin_kkt(
     >>> net = DeepLinear(d=2, depth=1, seed=0)
     >>> _ = net.layers[0].weight.data.copy_(torch.tensor([[3.0, 2.0]]))
     >>> kkt = margin_kkt(net, [[3.0, -1.0], [1.0, 2.0], [-4.0, -4.0]], [1, 1, -1])
-    >>> kkt.relative < 1e-14, (49 * kkt.multipliers).round(12)
+    >>> kkt.relative_stationarity < 1e-14, (49 * kkt.multipliers).round(12)
     (True, array([4., 9., 0.]))
     """
     one_of("multipliers", multipliers, ("nnls", "closed_form"))
@@ -179,7 +179,7 @@ def margin_kkt(
     lam = weights * margin ** (1 - 2 / L)
     return MarginKKT(
         stationarity=left * length,
-        relative=left,
+        relative_stationarity=left,
         complementarity=float((lam * (q / margin - 1)).sum()),
         multipliers=problem.margins.per_class(lam),
         beta=max(-1.0, min(1.0, float(unit @ combined) / size)) if size > 0 else 0.0,

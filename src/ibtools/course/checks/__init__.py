@@ -1,0 +1,1 @@
+"""The checkers, a module a chapter, and the homework."""

@@ -1,0 +1,208 @@
+"""The answers of the book's own solutions, by exercise and part, as expressions.
+
+`RUN` is evaluated after the code of the solution has run, on top of what its lecture sets up: what
+the page computes is what is checked. Of those in `LONG` only the functions are taken, as their runs
+take seconds. `SAID` is what a solution says in a formula.
+"""
+
+RUN: dict[str, dict[str, str]] = {
+    "imd.hessian": {
+        "hessians": "' and '.join(name for name, defect in defects.items() if defect < 1e-12)",
+        "defect": "lambda w: hessian_map_defect(metrics['b'], w)[0, 0, 1]",
+        "potential": "lambda w: w @ w / 2 + w[0] ** 2 * w[1] ** 2 / 2",
+    },
+    "imd.nearest": {"end": "reached", "nearest": "nearest"},
+    "imd.entropy": {"limit": "np.round(ends[-1], 4)"},
+    "imd.digits": {"exponents": "needed", "doubles": "'yes and no'"},
+    "warp.regimes": {
+        "small": "lambda x, delta: 0.75 * x**2 / delta**0.5",
+        "large": "lambda x, delta: x**1.5",
+        "negative": "lambda x, delta: 1.5 * delta**0.5 * x",
+    },
+    "hm.bias": {
+        "limit": (
+            "lambda X, y, kappa: max_margin("
+            "np.column_stack([X, np.full(len(X), kappa)]), y).w * [1, 1, kappa]"
+        ),
+    },
+    "hm.tail": {"direction": "best"},
+    "imd.tie": {"equal": "[1 / 2, 1 / 2]", "unequal": "[1 / 3, 2 / 3]"},
+    "imd.powers": {
+        "limit": (
+            "lambda X, y, p: bregman_projection("
+            "HypentropyPotential(sqrt_k=1e-10**p, start=np.zeros(len(p))), X, y).w"
+        ),
+    },
+    "before.logistic": {"log_loss": "log_loss"},
+}
+
+SAID: dict[str, dict[str, str]] = {
+    "before.swapped": {
+        "nearest": "lambda w: np.full(2, np.sqrt(w[0] * w[1]))",
+        "swapped": "lambda w: np.full(2, (w[0] + w[1]) / 2)",
+    },
+    "imd.product": {"order": "'first'", "ratio": "(2 / 1) ** 2"},
+    "imd.one": {"mirror": "'not at all'", "weights": "'proportional to the step'"},
+    "before.conjugate": {
+        "quadratic": "lambda A, p: p @ np.linalg.inv(A) @ p / 2",
+        "entropy": "lambda p: np.exp(p)",
+        "hyperbolic": "lambda p, k: np.sqrt(k) / 4 * (np.cosh(2 * p) - 1)",
+    },
+    "before.cubic": {
+        "factor": "2",
+        "speed": "lambda u, v: 4 * u**2 * v**2 + u**4",
+        "exponent": "4 / 3",
+    },
+    "before.drift": {"factor": "lambda eta, r: 1 - eta**2 * r**2"},
+    "imd.labels": {"fitted": "lambda X, y: X @ np.linalg.pinv(X) @ y"},
+    "imd.recipe": {"root_k": "2 * (1**2 + 1e-9**2)", "norm": "'l2'", "second_layer": "'none'"},
+    "imd.loss": {
+        "left": (
+            "lambda X, h, r: np.diag(1 / h) @ X.T @ np.linalg.inv(X @ np.diag(1 / h) @ X.T) @ r"
+        ),
+    },
+}
+SAID |= {
+    "imd.integral": {
+        "q": (
+            "lambda w, k: (lambda x: np.sqrt(k) / 4 * (x * np.sinh(x) - np.cosh(x) + 1))("
+            "np.arcsinh(2 * w / np.sqrt(k)))"
+        ),
+    },
+    "warp.unique": {"gradient": "lambda w: -2 * w / (1 + w**2)", "curl": "-1"},
+    "warp.two-ways": {
+        "square": (
+            "lambda a, w, X, y: (lambda c, least: (c + np.sqrt(c**2 + 4 * least @ least)) / 2)("
+            "a**2 - np.sum((np.linalg.pinv(X) @ X @ w) ** 2), np.linalg.pinv(X) @ y)"
+        ),
+    },
+    "warp.xavier": {
+        "share": (
+            "lambda a, W: (lambda s: np.linalg.norm("
+            "np.outer(a * s, a * s) - (W / s[:, None]) @ (W / s[:, None]).T)"
+            " / np.linalg.norm((W / s[:, None]) @ (W / s[:, None]).T))("
+            "np.sqrt(np.linalg.norm(W, axis=1) / np.abs(a)))"
+        ),
+    },
+    "warp.zero-output": {
+        "distance": (
+            "lambda w, X, y: (lambda least, seen: np.linalg.norm(least)"
+            " * np.linalg.norm(w - seen) / np.linalg.norm(seen))("
+            "np.linalg.pinv(X) @ y, np.linalg.pinv(X) @ X @ w)"
+        ),
+        "first_layer": "'keeps its length and turns'",
+    },
+    "warp.how-often": {
+        "mean_square": "lambda n, d: 2 * n / (d + 1)",
+        "flips": "'between 10 and 20 %'",
+    },
+    "warp.weights": {
+        "move": (
+            "lambda a, W, X, y, O: (lambda v: np.sqrt(np.linalg.norm(np.linalg.pinv(X) @ y))"
+            " * (W - W @ np.linalg.pinv(X) @ X).T @ (v(O) - v(np.eye(len(y)))))("
+            "lambda O: (lambda e: e / np.linalg.norm(e))("
+            "a + W @ X.T @ O @ y / np.linalg.norm(X.T @ O @ y)))"
+        ),
+    },
+    "warp.negative": {"leading": "lambda X, y: y[0] * np.linalg.pinv(X)[:, 0]", "rate": "1 / 2"},
+}
+SAID |= {
+    "hm.order": {
+        "first_bias": "3",
+        "last_bias": "'none'",
+        "fixed_output": "2",
+        "normalized": "0",
+        "residual": "'none'",
+    },
+    "hm.toy": {
+        "w": "np.array([3, 2]) / 7",
+        "multipliers": "np.array([4, 9]) / 49",
+        "margin": "7 / np.sqrt(13)",
+        "gaps": "[0.2495, 0.6172]",
+    },
+    "hm.repeat": {"gap": "lambda k: 4 / 13 * np.log(9 / 4) + 4 / 13 * np.log(k)"},
+    "hm.floats": {
+        "single": "24 * np.log(2)",
+        "double": "53 * np.log(2)",
+        "log_loss": ("lambda q: np.log(np.log1p(np.exp(-q))) if q < 30 else -q - np.exp(-q) / 2"),
+    },
+    "hm.ahead": {"conserved": "8.99", "predictor": "'the margin over the product'"},
+    "hm.least": {"step": "4"},
+    "hm.mean": {"excess": "lambda n, rho, L: np.log(n) / rho**L"},
+    "hm.time": {"exponents": "[100, np.log10(1.0857e97), np.log10(7.8506e95)]"},
+    "hm.cap": {"square": "lambda t, n: n * np.log(np.e + t) ** 2"},
+    "hm.cube": {"constant": "lambda g, L: 1 / (9 * L**2 * g ** (2 / L))"},
+    "hm.multipliers": {"total": "lambda g, L: g ** (-2 / L) / L"},
+    "hm.touch": {
+        "multipliers": "lambda s: np.array([3 - s, 7 / 2]) / (24 - s)",
+        "threshold": "3",
+    },
+    "hm.square": {"margin": "1 / (6 * np.sqrt(3))"},
+    "hm.local": {"angle": "lambda e: np.arccos(((1 - e) / (1 + e)) ** 1.5) / 2"},
+    "hm.cycle": {"least": "1.0811", "largest": "1.64"},
+    "hm.restart": {"step": "4"},
+    "hm.shared": {"without": "1.2", "promise": "1.2 / 9**0.5"},
+}
+SAID |= {
+    "nh.blocks": {"coefficient": "lambda R, kappa, k: np.sqrt(R**2 + kappa**2 * k)"},
+    "nh.sharp": {"lower": "lambda p, M: p / (M - np.arange(M))"},
+    "nh.afar": {"power": "2"},
+    "nh.activation": {"kappa": "1 / 2"},
+    "nh.hyperbola": {"naive": "3 / 2", "modified": "3 / 2 - np.sqrt(2)", "limit": "1 / 2"},
+    "nh.share": {"share": "1 / np.sqrt(2)"},
+    "nh.wins": {
+        "shift": "lambda a: np.log((a + 1) / (a - 1)) / 2",
+        "lead": "lambda a: np.log(2 * a / np.sqrt(a**2 - 1))",
+    },
+    "nh.threshold": {"psi": "lambda c, gamma, M, k: gamma * (c / gamma) ** (M / (M - k))"},
+    "nh.clock": {
+        "log_time": (
+            "lambda psi, M, gamma: "
+            "psi - (2 - 2 / M) * np.log(psi) - np.log(M**2 * gamma ** (2 / M))"
+        ),
+    },
+    "nh.linear-step": {"log_step": "lambda psi, R: psi - 2 * np.log(R)"},
+    "nh.restart": {"gain": "0.08", "lost": "'the budget for all steps together'"},
+    "two.every-slope": {"right_for": "'active'", "steps": "4"},
+    "two.orthogonal": {
+        "alpha": "lambda rho: 1 / (1 + rho**2)",
+        "margin": "lambda rho, m, n: np.sqrt((1 + rho**2) / (m * n))",
+        "rank": (
+            "lambda rho, plus, minus: (lambda T, D: 2 * T / (T + np.sqrt(T**2 - 4 * D)))("
+            "(1 + rho**2) * (plus + minus), plus * minus * (1 - rho**2) ** 2)"
+        ),
+    },
+    "two.rank-two": {"rank": "lambda rho: 2 * (1 + rho**2) / (1 + rho) ** 2"},
+    "two.wait": {"excess": "40", "spread": "40"},
+    "two.stable": {"largest": "lambda margin: 2 / margin**2"},
+    "two.twice": {"gap": "np.log(2)"},
+    "two.pair": {
+        "threshold": "lambda c: c",
+        "v_plus": "lambda c, rho: np.array([1, -c]) / (1 - c**2)",
+    },
+    "two.half": {
+        "own": (
+            "lambda X, y, rho: (lambda G: G @ (y * np.where(np.equal.outer(y, y), 1, rho)"
+            " * np.linalg.solve(np.where(np.equal.outer(y, y), (1 + rho**2) * G, -2 * rho * G),"
+            " np.ones(len(y)))).T)(X @ X.T).diagonal() * y"
+        ),
+    },
+    "two.wide": {"rank": "lambda n: 2 * n / (n + 1)"},
+    "two.singular": {"log_time": "lambda beta, z, rho: beta * z / rho"},
+    "two.wake": {"guide": "lambda n, beta: n / (1 + (n - 1) * beta)"},
+    "two.padding": {
+        "ten_times": "'stays'",
+        "zeros": "'stays'",
+        "noise": "'grows'",
+        "fewer": "'grows'",
+    },
+    "two.own": {
+        "step": (
+            "lambda W, s, X, y, rho, eta: (lambda c, m: W + eta / (m * len(y)) * s[:, None]"
+            " * (c * y / (1 + np.exp(y * (s / m @ (c * (W @ X.T)))))) @ X)("
+            "np.where(W @ X.T >= 0, 1.0, rho), len(s) / 2)"
+        ),
+    },
+}
+
+LONG = {"before.logistic"}
