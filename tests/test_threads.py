@@ -46,9 +46,13 @@ SMALL_RUNS = {
     "mirror_descent": lambda: mirror_descent(NET, X, Y, step_size=1e-3, steps=2),
     "warped_flow": lambda: warped_flow(NEURON, X, Y, times=[1e-3]),
     "train_two_layer": lambda: train_two_layer(
-        TwoLayerNet.initialize(m=4, d=2, slope=0.3, scale=0.1, seed=0), X, Y, step=1e-3, steps=2
+        TwoLayerNet.initialize(m=4, d=2, slope=0.3, scale=0.1, seed=0),
+        X,
+        Y,
+        step_size=1e-3,
+        steps=2,
     ),
-    "descend": lambda: descend(net(), X, Y, step=0.1, max_epochs=1),
+    "descend": lambda: descend(net(), X, Y, step_size=0.1, max_epochs=1),
     "margin_flow": lambda: margin_flow(net(), X, Y, max_steps=1),
     "psi_flow": lambda: psi_flow(net(), X, Y, max_steps=1),
     "exact_flow": lambda: exact_flow(net(), X, Y, until_log_loss=-1),
