@@ -3,6 +3,7 @@
 import copy
 import importlib
 import inspect
+import random
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -742,6 +743,7 @@ def block(draw: Callable, depth: int) -> nn.Module:
 
 @st.composite
 def random_nets(draw: Callable) -> Net:
+    before = random.getstate()  # beartype looks at an item of a list that chance picks
     layers = [block(draw, 2) for _ in range(draw(st.integers(1, 3)))]
     if draw(st.booleans()):
         layers.append(layers[0])  # the same once more
@@ -751,6 +753,7 @@ def random_nets(draw: Callable) -> Net:
     with torch.no_grad():
         for p in net.parameters():
             p.copy_(torch.randn(p.shape, generator=source, dtype=p.dtype))
+    random.setstate(before)
     return net
 
 

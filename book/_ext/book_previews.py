@@ -5,6 +5,7 @@ page, of what this page refers to and of nothing else, and loaded when a preview
 as a script, since a page that is opened from the disk may load nothing else.
 """
 
+import gzip
 import json
 import re
 from functools import cache
@@ -15,6 +16,7 @@ from urllib.parse import unquote
 from sphinx.application import Sphinx
 
 FOLDER = "_previews"
+MOST = 90_000  # bytes of a file, compressed: beyond them the heaviest figures have no preview
 LINK = re.compile(r'<a class="reference internal[^"]*" href="([^"#]+\.html)#([^"]+)"')
 SHOWN = re.compile(
     r'<(?P<tag>div|figure|dt) (?:class="(?P<class>[^"]*)" )?id="(?P<id>[^"]+)"[^>]*>'
@@ -84,9 +86,21 @@ def write_previews(app: Sphinx, exception: Exception | None) -> None:
                 found[f"{path}#{anchor}"] = rewritten(shown, there, page)
         file = out / FOLDER / f"{page}.js"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(
-            f"bookPreviews({json.dumps(found, ensure_ascii=False)});\n", encoding="utf-8"
-        )
+        file.write_text(light_enough(found), encoding="utf-8")
+
+
+def light_enough(found: dict[str, str]) -> str:
+    """Return the script, without the heaviest figures if they make it too heavy."""
+    figures = sorted(
+        (name for name, html in found.items() if html.startswith("<figure")),
+        key=lambda name: len(found[name]),
+    )
+    while True:
+        script = f"bookPreviews({json.dumps(found, ensure_ascii=False)});\n"
+        if not figures or len(gzip.compress(script.encode())) <= MOST:
+            return script
+        found = {name: html for name, html in found.items() if name != figures[-1]}
+        figures.pop()
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

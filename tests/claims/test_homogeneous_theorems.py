@@ -30,12 +30,12 @@ def _change(patch: Patch, name: str, **options: Callable[[Any], Any]) -> None:
     [
         # The cap of two classes for all of them.
         (claims.exists, "norm_bound", {"classes": lambda k: 2}),
-        (claims.losses, "margin_bracket", {"samples": lambda n: 2 * n}),
+        (claims.losses, "margin_bracket", {"n": lambda n: 2 * n}),
         # One layer more, as in 2 − 1/L.
         (claims.time_bracket, "log_time_bracket", {"order": lambda L: L + 1}),
         (claims.descent_rates, "log_time_bracket", {"share": lambda s: 0.2}),
         (claims.kkt_visit, "kkt_visit_bound", {"order": lambda L: 2 * L}),
-        (claims.blocks, "block_norms", {"degrees": lambda k: [1] * len(k)}),
+        (claims.blocks, "block_norms", {"exponents": lambda k: [1] * len(k)}),
     ],
 )
 def test_a_slip_in_a_theorem_fails(

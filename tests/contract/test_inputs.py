@@ -108,12 +108,10 @@ def test_the_validator_sees_the_same_numbers_in_all_clothes(kind: str) -> None:
 def test_the_same_numbers_give_the_same_answer(name: str) -> None:
     call, wrong = example(name), []
     given = dict(arrays(call))
-    if not given:
-        return
     call.arguments |= {k: a.copy() for k, a in given.items()}
     before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     plain = _quietly(call)
-    for kind, dressed in TELLING.items():
+    for kind, dressed in (TELLING if given else {}).items():
         try:
             found = _quietly(lambda: call(**{k: dressed(a) for k, a in given.items()}))  # noqa: B023
         except Exception as error:

@@ -87,7 +87,7 @@ def test_bad_input() -> None:
     good = Polynomial([0.0, 1.0])
     with pytest.raises(ValueError, match=r"radius must be greater than 0"):
         worst_defect_ratio(net, good, order=2, **{**options, "radius": 0.0})
-    with pytest.raises(ValueError, match=r"input_shape must be at least 1"):
+    with pytest.raises(ValueError, match=r"input_shape\[0\] must be at least 1"):
         worst_defect_ratio(net, good, order=2, **{**options, "input_shape": (0,)})
     with pytest.raises(ValueError, match=r"order must be finite"):
         worst_defect_ratio(net, good, order=np.nan, **options)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Request
 
 STANDS = """async () => {
     await new Promise(done => setTimeout(done));  // after the tasks that the page put off
@@ -63,7 +63,12 @@ def open_page(
 
     visit.page.on("request", lambda request: visit.requests.append(request.url))
     visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
-    visit.page.on("requestfailed", lambda request: complain(f"{request.url}: {request.failure}"))
+
+    def failed(request: Request) -> None:
+        if "favicon" not in request.url:  # the browser's own affair: a page may close before it
+            complain(f"{request.url}: {request.failure}")
+
+    visit.page.on("requestfailed", failed)
     visit.page.on(
         "console",
         lambda message: complain(message.text) if message.type == "error" else None,

@@ -52,9 +52,9 @@ def test_the_limit_on_a_kink_is_a_kkt_point(angle: float) -> None:
     ("call", "message"),
     [
         (lambda: block_norms([1.0], initial=[3.0, 4.0], exponents=[1, 1]), "norm must be at least"),
-        (lambda: block_norms([9.0], initial=[3.0, 4.0], exponents=[1]), "degrees must have 2"),
-        (lambda: block_norms([9.0], initial=[3.0], exponents=[0]), "degrees must be above 0"),
-        (lambda: block_margin_ratio([1, -1]), "degrees must be above 0"),
+        (lambda: block_norms([9.0], initial=[3.0, 4.0], exponents=[1]), "exponents must have 2"),
+        (lambda: block_norms([9.0], initial=[3.0], exponents=[0]), "exponents must be above 0"),
+        (lambda: block_margin_ratio([1, -1]), "exponents must be above 0"),
         (lambda: kink_limit(2.0), "angle must be below"),
         (lambda: kink_limit(0.0), "angle"),
     ],

@@ -229,7 +229,7 @@ def test_complementarity_holds_and_bites(loss: str) -> None:
             lambda: norm_bound([-1.0], order=1, n=1, initial_norm=1.0),
             "time must be at least 0",
         ),
-        (lambda: margin_bracket([-1.0], n=0), "samples"),
+        (lambda: margin_bracket([-1.0], n=0), "n must be at least 1"),
         (
             lambda: margin_bracket([-1.0], n=1, loss="cross_entropy", classes=1),
             "classes",

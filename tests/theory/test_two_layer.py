@@ -554,11 +554,11 @@ def test_bad_arguments_are_refused() -> None:
     limit = two_layer_limit(net, X, y)
     with pytest.raises(ValueError, match="schedule must be one of"):
         limit.loss_time(schedule="cosine")
-    with pytest.raises(ValueError, match="step must be given"):
+    with pytest.raises(ValueError, match="step_size must be given"):
         limit.loss_time(schedule="loss_based")
-    with pytest.raises(ValueError, match="step must be greater than 0"):
+    with pytest.raises(ValueError, match="step_size must be greater than 0"):
         limit.loss_time(schedule="loss_based", step_size=0.0)
-    with pytest.raises(ValueError, match="step must be greater than 0"):
+    with pytest.raises(ValueError, match="step_size must be greater than 0"):
         first_step_slack(net, X, y, step_size=0.0)
     with pytest.raises(ValueError, match="no zero rows, got one at 1"):
         first_step_slack(net, np.diag([1.0, 0.0]) @ X, y, step_size=1.0)
