@@ -14,7 +14,7 @@ export VENV PORT PYTHON PART MINUTES NAME PAGES TAG PDF
 # Any Python can run this; it makes the virtual environment, and keeps the machine's settings out.
 RUN := @python=$$(sh scripts/find_python.sh) && "$$python" -I scripts/commands.py
 
-.PHONY: help setup book test test-oldest test-newest lecture serve site-report notebooks quizzes course slides pdf bundle bench mutants lint format clean
+.PHONY: help setup book test test-oldest test-newest lecture serve lab site-report notebooks quizzes course slides pdf bundle bench mutants lint format doctor clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ slides: ## a deck for each lecture, to be shown without a network (PDF=1: printe
 pdf: ## each lecture, the problem sets and the whole book on paper (NAME=imd/steps: that lecture)
 	$(RUN) pdf
 
+lab: ## open the notebooks in JupyterLab, which is installed for it (PORT=8000)
+	$(RUN) lab
+
 site-report: ## speed, weight and formulas of the built pages, in a table (PAGES=imd/flows,intro)
 	$(RUN) site-report
 
@@ -72,6 +75,9 @@ lint: ## formatting, style and types (half a minute)
 
 format: ## put the code into its standard form
 	$(RUN) format
+
+doctor: ## what to put into a report of an error: versions, machine, what differs from the pins
+	$(RUN) doctor
 
 clean: ## remove what was built (the virtual environment stays)
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

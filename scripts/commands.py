@@ -17,10 +17,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # -I leaves it out
 
+import doctor
 from environment import ROOT, Environment, held, only_one
 from versions import COMMAND, Versions
 
 SITE = ROOT / "_build" / "html"
+JUPYTERLAB = "jupyterlab==4.6.6"
 JUPYTER_BOOK = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
 
 
@@ -139,6 +141,22 @@ class Commands:
         with self.alone():
             return self.python(script)
 
+    def doctor(self) -> int:
+        """Say what a report of an error should; this sets nothing up."""
+        print("\n".join(doctor.lines(self.environment.python)))
+        return 0
+
+    def lab(self) -> int:
+        """Open the book's notebooks in JupyterLab, which nothing else here needs."""
+        self.environment.prepare()
+        self.environment.variables |= self.environment.pip_variables()
+        self.environment.pip("install", "-c", "requirements.txt", JUPYTERLAB, what=JUPYTERLAB)
+        return self.python(
+            *("-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", "--port", self.port),
+            "--LabApp.default_url=/lab/tree/book/intro.ipynb",
+            *(() if sys.stdout.isatty() else ("--no-browser",)),
+        )
+
     def site_report(self) -> int:
         """Measure the built pages in a browser."""
         self.environment.prepare()
@@ -240,9 +258,9 @@ def free_port() -> int:
 
 COMMANDS = (
     *("setup", "book", "test", "test-oldest", "test-newest"),
-    *("lecture", "serve", "site-report", "notebooks"),
+    *("lecture", "serve", "lab", "site-report", "notebooks"),
     *("course", "quizzes", "slides", "pdf", "bundle"),
-    *("bench", "mutants", "lint", "format"),
+    *("bench", "mutants", "lint", "format", "doctor"),
 )
 
 
