@@ -50,7 +50,7 @@ def faults_of(pdf):
 def test_problems(built, solutions):
     """Each exercise of the chapter, with its solution or without a word of it."""
     html = handouts.problems(built, CHAPTER, LECTURES, solutions=solutions)
-    article = html[html.index(handouts.ARTICLE) :]
+    article = html[html.index(handouts.ARTICLE) : html.rindex("</article>")]
     said = without_formulas(article)
     for name in LECTURES:
         exercises = built.pages[name].cut("exercises")
@@ -84,7 +84,7 @@ def test_a_lack_is_noticed():
 def test_the_book_is_one_document(built):
     """No id twice, and no link that leads to another file or to nothing."""
     html = handouts.whole_book(built)
-    article = html[html.index(handouts.ARTICLE) :]
+    article = html[html.index(handouts.ARTICLE) : html.rindex("</article>")]
     ids = Counter(re.findall(r'<\w+\b[^<>]*?\sid="([^"]+)"', article))
     assert [name for name, count in ids.items() if count > 1] == []
     links = set(re.findall(r'<a\b[^<>]*\shref="([^"]*)"', article))

@@ -580,7 +580,7 @@ def test_bad_arguments_are_refused() -> None:
         relu_rank_bound([0.5, 0.5], [1.0, 0.0])
     with pytest.raises(ValueError, match="weights must have 2 entries"):
         relu_rank_bound([0.5, 0.5], [1.0])
-    with pytest.raises(ValueError, match="samples must be at least 1"):
+    with pytest.raises(ValueError, match="n must be at least 1"):
         wide_relu_stable_rank(0)
     with pytest.raises(ValueError, match="slope must be from 0 to 1"):
         balanced_stable_rank(1.1)
