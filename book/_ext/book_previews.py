@@ -8,12 +8,17 @@ as a script, since a page that is opened from the disk may load nothing else.
 import gzip
 import json
 import re
+import sys
 from functools import cache
 from pathlib import Path
 from posixpath import dirname, normpath, relpath
 from urllib.parse import unquote
 
 from sphinx.application import Sphinx
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
+
+from built_page import element_at
 
 FOLDER = "_previews"
 MOST = 90_000  # bytes of a file, compressed: beyond them the heaviest figures have no preview
@@ -35,21 +40,13 @@ def previews_of(html: str) -> dict[str, str]:
             continue
         if start["tag"] == "dt" and not start["id"].startswith("term-"):
             continue
-        end = closing(html, start.start(), start["tag"])
+        element = element_at(html, start.start())
+        end = start.start() + len(element)
         if start["tag"] == "dt" and html[end:].lstrip().startswith("<dd"):
-            end = closing(html, html.index("<dd", end), "dd")
-        found[start["id"]] = html[start.start() : end]
+            explained = html.index("<dd", end)
+            element = html[start.start() : explained] + element_at(html, explained)
+        found[start["id"]] = element
     return found
-
-
-def closing(html: str, start: int, tag: str) -> int:
-    """Return where the element ends that begins at `start`."""
-    depth = 0
-    for found in re.compile(rf"<(/?){tag}\b").finditer(html, start):
-        depth += -1 if found[1] else 1
-        if depth == 0:
-            return html.index(">", found.end()) + 1
-    raise ValueError(f"<{tag}> at {start} is not closed: {html[start : start + 80]}")
 
 
 def rewritten(html: str, there: str, here: str) -> str:
