@@ -1,5 +1,6 @@
 """A project with this one's Makefile and scripts, and next to nothing to install."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = ("find_python.sh", "commands.py", "environment.py", "isolation.py", "versions.py")
+SCRIPTS = ROOT / "scripts"
 
 # In place of Jupyter Book: it writes a page and what it saw of the machine.
 BUILDER = """
@@ -56,6 +57,24 @@ version = "0.1.0"
 """
 
 
+def with_what_it_imports(script: Path) -> set[Path]:
+    """``script`` and every script beside it that it needs."""
+    found, unread = {script}, [script]
+    while unread:
+        for node in ast.walk(ast.parse(unread.pop().read_text())):
+            names = (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else [name.name for name in node.names]
+                if isinstance(node, ast.Import)
+                else []
+            )
+            new = {path for name in names if (path := script.with_name(f"{name}.py")).exists()}
+            unread += new - found
+            found |= new
+    return found
+
+
 class SmallProject:
     """The project in a folder of any name; wheels lie beside it."""
 
@@ -63,8 +82,8 @@ class SmallProject:
         self.root = root
         (root / "scripts").mkdir(parents=True)
         shutil.copy(ROOT / "Makefile", root)
-        for name in SCRIPTS:
-            shutil.copy(ROOT / "scripts" / name, root / "scripts")
+        for path in (SCRIPTS / "find_python.sh", *with_what_it_imports(SCRIPTS / "commands.py")):
+            shutil.copy(path, root / "scripts")
         (root / "src/ibtools").mkdir(parents=True)
         (root / "src/ibtools/__init__.py").write_text("")
         (root / "backend.py").write_text(BACKEND)
