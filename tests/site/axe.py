@@ -1,9 +1,9 @@
 """axe-core: what it finds on a page.
 
 What it takes long for is to ask of every word what lies behind it, and to look at the inside of
-formulas and drawings, three quarters of all elements. So words that look alike are asked about
-once, and formulas and drawings are the boxes that they are to it. `tests/site/test_template.py`
-asks everything of everything, on pages that stand for the others.
+formulas, drawings and code, nine tenths of all elements. So words that look alike are asked about
+once, formulas and drawings are the boxes that they are to it, and of code each colour is kept once.
+`tests/site/test_template.py` asks everything of everything, on pages that stand for the others.
 """
 
 from contextlib import suppress
@@ -30,7 +30,8 @@ PLACES = ("light", "dark", "phone")
 SETTLED = """() => [...document.querySelectorAll('pre, .cell_output > .output')].every(e =>
     (e.tabIndex === 0) === (e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight))"""
 
-# A box of its size in place of a formula; a drawing keeps its own, as an SVG without content.
+# A box of its size in place of a formula; a drawing keeps its own, as an SVG without content. Of
+# code the first word of each colour on each ground is marked up, and the others are plain text.
 HOLLOW = """() => {
     const formulas = [...document.querySelectorAll('main mjx-container')];
     const sizes = formulas.map(e => (e.querySelector('mjx-math') || e).getBoundingClientRect());
@@ -43,6 +44,13 @@ HOLLOW = """() => {
     });
     const drawings = 'main :is(.ib-picture, .ib-thumbnail) > svg';
     document.querySelectorAll(drawings).forEach(e => e.replaceChildren());
+    const seen = new Set(), grounds = '.cell_input, .cell_output, .admonition, .proof, details';
+    document.querySelectorAll('main pre span').forEach(e => {
+        const alike = `${e.className} in ${e.closest(grounds)?.className}`;
+        if (seen.has(alike) && !e.children.length) e.replaceWith(e.textContent);
+        seen.add(alike);
+    });
+    document.querySelectorAll('main pre').forEach(e => e.normalize());
 }"""
 
 ALIKE = """() => {
@@ -51,14 +59,14 @@ ALIKE = """() => {
         return [s.color, s.fontSize, s.fontWeight, s.textDecorationLine, s.borderBottom, s.opacity,
             s.backgroundImage, s.textShadow].join();
     };
+    const grounds = new Map([[null, '']]);
     const behind = e => {
-        const all = [];
-        for (; e; e = e.parentElement) {
-            const s = getComputedStyle(e);
-            if (s.backgroundColor !== 'rgba(0, 0, 0, 0)') all.push(s.backgroundColor);
-            if (s.opacity !== '1') all.push(s.opacity);
+        if (!grounds.has(e)) {
+            const s = getComputedStyle(e), own = [s.backgroundColor, s.opacity];
+            const plain = own[0] === 'rgba(0, 0, 0, 0)' && own[1] === '1';
+            grounds.set(e, (plain ? '' : own.join()) + behind(e.parentElement));
         }
-        return all.join();
+        return grounds.get(e);
     };
     const first = new Map();
     for (const e of document.body.querySelectorAll('*')) {
