@@ -271,14 +271,14 @@ WIDE_FORMULA = """<div style="overflow:auto"><mjx-container style="display:block
 @pytest.mark.parametrize(
     ("fault", "where", "what", "rule"),
     [
-        (ADD.format(PALE), "light", "colours", "color-contrast"),
-        (ADD.format(PALE.replace("#999;background:#fff", "#444")), "dark", "colours", "color-con"),
-        (ADD.format('<img src="data:,">'), "light", "elements", "image-alt"),
-        (ADD.format("<div role=listitem>alone</div>"), "light", "elements", "aria-required"),
+        (ADD.format(PALE), "light", "desktop", "color-contrast"),
+        (ADD.format(PALE.replace("#999;background:#fff", "#444")), "phone", "phone", "color-con"),
+        (ADD.format('<img src="data:,">'), "light", "desktop", "image-alt"),
+        (ADD.format("<div role=listitem>alone</div>"), "light", "desktop", "aria-required"),
         ("document.querySelector('.ib-picture > svg').removeAttribute('aria-label')",
-         "light", "elements", "svg-img-alt"),
-        (ADD.format(SCROLLS), "phone", "layout", "scrollable-region-focusable"),
-        (ADD.format(WIDE_FORMULA), "phone", "layout", "scrollable-region-focusable"),
+         "light", "desktop", "svg-img-alt"),
+        (ADD.format(SCROLLS), "phone", "phone", "scrollable-region-focusable"),
+        (ADD.format(WIDE_FORMULA), "phone", "phone", "scrollable-region-focusable"),
     ],
 )  # fmt: skip
 def test_axe_core_sees_faults_on_a_page_of_boxes(page, fault, where, what, rule):
