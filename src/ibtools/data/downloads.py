@@ -1,6 +1,6 @@
 """Data files that are downloaded once, checked always, and never trusted half.
 
-Not pooch: it begins a cut download anew, knows one address a file, and has no lock between processes.
+Not pooch: it begins a cut download anew, knows one address a file, and processes do not wait.
 """
 
 import gzip
