@@ -81,8 +81,8 @@ def exact_flow(
     y: ArrayLike,
     *,
     loss: str = "exponential",
-    until_log_loss: float | int,
-    tolerance: float | int = 1e-8,
+    until_log_loss: float,
+    tolerance: float = 1e-8,
     stiff: bool = False,
 ) -> ExactFlow:
     r"""Follow gradient flow by a solver for differential equations, with its clock.
