@@ -120,7 +120,11 @@ def tab_stops_before_sliders(page: Page) -> int | None:
 
 def weight(site: Path, addresses: list[str], root: str) -> int:
     """Bytes of the site's files at some addresses, each once, compressed as servers do."""
-    files = {site / unquote(urlsplit(address).path.removeprefix(root)) for address in addresses}
+    files = {
+        site / unquote(urlsplit(address).path.removeprefix(root))
+        for address in addresses
+        if not address.startswith("data:")  # part of a file that counts
+    }
     return sum(map(compressed, (path for path in files if path.is_file())))
 
 
