@@ -1,6 +1,7 @@
 """What the pages for teachers take from the other pages: goals and exercises.
 
-``{goals}`` lists what one can do after each chapter, as its front page says; ``{exercise-table}``
+``{goals}`` lists what one can do after each chapter, as its front page says, and the goal of each
+lecture, as its lesson plan has it; ``{exercise-table}``
 lists the exercises with their kind, difficulty, minutes and checkers.
 """
 
@@ -19,6 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from labels import read_book
 
+LESSONS = "book/teaching/lessons.md"
+GOAL = re.compile(r"^Goal: (.*?)\.\s+Page:\s+\{doc\}`\.\./([^`]+)`", re.MULTILINE | re.DOTALL)
 AIMS = re.compile(r"^## Afterwards you can\n(.*?)^## ", re.MULTILINE | re.DOTALL)
 
 
@@ -34,11 +37,14 @@ class FromPages(SphinxDirective):
 
 
 class Goals(FromPages):
-    """Directive ``goals``: what one can do after each chapter."""
+    """Directive ``goals``: what one can do after each chapter and each lecture."""
 
     def run(self) -> list[nodes.Node]:
         root = Path(self.env.srcdir)
         book = read_book(root)
+        self.env.note_dependency(str(root / LESSONS))
+        lessons = (root / LESSONS).read_text(encoding="utf-8")
+        goal_of = {f"book/{page}": " ".join(goal.split()) for goal, page in GOAL.findall(lessons)}
         lines: list[str] = []
         for chapter in book.lectures:
             path = root / f"{chapter}.md"
@@ -47,7 +53,12 @@ class Goals(FromPages):
             if found is None:
                 raise self.error(f"{chapter}.md does not say what one can do afterwards")
             lines += [f"**[{book.titles[chapter]}](/{chapter}.md).** Afterwards one can", ""]
-            lines += [*found[1].strip().splitlines(), ""]
+            lines += [*found[1].strip().splitlines(), "", "The goals of its lectures:", ""]
+            for page in book.lectures[chapter]:
+                if page not in goal_of:
+                    raise self.error(f"{LESSONS} has no goal of {page}")
+                lines += [f"- [{book.titles[page]}](/{page}.md): {goal_of[page]}."]
+            lines += [""]
         return self.shown(lines, "goals")
 
 

@@ -179,6 +179,7 @@ def homework(name: str, repository: dict, term: str) -> NotebookNode:
         cell(
             "\n".join(f"{value} = ..." for value in wanted.values()), "answer", name, code=True
         ),
+        cell("*How you found it, in words.*", "answer", name, part="words"),
         cell(f"{name}.check({given})", "check", name, code=True, points=points),
     ]  # fmt: skip
     return notebook(cells, name)
