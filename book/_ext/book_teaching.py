@@ -1,7 +1,6 @@
 """What the pages for teachers take from the other pages: goals and exercises.
 
-``{goals}`` lists what one can do after each chapter, as its front page says, and the goal of each
-lecture, as its lesson plan has it; ``{exercise-table}``
+``{goals}`` lists what one can do after each lecture, as its lesson plan says; ``{exercise-table}``
 lists the exercises with their kind, difficulty, minutes and checkers.
 """
 
@@ -22,7 +21,6 @@ from labels import read_book
 
 LESSONS = "book/teaching/lessons.md"
 GOAL = re.compile(r"^Goal: (.*?)\.\s+Page:\s+\{doc\}`\.\./([^`]+)`", re.MULTILINE | re.DOTALL)
-AIMS = re.compile(r"^## Afterwards you can\n(.*?)^## ", re.MULTILINE | re.DOTALL)
 
 
 class FromPages(SphinxDirective):
@@ -37,7 +35,7 @@ class FromPages(SphinxDirective):
 
 
 class Goals(FromPages):
-    """Directive ``goals``: what one can do after each chapter and each lecture."""
+    """Directive ``goals``: what one can do after each lecture."""
 
     def run(self) -> list[nodes.Node]:
         root = Path(self.env.srcdir)
@@ -46,18 +44,13 @@ class Goals(FromPages):
         lessons = (root / LESSONS).read_text(encoding="utf-8")
         goal_of = {f"book/{page}": " ".join(goal.split()) for goal, page in GOAL.findall(lessons)}
         lines: list[str] = []
-        for chapter in book.lectures:
-            path = root / f"{chapter}.md"
-            self.env.note_dependency(str(path))
-            found = AIMS.search(path.read_text(encoding="utf-8"))
-            if found is None:
-                raise self.error(f"{chapter}.md does not say what one can do afterwards")
+        for chapter, pages in book.lectures.items():
             lines += [f"**[{book.titles[chapter]}](/{chapter}.md).** Afterwards one can", ""]
-            lines += [*found[1].strip().splitlines(), "", "The goals of its lectures:", ""]
-            for page in book.lectures[chapter]:
+            for page in pages:
                 if page not in goal_of:
                     raise self.error(f"{LESSONS} has no goal of {page}")
-                lines += [f"- [{book.titles[page]}](/{page}.md): {goal_of[page]}."]
+                lines += [f"- {goal_of[page]} ([{book.titles[page]}](/{page}.md));"]
+            lines[-1] = f"{lines[-1][:-1]}."
             lines += [""]
         return self.shown(lines, "goals")
 
