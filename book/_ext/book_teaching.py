@@ -64,7 +64,7 @@ class ExerciseTable(FromPages):
         by_chapter: dict[str, list[str]] = {}
         for one in exercises():
             self.env.note_dependency(self.env.doc2path(f"book/{one.page}"))
-            checker = f'`check("{one.id}", …)`' if one.checked else ""
+            checker = f'`check("{one.id}", …)`' if one.checked else f"none: {one.by_hand}"
             row = (
                 f"| {{ref}}`{one.label}` | {one.title} | {{kind}}`{one.kind} {one.difficulty}` | "
                 f"{one.minutes} | {checker} |"

@@ -83,6 +83,12 @@ def test_enough_exercises_in_every_lecture() -> None:
     assert with_checker == set(PAGE.values())
 
 
+def test_what_has_no_checker_says_why() -> None:
+    open_ones = {each.id for each in exercises() if each.by_hand == "an open question"}
+    assert open_ones == {each.id for each in exercises() if each.kind == "project"}
+    assert not any(each.by_hand for each in exercises() if each.checked)
+
+
 def test_every_checker_is_of_an_exercise_of_the_book() -> None:
     assert set(CHECKERS) <= set(PAGE)
 
