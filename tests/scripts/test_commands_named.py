@@ -7,7 +7,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import colab_like
 import pytest
+import yaml
 
 from ibtools.course.grading import command, table
 
@@ -106,6 +108,19 @@ def test_the_options_of_grading_are_those_it_knows() -> None:
         parser.parse_args(shlex.split(line))
     for option in re.findall(r"`(--[\w-]+)`", TEACHING):
         assert option in parser.format_help(), option
+
+
+def test_the_weekly_workflow_runs_the_notebooks_and_no_moving_action() -> None:
+    weekly = yaml.safe_load((ROOT / ".github/workflows/colab-like.yml").read_text("utf-8"))
+    assert weekly[True]["schedule"][0]["cron"].split()[2:] == ["*", "*", "1"]  # "on" is YAML's true
+    (job,) = weekly["jobs"].values()
+    (line,) = [step["run"] for step in job["steps"] if "run" in step]
+    python, script, *options = shlex.split(line)
+    assert (python, script) == ("python", "scripts/colab_like.py")
+    assert colab_like.parser().parse_args(options).torch.startswith("torch==")
+    for path in ROOT.glob(".github/workflows/*.yml"):
+        for action in re.findall(r"uses: (\S+)", path.read_text("utf-8")):
+            assert re.fullmatch(r"actions/[\w-]+@v\d+", action), action
 
 
 def test_teaching_has_the_commands_of_the_container_and_the_columns_of_the_table() -> None:
