@@ -171,11 +171,11 @@ def test_what_a_page_fetches_is_weighed(subject, address, site, browser):
 def test_a_page_that_hangs_or_jumps_is_seen(tmp_path, browser):
     (tmp_path / "a.html").write_text(
         "<main><mjx-container>x</mjx-container></main><script>setTimeout(() => {"
-        "const end = Date.now() + 400; while (Date.now() < end);"
+        "for (let k = 0; k < 3e8; k++) if (k < 0) throw k;"
         "document.querySelector('main').style.marginTop = '300px'}, 500)</script>"
     )
-    seen = speed(browser, (tmp_path / "a.html").as_uri(), slower=1, wait=1.5)
-    assert seen.first_formula < 500
+    seen = speed(browser, (tmp_path / "a.html").as_uri(), wait=1.5)
+    assert seen.first_formula < seen.longest_task
     assert seen.longest_task > 300
     assert seen.shift > 0
 
