@@ -7,14 +7,26 @@ import pytest
 from book_site import DESKTOP, PAGES, PHONE, in_turns
 from browser import find_firefox
 from firefox import ARROW_LEFT, ARROW_RIGHT, Tab, firefox
-from sliders import SLIDERS, useless_steps
+from sliders import CONTROLS, useless_steps
 from visible import clipped, faults_of_figures, faults_of_formulas, sticking_out
 
+HANDLES = ".ib-handle"
+
 AT = """index => {
-    const slider = document.querySelectorAll(SLIDERS)[index];
-    slider.focus();
-    return [Number(slider.value), slider.value === slider.max, slider.tabIndex];
-}""".replace("SLIDERS", repr(SLIDERS))
+    const row = document.querySelectorAll(CONTROLS)[index];
+    const slider = row.querySelector('input[type=range]');
+    const pressed = row.querySelector('input:checked');
+    (slider || pressed).focus();
+    if (slider) return [slider.value, slider.value === slider.max];
+    return [pressed.value, pressed === [...row.querySelectorAll('input')].at(-1)];
+}""".replace("CONTROLS", repr(CONTROLS))
+
+HANDLE = """index => {
+    const handle = document.querySelectorAll(HANDLES)[index];
+    handle.focus();
+    const {x, y} = handle.getBoundingClientRect();
+    return [handle.getAttribute('aria-valuetext'), `${x} ${y}`];
+}""".replace("HANDLES", repr(HANDLES))
 
 
 MALFORMED = """[...document.querySelectorAll("msub, msup, mfrac, mover, munder, msubsup")]
@@ -33,13 +45,19 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
 
 
 def no_key_moves(tab: Tab) -> list[str]:
-    """Sliders that stay where they are when an arrow key is pressed."""
+    """Sliders, buttons and points to drag that stay where they are when an arrow key is pressed."""
     faults = []
-    for index in range(tab.evaluate(f"document.querySelectorAll({SLIDERS!r}).length")):
-        before, last, _ = tab.evaluate(AT, index)
+    for index in range(tab.evaluate(f"document.querySelectorAll({CONTROLS!r}).length")):
+        before, last = tab.evaluate(AT, index)
         tab.press(ARROW_LEFT if last else ARROW_RIGHT)
         if tab.evaluate(AT, index)[0] == before:
-            faults.append(f"slider {index}: no key moves it")
+            faults.append(f"control {index}: no key moves it")
+    for index in range(tab.evaluate(f"document.querySelectorAll({HANDLES!r}).length")):
+        said, place = tab.evaluate(HANDLE, index)
+        tab.press(ARROW_RIGHT)
+        new = tab.evaluate(HANDLE, index)
+        if new[0] == said or new[1] == place:
+            faults.append(f"point {index}: no key moves it, or it does not say so")
     return faults
 
 
@@ -69,13 +87,18 @@ def test_what_a_visit_in_firefox_shows(name: str, address: str, tab: Tab) -> Non
 
 
 def test_firefox_finds_what_is_wrong(tab: Tab, tmp_path: Path) -> None:
-    """A page that throws, hides the end of a line and has a slider that nothing moves."""
+    """A page that throws, hides the end of a line and has controls that nothing moves."""
     page = tmp_path / "page.html"
     page.write_text(
         """<main style="margin: 0"><p style="width: 90px; overflow: hidden; white-space: nowrap">
         A line that is longer than its box.</p><div style="width: 500px">wide</div>
         <div class="ib-figure"><div class="ib-picture"></div>
-        <input type="range" min="0" max="2" value="1" onkeydown="return false"></div>
+        <div class="ib-control"><input type="range" min="0" max="2" value="1"
+        onkeydown="return false"><output></output></div>
+        <div class="ib-control" onkeydown="return false"><label>one
+        <input type="radio" name="a" checked></label>
+        <label><input type="radio" name="a">two</label></div></div>
+        <svg><g class="ib-handle" tabindex="0" aria-valuetext="at 1"><circle r="5"/></g></svg>
         <math><msup><mi>x</mi></msup></math></main>
         <script>setTimeout(() => { throw new Error("thrown") })</script>""",
         encoding="utf-8",
@@ -89,3 +112,5 @@ def test_firefox_finds_what_is_wrong(tab: Tab, tmp_path: Path) -> None:
         "complaints",
     }
     assert "thrown" in faults["complaints"][0]
+    stuck = [fault.partition(":")[0] for fault in faults["keyboard"]]
+    assert stuck == ["control 0", "control 1", "point 0"]
