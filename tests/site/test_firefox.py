@@ -20,6 +20,14 @@ OF_ROW = """([index, changed]) => {
     return (FUNCTION)(row, changed);
 }""".replace("CONTROLS", repr(CONTROLS))
 
+HANDLES = ".ib-handle"
+HANDLE = """index => {
+    const handle = document.querySelectorAll(HANDLES)[index];
+    handle.focus();
+    const {x, y} = handle.getBoundingClientRect();
+    return [handle.getAttribute('aria-valuetext'), `${x} ${y}`];
+}""".replace("HANDLES", repr(HANDLES))
+
 
 MALFORMED = """[...document.querySelectorAll("msub, msup, mfrac, mover, munder, msubsup")]
     .filter(e => e.childElementCount !== (e.localName === "msubsup" ? 3 : 2))
@@ -37,7 +45,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
 
 
 def no_key_moves(tab: Tab) -> list[str]:
-    """Kinds of controls that stay where they are when an arrow key is pressed, or whose picture."""
+    """Kinds of controls, and points to drag, that an arrow key does not move."""
     faults = []
     for index in tab.evaluate(KINDS, "body"):
         last = tab.evaluate(FOCUS, index)
@@ -46,6 +54,12 @@ def no_key_moves(tab: Tab) -> list[str]:
         drawn, now, *_ = tab.evaluate(OF_ROW.replace("FUNCTION", LOOK), [index, CHANGED])
         if now == shown or not drawn:
             faults.append(f"control {index}: no key moves it")
+    for index in range(tab.evaluate(f"document.querySelectorAll({HANDLES!r}).length")):
+        said, place = tab.evaluate(HANDLE, index)
+        tab.press(ARROW_RIGHT)
+        new = tab.evaluate(HANDLE, index)
+        if new[0] == said or new[1] == place:
+            faults.append(f"point {index}: no key moves it, or it does not say so")
     return faults
 
 
@@ -77,13 +91,18 @@ def test_what_a_visit_in_firefox_shows(name: str, address: str, tab: Tab) -> Non
 
 
 def test_firefox_finds_what_is_wrong(tab: Tab, tmp_path: Path) -> None:
-    """A page that throws, hides the end of a line and has a slider that nothing moves."""
+    """A page that throws, hides the end of a line and has controls that nothing moves."""
     page = tmp_path / "page.html"
     page.write_text(
         """<main style="margin: 0"><p style="width: 90px; overflow: hidden; white-space: nowrap">
         A line that is longer than its box.</p><div style="width: 500px">wide</div>
-        <div class="ib-figure"><div class="ib-picture"></div><div class="ib-control">
-        <input type="range" min="0" max="2" value="1" onkeydown="return false"></div></div>
+        <div class="ib-figure"><div class="ib-picture"></div>
+        <div class="ib-control"><input type="range" min="0" max="2" value="1"
+        onkeydown="return false"><output></output></div>
+        <div class="ib-control" onkeydown="return false"><label>one
+        <input type="radio" name="a" checked></label>
+        <label><input type="radio" name="a">two</label></div></div>
+        <svg><g class="ib-handle" tabindex="0" aria-valuetext="at 1"><circle r="5"/></g></svg>
         <math><msup><mi>x</mi></msup></math></main>
         <script>setTimeout(() => { throw new Error("thrown") })</script>""",
         encoding="utf-8",
@@ -97,3 +116,5 @@ def test_firefox_finds_what_is_wrong(tab: Tab, tmp_path: Path) -> None:
         "complaints",
     }
     assert "thrown" in faults["complaints"][0]
+    stuck = [fault.partition(":")[0] for fault in faults["keyboard"]]
+    assert stuck == ["control 0", "control 1", "point 0"]
