@@ -15,7 +15,7 @@ INSTALL = """\
 import sys
 
 if "google.colab" in sys.modules:
-    %pip install --quiet "ibtools @ git+{repository}@{ref}"\
+    %pip install --quiet "ibtools[show] @ git+{repository}@{ref}"\
 """
 SETUP = """\
 import ibtools.course

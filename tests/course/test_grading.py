@@ -335,7 +335,7 @@ def test_an_assignment_for_otter_is_right_by_itself_and_tells_no_answer(tmp_path
     begun = ["BEGIN", "BEGIN", "END", "BEGIN", "END", "END"]
     each = [f"# {word} {what}" for word, what in zip(begun, one, strict=True)]
     assert raw == ["# ASSIGNMENT CONFIG", *each, *each]
-    assert "- ibtools @ git+https://host/a/b@main" in made.cells[0].source
+    assert "- ibtools[show] @ git+https://host/a/b@main" in made.cells[0].source
     space: dict[str, object] = {}
     points = 0.0
     for part in made.cells:
