@@ -37,6 +37,7 @@ class Versions(Environment):
         self.variables |= self.pip_variables()
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         wanted = list(project["dependencies"])
+        wanted += project["optional-dependencies"]["show"]
         torch = project["optional-dependencies"]["nets"]
         if self.which == "oldest":
             wanted, torch = [lowest(need) for need in wanted], [lowest(need) for need in torch]

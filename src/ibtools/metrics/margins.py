@@ -80,7 +80,7 @@ def inverse_loss(log_loss: ArrayLike | float, loss: str = "exponential") -> Numb
 
 
 def normalized_margin(
-    minimum_margin: ArrayLike | float, norm: ArrayLike | float, order: float | int
+    minimum_margin: ArrayLike | float, norm: ArrayLike | float, order: float
 ) -> Numbers:
     r"""Return the normalized margin :math:`\bar\gamma = q_{\min}/\rho^L`.
 
@@ -98,6 +98,12 @@ def normalized_margin(
     ValueError
         If the order or a norm is not positive, or the shapes differ.
 
+    See Also
+    --------
+    smoothed_margin : what gradient flow never lowers.
+    layer_product_margin : over the product of the layers' norms.
+    ibtools.theory.max_margin : the largest there is, for a linear predictor.
+
     References
     ----------
     Lyu & Li (2020).
@@ -114,7 +120,7 @@ def normalized_margin(
 def smoothed_margin(
     log_loss: ArrayLike | float,
     norm: ArrayLike | float,
-    order: float | int,
+    order: float,
     loss: str = "exponential",
 ) -> Numbers:
     r"""Return the smoothed margin :math:`\tilde\gamma = \ell^{-1}(\mathcal L)/\rho^L`.
@@ -138,6 +144,12 @@ def smoothed_margin(
     ValueError
         If the order or a norm is not positive, the shapes differ, or there is no such loss.
 
+    See Also
+    --------
+    normalized_margin : with the least margin itself.
+    modified_margin : for a net that is only nearly homogeneous.
+    modified_descent_margin : what gradient descent never lowers.
+
     References
     ----------
     Lyu & Li (2020), Theorem on the smoothed margin.
@@ -154,9 +166,9 @@ def smoothed_margin(
 def modified_descent_margin(
     log_loss: ArrayLike | float,
     norm: ArrayLike | float,
-    order: float | int,
+    order: float,
     *,
-    initial_log_loss: float | int,
+    initial_log_loss: float,
 ) -> Numbers:
     r"""Return Lyu and Li's modified margin :math:`\hat\gamma=e^{\varphi(\mathcal L)}/\rho^L`.
 
@@ -212,7 +224,7 @@ def modified_descent_margin(
 def layer_product_margin(
     minimum_margin: ArrayLike | float,
     layer_norms: Float[np.ndarray, "*t k"],
-    exponents: Sequence[float | int],
+    exponents: Sequence[float],
 ) -> Numbers:
     r"""Return the margin over the product of layer norms, :math:`q_{\min}/\prod_i\|w_i\|^{k_i}`.
 
@@ -260,7 +272,7 @@ def layer_product_margin(
     return np.asarray(q / powers)
 
 
-def _over_power(value: Numbers, norm: ArrayLike | float, order: float | int) -> Numbers:
+def _over_power(value: Numbers, norm: ArrayLike | float, order: float) -> Numbers:
     """Return value/ρ^L."""
     order = positive("order", order)
     rho = records("norm", norm, nan=True)

@@ -257,7 +257,7 @@ def two_points(net: nn.Module) -> Iterator[list[Tensor]]:
     yield drawn
 
 
-def euler_defect(net: nn.Module, X: ArrayLike | Tensor, *, order: float | int) -> float:
+def euler_defect(net: nn.Module, X: ArrayLike | Tensor, *, order: float) -> float:
     """Return how far Euler's identity ⟨θ, ∇Φ⟩ = L Φ is from true, relative to max |Φ|.
 
     An L-homogeneous function satisfies it wherever it has a gradient, and by the chain rule at

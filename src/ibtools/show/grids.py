@@ -35,7 +35,7 @@ class Grid:
     label
         What stands beside the slider, e.g. ``"scale α"``. Empty: the parameter's name.
     format
-        A format of :meth:`str.format` with one field. What it writes as ``1.0e-04`` is shown as
+        A format of ``str.format`` with one field. What it writes as ``1.0e-04`` is shown as
         10⁻⁴, and a hyphen before a digit as a minus sign. A unit follows the field:
         ``"{:.2f} s"``.
 
@@ -241,7 +241,7 @@ def _speak(text: str) -> str:
     return "".join(out)
 
 
-def _ends(start: float | int, stop: float | int, num: int) -> tuple[float, float]:
+def _ends(start: float, stop: float, num: int) -> tuple[float, float]:
     first, last = real("start", start), real("stop", stop)
     if num > 1 and first == last:
         raise ValueError(
@@ -251,8 +251,8 @@ def _ends(start: float | int, stop: float | int, num: int) -> tuple[float, float
 
 
 def linspace(
-    start: float | int,
-    stop: float | int,
+    start: float,
+    stop: float,
     num: int,
     *,
     label: str,
@@ -289,8 +289,8 @@ def linspace(
 
 
 def geomspace(
-    start: float | int,
-    stop: float | int,
+    start: float,
+    stop: float,
     num: int,
     *,
     label: str,

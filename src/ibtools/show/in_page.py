@@ -78,7 +78,7 @@ def live_figure(
     name: str,
     still: Still,
     /,
-    start: Mapping[str, float | int] | None = None,
+    start: Mapping[str, float] | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> LiveFigure:
     """Show a figure that the page computes itself, whose points the reader can drag.

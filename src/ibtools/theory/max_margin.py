@@ -66,9 +66,9 @@ def max_margin(X: ArrayLike, y: ArrayLike, *, norm: str = "l2") -> MaxMargin:
         = \min_p \Big\|\sum_n p_n z_n\Big\|_*.
 
     For ℓ₂ the right-hand side is the distance from the origin to the convex hull of the
-    :math:`z_n`, found by non-negative least squares [1]_. For ℓ₁ it is a linear program, solved by
-    HiGHS's dual simplex method. Both answers are then solved for once more on their active sets,
-    which removes the solvers' tolerances.
+    :math:`z_n`, found by non-negative least squares (Lawson and Hanson). For ℓ₁ it is a linear
+    program, solved by HiGHS's dual simplex method. Both answers are then solved for once more on
+    their active sets, which removes the solvers' tolerances.
 
     Parameters
     ----------
@@ -97,6 +97,14 @@ def max_margin(X: ArrayLike, y: ArrayLike, *, norm: str = "l2") -> MaxMargin:
     AccuracyWarning
         If the relative duality gap exceeds 1e-10.
 
+    See Also
+    --------
+    separation_constants : how fast gradient flow comes near it.
+    deep_linear_margin : the largest margin of a deep linear network.
+    two_layer_margin : the largest margin of a two-layer network.
+    minimum_norm_interpolator : the same for regression, in ℓ₂.
+    minimum_l1_interpolator : the same for regression, in ℓ₁.
+
     Notes
     -----
     The ℓ₂ direction is unique. Its multipliers are not where support vectors depend on each other,
@@ -109,7 +117,7 @@ def max_margin(X: ArrayLike, y: ArrayLike, *, norm: str = "l2") -> MaxMargin:
 
     References
     ----------
-    .. [1] C. L. Lawson and R. J. Hanson, *Solving Least Squares Problems* (1974), ch. 23.
+    Lawson and Hanson (1974), *Solving Least Squares Problems*, ch. 23.
 
     Examples
     --------

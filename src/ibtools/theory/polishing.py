@@ -106,6 +106,9 @@ def kkt_point(
         linear layers; a ReLU's kinks may stop it), that separates its data. It is not changed.
     X, y
         Inputs, (n, …), and labels, (n,): ±1 for a net with one output, 0 … k−1 for one with k.
+
+    Other Parameters
+    ----------------
     tolerance
         Of the relative residual, above 0. Rounding allows about 1e-14.
     max_iterations
@@ -125,6 +128,11 @@ def kkt_point(
     -----
     AccuracyWarning
         If the tolerance is not met; the best point is returned.
+
+    See Also
+    --------
+    ibtools.metrics.margin_kkt : how nearly a net is one.
+    ibtools.trainers.margin_flow : the flow that tends to one.
 
     References
     ----------

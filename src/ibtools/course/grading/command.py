@@ -30,7 +30,7 @@ from ibtools.course.grading.table import (
 )
 
 IMAGE = (
-    r"printf 'FROM python:3.12\nCOPY . /book\nRUN pip install /book[nets]\n'"
+    r"printf 'FROM python:3.12\nCOPY . /book\nRUN pip install /book[nets,show]\n'"
     " | docker build -t ibtools -f - ."
 )
 CONTAINER = (

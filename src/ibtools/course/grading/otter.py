@@ -26,7 +26,7 @@ generate: true
 requirements:
   - {package}\
 """
-_PACKAGE = re.compile(r'"(ibtools @ [^"]+)"')
+_PACKAGE = re.compile(r'"(ibtools(?:\[[a-z,]+\])? @ [^"]+)"')
 
 
 def export(master: Master, name: str, folder: Path) -> Path:

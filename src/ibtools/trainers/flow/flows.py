@@ -163,6 +163,17 @@ def gradient_flow(
     times
         Times at which to record the path, increasing, ≥ 0. Without them the flow is followed to its
         limit and the solver's own steps are recorded.
+
+    Returns
+    -------
+    RegressionRun
+        ``times``, ``w``, ``loss``, final ``net``, ``converged``, ``remaining``, ``message``. With
+        asked times, ``converged`` says whether the last of them is already within tolerance. For
+        one neuron it is a `NeuronRun`, with ``a``, ``w_layer`` and ``kinks``; for a fully connected
+        network a `LinearNetRun`, with ``a`` and ``w_layer``.
+
+    Other Parameters
+    ----------------
     method
         ``"dual"``: integrate the n numbers :math:`\nu = \int r\,dt` by LSODA with their exact
         Jacobian, and read the weights off :math:`P = X^\top\nu`; for networks whose weights are a
@@ -177,14 +188,6 @@ def gradient_flow(
     max_steps
         Steps after which to give up.
 
-    Returns
-    -------
-    RegressionRun
-        ``times``, ``w``, ``loss``, final ``net``, ``converged``, ``remaining``, ``message``. With
-        asked times, ``converged`` says whether the last of them is already within tolerance. For
-        one neuron it is a `NeuronRun`, with ``a``, ``w_layer`` and ``kinks``; for a fully connected
-        network a `LinearNetRun`, with ``a`` and ``w_layer``.
-
     Raises
     ------
     ValueError
@@ -196,6 +199,14 @@ def gradient_flow(
     TrainingWarning
         If the run ends without what was asked: too many steps, a failing solver, or an
         interruption (Ctrl-C). It returns what it has, with ``converged=False``.
+
+    See Also
+    --------
+    gradient_descent : with steps.
+    mirror_flow : from a potential in place of a network.
+    metric_flow : from a metric in place of a network.
+    warped_flow : of one neuron, in the clock in which it is a mirror flow.
+    ibtools.theory.implicit_limit : where it ends, without following it.
 
     Notes
     -----

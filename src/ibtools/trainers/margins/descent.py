@@ -30,12 +30,12 @@ def descend(
     *,
     loss: str = "exponential",
     schedule: str = "constant",
-    step_size: float | int | None = None,
+    step_size: float | None = None,
     batch_size: int | None = None,
     seed: int | np.random.Generator | None = None,
-    until_log10_loss: float | int = -100.0,
+    until_log10_loss: float = -100.0,
     max_epochs: int = 100_000,
-    record_growth: float | int = 1.02,
+    record_growth: float = 1.02,
     near_homogeneity: GapBound | None = None,
     order: int | None = None,
     resume: MarginRun[Net] | None = None,
@@ -77,6 +77,14 @@ def descend(
         log₁₀ 𝓛 at which to stop.
     max_epochs
         Largest number of passes over the data, of accepted and rejected ones together.
+
+    Returns
+    -------
+    MarginRun
+        With ``converged`` whether the asked loss was reached.
+
+    Other Parameters
+    ----------------
     record_growth
         Epochs are recorded at numbers that grow by this factor, each one at first; 1 for all.
     near_homogeneity
@@ -86,11 +94,6 @@ def descend(
     resume
         A run of this trainer to continue, with the same other arguments; it then goes as if it had
         not stopped.
-
-    Returns
-    -------
-    MarginRun
-        With ``converged`` whether the asked loss was reached.
 
     Raises
     ------
@@ -111,6 +114,7 @@ def descend(
     See Also
     --------
     margin_flow : the flow that small steps follow.
+    psi_flow : steps that raise ψ by the same amount, where a constant step would stand still.
     train_two_layer : for a `TwoLayerNet`, whose first layer alone is trained.
 
     References

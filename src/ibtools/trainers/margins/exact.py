@@ -81,8 +81,8 @@ def exact_flow(
     y: ArrayLike,
     *,
     loss: str = "exponential",
-    until_log_loss: float | int,
-    tolerance: float | int = 1e-8,
+    until_log_loss: float,
+    tolerance: float = 1e-8,
     stiff: bool = False,
     max_steps: int = 5_000,
 ) -> ExactFlow:
@@ -102,17 +102,20 @@ def exact_flow(
         output. Sums over samples.
     until_log_loss
         log 𝓛, the natural logarithm, at which to stop.
+
+    Returns
+    -------
+    ExactFlow
+        Records at the solver's own steps, the start and the end among them.
+
+    Other Parameters
+    ----------------
     tolerance
         Relative accuracy of the solver, between 1e-13 and 1e-2.
     stiff
         Whether to use a solver for stiff equations: for a log 𝓛 below about −50.
     max_steps
         Steps of the solver after which to give up.
-
-    Returns
-    -------
-    ExactFlow
-        Records at the solver's own steps, the start and the end among them.
 
     Raises
     ------
@@ -124,6 +127,7 @@ def exact_flow(
     See Also
     --------
     margin_flow : the same path by implicit steps, for losses of any size.
+    ibtools.theory.log_time_bracket : between what times a loss is reached.
 
     References
     ----------

@@ -394,7 +394,7 @@ def _pair(value: tuple[int, ...]) -> tuple[int, int]:
     return value[0], value[1]
 
 
-def number(name: str, value: float | int) -> float:
+def number(name: str, value: float) -> float:
     """Return `value`, an int or a float, as a finite float."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     return real(name, float(value) if whole else value)

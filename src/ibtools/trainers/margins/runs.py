@@ -324,6 +324,10 @@ def load_run(
     ValueError
         If it is not the file of a run, the net has another number of parameters, or
         `near_homogeneity` is missing or should be.
+
+    See Also
+    --------
+    MarginRun.save : writes it; the example there reads it back.
     """
     try:
         with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
