@@ -73,6 +73,7 @@ def lazily(
         return getattr(module, name)
 
     def __dir__() -> list[str]:  # noqa: N807
-        return sorted({*vars(sys.modules[package]), *home})
+        own = vars(sys.modules[package]).keys() - {"TYPE_CHECKING", "lazily"}
+        return sorted({*own, *home})
 
     return __getattr__, __dir__

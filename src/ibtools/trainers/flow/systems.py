@@ -264,11 +264,23 @@ def follow(
         run = replace(run, converged=False)
         warnings.warn(
             f"flow: {failure}, at t={run.times[-1]:.6g} with loss {run.loss[-1]:.3g}; estimated "
-            f"relative distance to the limit {run.remaining:.1e}, asked for {tolerance:g}",
+            f"relative distance to the limit {run.remaining:.1e}, asked for {tolerance:g}"
+            f"{_out_of_size(system.X)}",
             TrainingWarning,
             stacklevel=3,
         )
     return run
+
+
+def _out_of_size(X: Float[np.ndarray, "n d"]) -> str:
+    """Say what to rescale X by where the squares of its entries are beyond what a flow can sum."""
+    size = float(np.abs(X).max())
+    if size == 0 or 1e-50 < size < 1e50:
+        return ""
+    return (
+        f"; the entries of X are as large as {size:.2g}: rescale them, X / {size:.2g}, which "
+        f"multiplies w by {size:.2g}"
+    )
 
 
 class _Settled:

@@ -84,7 +84,7 @@ def exact_flow(
     until_log_loss: float,
     tolerance: float = 1e-8,
     stiff: bool = False,
-    max_steps: int = 10_000,
+    max_steps: int = 5_000,
 ) -> ExactFlow:
     r"""Follow gradient flow by a solver for differential equations, with its clock.
 
