@@ -8,17 +8,20 @@ page says it by hand.
 """
 
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from book_execution import ONLY
 from docutils import nodes
 from docutils.statemachine import StringList
 from signatures import annotations, signature
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
 from sphinx.environment import BuildEnvironment
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import logging
@@ -29,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "book/reference/"
 APART = (nodes.reference, nodes.title, addnodes.pending_xref, addnodes.desc)
-TYPES = "types-in-signatures"
 BACKTICKS = re.compile(r"(:[\w:]+:)?(``?)([^`]+)\2")
 FIELD = re.compile(r"^(\w+(?:, \w+)*)$")
 VERBATIM = re.compile(
@@ -54,7 +56,8 @@ class Public(SphinxDirective):
                 continue
             own = name.rpartition(".")[2]
             said = marked(first_sentence(name), package)
-            rows += [f"   * - :py:obj:`{own} <{name}>`", f"     - {said}"]
+            shown = f"``{own}``" if os.environ.get(ONLY) else f":py:obj:`{own} <{name}>`"
+            rows += [f"   * - {shown}", f"     - {said}"]
         head = [f".. py:currentmodule:: {package}", "", ".. list-table::", "   :widths: 30 70"]
         return _rst(self, [*head, "   :class: public-names", "", *rows])
 
@@ -67,6 +70,8 @@ class Entries(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         package = self.arguments[0]
         names = self.env.temp_data.pop("reference_names", [])
+        if os.environ.get(ONLY) not in (None, self.env.docname):
+            return []  # another page alone is looked at
         wanted = [name for name in public() if name.rpartition(".")[0] == package]
         for name in sorted({*names, *wanted}):
             if names.count(name) != wanted.count(name):
@@ -253,11 +258,6 @@ def used_by(env: BuildEnvironment) -> dict[str, list[str]]:
     return env.book_used
 
 
-def forget_uses(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
-    """Find them anew in each build; the reference is read again when a page uses other names."""
-    env.__dict__.pop("book_used", None)
-
-
 def read_again(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> list[str]:
@@ -271,7 +271,7 @@ def read_again(
 def link_code_in_text(app: Sphinx, doctree: nodes.document) -> None:
     """Make of `margin_flow` in a lecture's text a link to its entry, where the page uses it."""
     page = app.env.docname
-    if FOLDER + "index" not in app.env.found_docs:
+    if os.environ.get(ONLY) or FOLDER + "index" not in app.env.found_docs:
         return
     of_reference = page.startswith(FOLDER)
     uses = [] if of_reference else imported_by(Path(app.env.doc2path(page)))
@@ -286,6 +286,13 @@ def link_code_in_text(app: Sphinx, doctree: nodes.document) -> None:
             code.replace_self(link_to(name, code, page))
     if uses:
         doctree_end(doctree).append(list_of_uses(uses, page))
+
+
+def quote_as_the_source_does(app: Sphinx, doctree: nodes.document) -> None:
+    for said in doctree.findall(addnodes.desc_signature):
+        for text in list(said.findall(nodes.Text)):
+            if re.fullmatch(r"'[^'\"]*'", text):
+                text.parent.replace(text, nodes.Text(f'"{text[1:-1]}"'))
 
 
 def within(node: nodes.Node, kinds: tuple[type, ...]) -> bool:
@@ -352,6 +359,10 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.config.napoleon_use_rtype = False
     app.config.autodoc_typehints = "none"  # the source's own stand in the signature
     app.config.python_maximum_signature_line_length = 70
+    app.config.toc_object_entries_show_parents = "hide"
+    for kind in PyObject.doc_field_types:
+        if kind.name == "variable":
+            kind.label = "Attributes"
     app.add_directive("public", Public)
     app.add_directive("entries", Entries)
     app.connect("env-get-outdated", read_again)
@@ -361,5 +372,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", say_where_it_is_used, priority=700)
     app.connect("autodoc-skip-member", skip_fields_of_tuples)
     app.connect("doctree-read", link_code_in_text)
+    app.connect("doctree-read", quote_as_the_source_does)
     app.connect("missing-reference", find_name)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

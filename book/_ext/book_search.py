@@ -1,9 +1,9 @@
 """The search: what it looks through is written here, and looked through in the browser.
 
-A place that can be found is a section, a theorem or another statement, an exercise, a claim or a
-term of the glossary; it has a title, an anchor, and a text in which formulas can be read. The index
-is a script, since a page that is opened from the disk may load nothing else. Solutions are left
-out.
+A place that can be found is a section, a theorem or another statement, an exercise, a claim, a
+term of the glossary or a name of the package; it has a title, an anchor, and a text in which
+formulas can be read. The index is a script, since a page that is opened from the disk may load
+nothing else. Solutions are left out.
 """
 
 import json
@@ -29,6 +29,7 @@ from vendor import VENDOR
 STATIC = Path(__file__).parent / "static"
 STATEMENTS = tuple(NODE_TYPES.values())
 EXERCISES = (exercise_node, exercise_enumerable_node)
+LISTS_OF_NAMES = {"public-names", "functions-used"}  # each has an entry of its own
 JOINED = "\u2060"  # between what has no space between it
 UNSEARCHED = (nodes.raw, nodes.literal_block, nodes.figure, nodes.image, nodes.comment)
 
@@ -64,6 +65,8 @@ def _walk(
         if new is not None:
             found.append(new)
             _walk(env, page, child, found, new)
+        elif isinstance(child, addnodes.desc):
+            found += names_of_package(env, child)
         elif isinstance(child, nodes.title):
             continue
         elif isinstance(child, nodes.definition_list_item) and term_of(child):
@@ -76,12 +79,27 @@ def _walk(
             _walk(env, page, child, found, place)
 
 
+def names_of_package(env: BuildEnvironment, node: addnodes.desc) -> Iterator[Place]:
+    """Give the place of a function or class, with its first sentence, and those of its methods."""
+    signature = node.next_node(addnodes.desc_signature)
+    if signature is None or not signature["ids"]:
+        return
+    said = node.next_node(nodes.paragraph)
+    yield Place(
+        node["objtype"].title(),
+        signature["ids"][0].removeprefix("ibtools."),
+        signature["ids"][0],
+        [] if said is None else [words(env, said)],
+    )
+
+
 def skipped(node: nodes.Element) -> bool:
     classes = node.get("classes", ())
     return (
         isinstance(node, UNSEARCHED)
         or "solution" in type(node).__name__
         or "cell_input" in classes
+        or not LISTS_OF_NAMES.isdisjoint(classes)
         or (
             "cell_output" in classes
             and not any(node.findall(lambda e: "claim-box" in classes_of(e)))

@@ -96,11 +96,18 @@ def test_uses_are_found_in_cells_and_in_claims() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.split(" | ")[0] for row in ROWS])
 def test_a_row_names_what_there_is_and_a_claim_that_calls_it(row: str) -> None:
-    _, *cells, proof = row.split(" | ")
-    label, identifier = re.fullmatch(r"\{prf:ref\}`([\w-]+)`, `([\w.-]+)`", proof).groups()
-    rooms = ("models", "trainers", "theory", "metrics")
-    known = {f"ibtools.{room}.{name}" for room, cell in zip(rooms, cells, strict=True)
-             for name in re.findall(r"`(\w+)`", cell)}  # fmt: skip
+    _, trained, theory, measured = row.split(" | ")
+    model, _, trainer = trained.partition(" → ")
+    metric, label, identifier = re.fullmatch(
+        r"(.*); \{prf:ref\}`([\w-]+)`, `([\w.-]+)`", measured
+    ).groups()
+    cells = {"models": model, "trainers": trainer, "theory": theory, "metrics": metric}
+    known = {
+        f"ibtools.{room}.{name}"
+        for room, cell in cells.items()
+        for name in re.findall(r"`(\w+)`", cell)
+    }
+    assert len(known) >= 3
     assert known <= set(NAMES)
     assert CLAIMS[identifier].theorem == label
     calls = {id(thing) for thing in called(CLAIMS[identifier].compare)}
@@ -117,6 +124,7 @@ def test_there_are_rows_for_every_chapter() -> None:
     }
 
 
+@pytest.mark.slow
 def test_what_helps_to_choose_runs_as_it_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,11 @@ from labels import reading_order
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [page for page, _ in reading_order(yaml.safe_load((ROOT / "_toc.yml").read_text()))]
+REFERENCE = [page for page in PAGES if page.startswith("book/reference/")]
+# They are made by one template: a browser visits two, and `test_reference.py` reads all.
+VISITED = [
+    page for page in PAGES if page not in REFERENCE or page.endswith(("/index", "/trainers"))
+]
 GENERATED = ["genindex", "search", "404"]
 DESKTOP = {"viewport": {"width": 1280, "height": 720}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from book_site import DESKTOP, PAGES, PHONE, in_turns
+from book_site import DESKTOP, PHONE, VISITED, in_turns
 from browser import find_firefox
 from firefox import ARROW_LEFT, ARROW_RIGHT, Tab, firefox
 from sliders import CONTROL, CONTROLS, KEEP, KINDS, LOOK
@@ -85,7 +85,7 @@ def faults_in_firefox(tab: Tab, name: str, url: str) -> dict[str, list[str]]:
     return {what: found for what, found in faults.items() if found}
 
 
-@pytest.mark.parametrize("name", in_turns(PAGES))
+@pytest.mark.parametrize("name", in_turns(VISITED))
 def test_what_a_visit_in_firefox_shows(name: str, address: str, tab: Tab) -> None:
     assert faults_in_firefox(tab, name, f"{address}/{name}.html") == {}
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
 from axe import HOLLOW, beyond_the_theme, go
-from book_site import GENERATED, PAGES, ROOT, in_turns, read
+from book_site import GENERATED, PAGES, ROOT, VISITED, in_turns, read
 from page_measures import (
     clipped_formulas,
     cut_display_formulas,
@@ -46,7 +46,7 @@ def ids(site, name):
     return Counter(re.findall(r'<[^<>]*\sid="([^"]+)"', (site / f"{name}.html").read_text("utf-8")))
 
 
-@pytest.mark.parametrize("name", [*in_turns(PAGES), *GENERATED])
+@pytest.mark.parametrize("name", [*in_turns(VISITED), *GENERATED])
 def test_what_a_visit_shows(name, site, address, visit, theme_faults):
     """All that is to be asked of a page: in one visit, light on a desktop and dark on a phone.
 
