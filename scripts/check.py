@@ -17,15 +17,13 @@ from typing import NamedTuple
 
 from isolation import isolated
 
+from ibtools._threads import ONE_THREAD
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PYTEST = (str(BIN / "pytest"), "--quiet", "--no-header")
 PARALLEL = ("-n", "2", "--dist", "worksteal")
 SLOWEST = "--durations=12"  # what a run of twenty minutes spends them on is part of its report
-
-# Two workers whose libraries take every core each are up to four times as slow as two that do not.
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-ONE_THREAD["VECLIB_MAXIMUM_THREADS"] = "1"
 
 
 class Step(NamedTuple):
@@ -175,6 +173,7 @@ def main(names: list[str]) -> int:
         sys.exit(f"No such step: {', '.join(sorted(unknown))}.")
     # A claim is run by the unit tests; the pages and notebooks show what they found.
     kept = {"IBTOOLS_CLAIMS": str(ROOT / "_build" / ".claims")}
+    # Two workers whose libraries take every core each are up to four times as slow.
     environment = machine_kept_out() | ONE_THREAD | kept
     results: list[Result] = []
     beside: dict[str, Running] = {}
@@ -185,6 +184,9 @@ def main(names: list[str]) -> int:
         results += run(step, environment, results)
         if guest := beside.pop(step.name, None):
             results.append(guest.result())
+        if any(done.name == "book" and end == "passed" for done, end, _ in results):
+            # The tests of the site need not build it again.
+            environment["IBTOOLS_SITE"] = str(ROOT / "_build" / "html")
     print("\n=== summary")
     for step, outcome, seconds in results:
         print(f"  {outcome:8} {step.name:10} {seconds:6.0f} s   {step.purpose}")

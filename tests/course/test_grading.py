@@ -87,6 +87,11 @@ def test_each_gets_a_page_that_says_what_was_off_and_no_answer(graded):
     assert "half-3: 4 of 7 points" in page
     assert "3 of 4 parts right" not in page
     assert "2 of 4 parts right" in page
+    assert "Exercise 1.9 (A tie" in page
+    assert "<details><summary>What was run" in page
+    stopped = (folder / "feedback" / "syntax.html").read_text(encoding="utf-8")
+    assert "No cell that ran gave tie_equal a value." in stopped
+    assert "<details open><summary>What was run" in stopped
     assert "http" not in page.replace("https://host/a/b", "")
     right = the_class.answers("half-3")["hw1_sparse"]
     assert not any(f"{value:.4g}" in page for value in right if value)

@@ -134,7 +134,7 @@ def test_printed_path_leads_to_the_book(site, visit):
 
 
 def test_a_page_comes_up_without_a_jump_and_sets_no_formula(sample, address, browser):
-    seen = speed(browser, f"{address}/{sample}.html", slower=1, wait=0.5)
+    seen = speed(browser, f"{address}/{sample}.html", wait=0.5)
     assert seen.first_formula is not None
     assert seen.shift < 0.05
 

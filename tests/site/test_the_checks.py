@@ -17,7 +17,15 @@ from page_measures import (
 )
 from quiz_by_keyboard import faults_of_quiz, faults_without_scripts
 from reading import faults_of_preview, faults_of_search
-from sliders import by_keyboard, by_mouse, by_touch, idle_presets, stuck, useless_steps
+from sliders import (
+    by_keyboard,
+    by_mouse,
+    by_touch,
+    covered,
+    idle_presets,
+    stuck,
+    useless_steps,
+)
 from visible import (
     clipped,
     faults_of_figures,
@@ -139,11 +147,11 @@ def test_what_a_page_fetches_is_weighed(subject, address, site, browser):
 def test_a_page_that_hangs_or_jumps_is_seen(tmp_path, browser):
     (tmp_path / "a.html").write_text(
         "<main><mjx-container>x</mjx-container></main><script>setTimeout(() => {"
-        "const end = Date.now() + 400; while (Date.now() < end);"
+        "for (let k = 0; k < 3e8; k++) if (k < 0) throw k;"
         "document.querySelector('main').style.marginTop = '300px'}, 500)</script>"
     )
-    seen = speed(browser, (tmp_path / "a.html").as_uri(), slower=1, wait=1.5)
-    assert seen.first_formula < 500
+    seen = speed(browser, (tmp_path / "a.html").as_uri(), wait=1.5)
+    assert seen.first_formula < seen.longest_task
     assert seen.longest_task > 300
     assert seen.shift > 0
 
@@ -177,6 +185,9 @@ ALT_LOST = """new MutationObserver(() => document.querySelectorAll('.ib-picture 
     {subtree: true, childList: true})"""
 UNTABBED = "document.querySelectorAll('.ib-figure input').forEach(e => { e.tabIndex = -1 })"
 ONE_VALUE = "Element.prototype.setAttribute = () => {}"
+WORDS_STAY = """document.querySelectorAll('.ib-setting, output').forEach(e =>
+    Object.defineProperty(e, 'textContent', {get: () => 'said at first', set: () => {}}))"""
+UNDER = STYLE.format(".ib-controls::after { content: ''; position: absolute; inset: 0 }")
 SETTING_LOST = STYLE.format(".ib-setting { display: none }")
 
 
@@ -195,7 +206,14 @@ def by_keyboard_in_pixels(page):
         (UNPRESSED, lambda page: stuck(page, by_mouse), "the shown value did not change"),
         (UNHEARD, lambda page: stuck(page, by_mouse), "the shown value did not change"),
         (UNPRESSED, lambda page: stuck(page, by_touch(page)), "the shown value did not change"),
-        (SETTING_LOST, lambda page: stuck(page, by_mouse), "the caption did not change"),
+        (WORDS_STAY, lambda page: stuck(page, by_mouse), "the shown value did not change"),
+        (WORDS_STAY, lambda page: stuck(page, by_mouse), "the caption did not change"),
+        (UNPRESSED, covered, "cannot be pressed"),
+        (UNDER, covered, "cannot be pressed"),
+        (SETTING_LOST, useless_steps, "the caption cannot be seen"),
+        (WORDS_STAY, useless_steps, "the caption says"),
+        (WORDS_STAY, useless_steps, "it still shows"),
+        (UNTABBED, useless_steps, "the Tab key passes it by"),
         (UNHEARD, useless_steps, "no change on reaching"),
         (WORDS_ONLY, useless_steps, "it changes words only"),
         (ALT_LOST, useless_steps, "alt text"),
@@ -253,14 +271,14 @@ WIDE_FORMULA = """<div style="overflow:auto"><mjx-container style="display:block
 @pytest.mark.parametrize(
     ("fault", "where", "what", "rule"),
     [
-        (ADD.format(PALE), "light", "colours", "color-contrast"),
-        (ADD.format(PALE.replace("#999;background:#fff", "#444")), "dark", "colours", "color-con"),
-        (ADD.format('<img src="data:,">'), "light", "elements", "image-alt"),
-        (ADD.format("<div role=listitem>alone</div>"), "light", "elements", "aria-required"),
+        (ADD.format(PALE), "light", "desktop", "color-contrast"),
+        (ADD.format(PALE.replace("#999;background:#fff", "#444")), "phone", "phone", "color-con"),
+        (ADD.format('<img src="data:,">'), "light", "desktop", "image-alt"),
+        (ADD.format("<div role=listitem>alone</div>"), "light", "desktop", "aria-required"),
         ("document.querySelector('.ib-picture > svg').removeAttribute('aria-label')",
-         "light", "elements", "svg-img-alt"),
-        (ADD.format(SCROLLS), "phone", "layout", "scrollable-region-focusable"),
-        (ADD.format(WIDE_FORMULA), "phone", "layout", "scrollable-region-focusable"),
+         "light", "desktop", "svg-img-alt"),
+        (ADD.format(SCROLLS), "phone", "phone", "scrollable-region-focusable"),
+        (ADD.format(WIDE_FORMULA), "phone", "phone", "scrollable-region-focusable"),
     ],
 )  # fmt: skip
 def test_axe_core_sees_faults_on_a_page_of_boxes(page, fault, where, what, rule):

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     )
 
     CLAIMS: tuple[Claim, ...]
+    """All claims of the book, in the order of its chapters."""
 
 CHAPTERS = ("imd", "warping", "homogeneous", "homogeneous_theorems", "non_homogeneous", "two_layer")
+"""The modules with the claims, by name, in the order of the book."""
 
 __all__ = [
     "CHAPTERS",

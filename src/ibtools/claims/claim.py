@@ -269,7 +269,39 @@ def claim(
     relation: Relation = "=",
     theorem: str | None = None,
 ) -> Callable[[Callable[[], Comparison]], Claim]:
-    """Turn a function that compares both sides into a `Claim`."""
+    """Turn a function that compares both sides into a `Claim`.
+
+    Parameters
+    ----------
+    identifier
+        ``chapter.name``.
+    title, source, statement
+        What it is called, where the theorem stands, and what is claimed: see `Claim`.
+    relation
+        What is asserted of the two numbers: ``"="``, ``"≤"``, ``"≥"`` or ``"moves"``.
+    theorem
+        The book's label of the theorem, if it is one of the book's.
+
+    Returns
+    -------
+    Callable
+        The decorator of a function without arguments that returns a `Comparison`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such relation.
+
+    Examples
+    --------
+    >>> @claim("mine.half", title="A half", source="this example", statement="It is 0.5.")
+    ... def half() -> Comparison:
+    ...     predicted, measured = 0.5, 1 / 2
+    ...     error = abs(measured - predicted)
+    ...     return Comparison("½", predicted, measured, error, "difference", 1e-12)
+    >>> half.run().holds
+    True
+    """
     if relation not in get_args(Relation):
         raise ValueError(f"relation must be one of {get_args(Relation)}, got {relation!r}")
 

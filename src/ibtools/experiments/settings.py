@@ -123,3 +123,4 @@ SETTINGS: Mapping[str, Setting] = {
         checkpoint_every=5,
     ),
 }
+"""What can be asked for by name: the data sets, each with its net and how that is trained."""

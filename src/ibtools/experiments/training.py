@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from ibtools._console import read_record, write_whole
+from ibtools._console import read_record
+from ibtools._files import write_whole
 from ibtools._validation import count, one_of, quiet, real
 from ibtools.experiments.settings import BIASES, SCHEDULES, SETTINGS
 from ibtools.trainers.margins.descent import descend

@@ -98,6 +98,9 @@ def margin_kkt(
     loss
         Whose shares "closed_form" takes: for one output "exponential" (the default) or "logistic",
         for k outputs "cross_entropy".
+
+    Other Parameters
+    ----------------
     slack
         At least 0; which margins "nnls" takes as nearly active. If their gradients need more than
         400 MB the smallest margins are taken; ``constraints`` tells how many.
@@ -119,6 +122,11 @@ def margin_kkt(
     TypeError, ValueError
         If the data do not fit the net, something is not finite, a margin is not positive, or an
         argument is out of its range.
+
+    See Also
+    --------
+    ibtools.theory.kkt_point : the KKT point near a net, to compare it with.
+    neuron_kkt : for the regression of one neuron.
 
     References
     ----------

@@ -98,6 +98,12 @@ def normalized_margin(
     ValueError
         If the order or a norm is not positive, or the shapes differ.
 
+    See Also
+    --------
+    smoothed_margin : what gradient flow never lowers.
+    layer_product_margin : over the product of the layers' norms.
+    ibtools.theory.max_margin : the largest there is, for a linear predictor.
+
     References
     ----------
     Lyu & Li (2020).
@@ -137,6 +143,12 @@ def smoothed_margin(
     ------
     ValueError
         If the order or a norm is not positive, the shapes differ, or there is no such loss.
+
+    See Also
+    --------
+    normalized_margin : with the least margin itself.
+    modified_margin : for a net that is only nearly homogeneous.
+    modified_descent_margin : what gradient descent never lowers.
 
     References
     ----------

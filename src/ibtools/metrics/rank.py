@@ -26,6 +26,11 @@ def stable_rank(W: ArrayLike) -> float:
     ValueError
         If `W` is no finite matrix, or zero: it then has no stable rank.
 
+    See Also
+    --------
+    ibtools.theory.balanced_stable_rank : what it tends to for a two-layer leaky ReLU network.
+    layer_alignment : how nearly the layers of a deep linear net have rank one.
+
     References
     ----------
     Rudelson and Vershynin (2007).

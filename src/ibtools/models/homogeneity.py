@@ -184,11 +184,27 @@ def homogeneity_of(net: nn.Module) -> Homogeneity:
     counts in both, and cannot be scaled in one of them alone. Dropout is read as in evaluation
     mode.
 
+    Parameters
+    ----------
+    net
+        Any net made of modules that are known; it is not run.
+
+    Returns
+    -------
+    Homogeneity
+        ``order``, the power of all parameters together; ``exponents``, that of each layer by
+        itself; ``defect``, empty where the power law is exact.
+
     Raises
     ------
     NotHomogeneousError
         If a module has no order that we know (softmax attention, layer normalization), or does
         something else than its class (a ``forward`` of its own, a hook, a parametrization).
+
+    See Also
+    --------
+    euler_defect : the same asked of the data, where layers cannot be read.
+    ibtools.theory.near_homogeneity : how far a net with a ``defect`` is from homogeneous.
 
     References
     ----------
@@ -213,10 +229,19 @@ def homogeneity_of(net: nn.Module) -> Homogeneity:
 def homogeneity_order(net: nn.Module) -> int:
     """Return L with Φ(cθ; x) = c^L Φ(θ; x) for all c > 0.
 
+    Parameters
+    ----------
+    net
+        Any net made of modules that are known; it is not run.
+
     Raises
     ------
     NotHomogeneousError
         If there is none, with the reason.
+
+    See Also
+    --------
+    homogeneity_of : the same with the powers of the layers, and with what spoils it.
 
     Examples
     --------

@@ -14,8 +14,10 @@ from ibtools.models.reading import (
     as_outputs,
     number_of_outputs,
     refuse_gradient_hooks,
+    refuse_meta,
     refuse_no_net,
     refuse_parameters,
+    refuse_wrapped,
     with_parameters,
 )
 from ibtools.models.samples import finite_inputs
@@ -282,6 +284,8 @@ def euler_defect(net: nn.Module, X: ArrayLike | Tensor, *, order: float) -> floa
     0.0
     """
     refuse_no_net(net)
+    refuse_wrapped(net)
+    refuse_meta(net)
     order = real("order", order)
     refuse_gradient_hooks(net)
     weights = list(net.parameters())

@@ -337,6 +337,11 @@ def mnist_cnn(
 
     What the paper calls "without bias" keeps the first layer's: ``bias="first"``.
 
+    Parameters
+    ----------
+    bias, seed, dtype
+        As in `ConvNet`.
+
     References
     ----------
     Lyu & Li (2020), experiments.
@@ -365,6 +370,11 @@ def vgg16(
     dtype: torch.dtype = torch.float64,
 ) -> ConvNet:
     """Return Lyu & Li's net for CIFAR-10: the 13 convolutions of VGG-16 and one fc10.
+
+    Parameters
+    ----------
+    bias, seed, dtype
+        As in `ConvNet`.
 
     References
     ----------

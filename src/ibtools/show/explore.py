@@ -298,6 +298,17 @@ def explore(
     alt
         What is to be seen, in words: a function of the parameters, or one string, which is then
         completed by the values of the parameters. Frames that differ need texts that differ.
+    **grids
+        For every parameter of `draw` that has no default its values: :func:`linspace`,
+        :func:`geomspace`, :func:`choices`, or a plain sequence. The product of their lengths is
+        the number of frames, at most 400; about 100 is a good size.
+
+    Returns
+    -------
+    Exploration
+
+    Other Parameters
+    ----------------
     anchor
         The figure's name in addresses and cross-references, such as ``"fig-level-sets"``. The book
         numbers what has one. Default: no name, no number.
@@ -309,14 +320,6 @@ def explore(
     presets
         Settings offered as buttons: what to see there, in a few words, and values by name of
         parameter; where one is not given, the value of `start`. Default: no buttons.
-    **grids
-        For every parameter of `draw` that has no default its values: :func:`linspace`,
-        :func:`geomspace`, :func:`choices`, or a plain sequence. The product of their lengths is
-        the number of frames, at most 400; about 100 is a good size.
-
-    Returns
-    -------
-    Exploration
 
     Raises
     ------
@@ -326,6 +329,11 @@ def explore(
         If the grids do not fit the parameters of `draw` or of `alt`, one is empty or holds values
         that are not finite, there are more than 400 frames, a value of `start` or of a preset is
         not in its grid, two presets are the same, or `alt` is too short.
+
+    See Also
+    --------
+    picture : a figure that does not move.
+    live_figure : one whose points the reader drags, computed by the page.
 
     Examples
     --------

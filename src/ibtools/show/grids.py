@@ -35,7 +35,7 @@ class Grid:
     label
         What stands beside the slider, e.g. ``"scale α"``. Empty: the parameter's name.
     format
-        A format of :meth:`str.format` with one field. What it writes as ``1.0e-04`` is shown as
+        A format of ``str.format`` with one field. What it writes as ``1.0e-04`` is shown as
         10⁻⁴, and a hyphen before a digit as a minus sign. A unit follows the field:
         ``"{:.2f} s"``.
 

@@ -283,7 +283,7 @@ def figure(
     nrows, ncols
         Numbers of rows and columns of axes, at least 1.
     **subplots
-        Further arguments of :meth:`matplotlib.figure.Figure.subplots`, e.g. ``sharey=True``.
+        Further arguments of ``matplotlib.figure.Figure.subplots``, e.g. ``sharey=True``.
 
     Returns
     -------

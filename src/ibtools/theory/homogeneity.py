@@ -168,6 +168,12 @@ def near_homogeneity(
     TypeError
         If `net` is not a PyTorch module.
 
+    See Also
+    --------
+    ibtools.models.homogeneity_of : whether a net needs it.
+    ibtools.trainers.margin_flow : takes it as ``near_homogeneity=``.
+    ibtools.metrics.worst_gap_ratio : how much of the bound is used.
+
     Notes
     -----
     On f with order :math:`M_f`, defect p′ and size q: a sum of orders :math:`M_1 \le M_2` has

@@ -15,6 +15,7 @@ from ibtools.models.homogeneity import homogeneity_order
 from ibtools.models.margins import Margins
 from ibtools.models.reading import (
     as_outputs,
+    for_each,
     number_of_outputs,
     private_copy,
     refuse_frozen,
@@ -105,6 +106,9 @@ def kkt_point(
         linear layers; a ReLU's kinks may stop it), that separates its data. It is not changed.
     X, y
         Inputs, (n, …), and labels, (n,): ±1 for a net with one output, 0 … k−1 for one with k.
+
+    Other Parameters
+    ----------------
     tolerance
         Of the relative residual, above 0. Rounding allows about 1e-14.
     max_iterations
@@ -124,6 +128,11 @@ def kkt_point(
     -----
     AccuracyWarning
         If the tolerance is not met; the best point is returned.
+
+    See Also
+    --------
+    ibtools.metrics.margin_kkt : how nearly a net is one.
+    ibtools.trainers.margin_flow : the flow that tends to one.
 
     References
     ----------
@@ -285,10 +294,10 @@ class _Tangents:
         """Return the gradients of chosen margins, one row each."""
         samples = torch.tensor(chosen // self.width)
         forms = self._margins.directions(samples, torch.tensor(chosen % self.width))
-        each = torch.func.vmap(torch.func.grad(self._of_sample), in_dims=(None, 0, 0))
+        each = torch.func.grad(self._of_sample)
         flat = torch.tensor(theta)
         rows = [
-            each(flat, x, form)
+            for_each(each, flat, x, form)
             for x, form in zip(self._X[samples].split(256), forms.split(256), strict=True)
         ]
         return torch.cat(rows).numpy()

@@ -70,7 +70,7 @@ def separation_constants(
         e^{-\langle z_n, \tilde w\rangle} = \alpha_n \text{ on the support},
         \qquad \hat w = \sum_n\alpha_n z_n, \quad z_n = y_n x_n,
 
-    by Soudry et al. (2018), Theorem 4 [1]_. With p = α/Σα, our own consequences are
+    by Soudry et al. (2018), Theorem 4. With p = α/Σα, our own consequences are
 
     .. math:: \Big(1 - \frac{\bar\gamma}{\gamma}\Big)\log t \to \sum_n p_n\log\frac{\max p}{p_n},
         \qquad \Big(1 - \frac{\tilde\gamma}{\gamma}\Big)\log t \to -\sum_n p_n\log p_n.
@@ -109,8 +109,7 @@ def separation_constants(
 
     References
     ----------
-    .. [1] D. Soudry, E. Hoffer, M. S. Nacson, S. Gunasekar, N. Srebro, *The Implicit Bias of
-       Gradient Descent on Separable Data*, JMLR 19 (2018).
+    Soudry et al. (2018), Theorem 4; the constants of the margins are this book's.
 
     Examples
     --------

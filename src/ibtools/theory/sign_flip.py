@@ -69,7 +69,8 @@ def final_sign(neuron: LinearNeuron, X: ArrayLike, y: ArrayLike) -> SignDecision
 
     See Also
     --------
-    sign_flip_bracket, sign_flip_threshold : where, in a₀, the sign changes.
+    sign_flip_bracket : between what output weights the sign changes.
+    sign_flip_threshold : where it does, for orthogonal rows.
 
     Examples
     --------

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ibtools._console import write_whole
+from ibtools._files import write_whole
 from ibtools.course.grading.master import Check, Master
 from ibtools.course.grading.notebooks import Cell
 from ibtools.course.homework import homeworks, problem

@@ -26,7 +26,8 @@ from ibtools._validation import (
 )
 from ibtools.models import DualModel, LinearNet, LinearNeuron, RegressionModel, RowSpaceModel
 from ibtools.models.protocol import speaks_for
-from ibtools.trainers.flow.layers import LinearNetRun, NeuronRun, with_layers
+from ibtools.trainers.flow.kinks import has_kinks
+from ibtools.trainers.flow.layers import LinearNetRun, NeuronRun
 from ibtools.trainers.flow.row_space import row_space_system
 from ibtools.trainers.flow.runs import RegressionRun
 from ibtools.trainers.flow.systems import System, dual_system, follow, parameter_system
@@ -162,6 +163,17 @@ def gradient_flow(
     times
         Times at which to record the path, increasing, ≥ 0. Without them the flow is followed to its
         limit and the solver's own steps are recorded.
+
+    Returns
+    -------
+    RegressionRun
+        ``times``, ``w``, ``loss``, final ``net``, ``converged``, ``remaining``, ``message``. With
+        asked times, ``converged`` says whether the last of them is already within tolerance. For
+        one neuron it is a `NeuronRun`, with ``a``, ``w_layer`` and ``kinks``; for a fully connected
+        network a `LinearNetRun`, with ``a`` and ``w_layer``.
+
+    Other Parameters
+    ----------------
     method
         ``"dual"``: integrate the n numbers :math:`\nu = \int r\,dt` by LSODA with their exact
         Jacobian, and read the weights off :math:`P = X^\top\nu`; for networks whose weights are a
@@ -176,14 +188,6 @@ def gradient_flow(
     max_steps
         Steps after which to give up.
 
-    Returns
-    -------
-    RegressionRun
-        ``times``, ``w``, ``loss``, final ``net``, ``converged``, ``remaining``, ``message``. With
-        asked times, ``converged`` says whether the last of them is already within tolerance. For
-        one neuron it is a `NeuronRun`, with ``a``, ``w_layer`` and ``kinks``; for a fully connected
-        network a `LinearNetRun`, with ``a`` and ``w_layer``.
-
     Raises
     ------
     ValueError
@@ -195,6 +199,14 @@ def gradient_flow(
     TrainingWarning
         If the run ends without what was asked: too many steps, a failing solver, or an
         interruption (Ctrl-C). It returns what it has, with ``converged=False``.
+
+    See Also
+    --------
+    gradient_descent : with steps.
+    mirror_flow : from a potential in place of a network.
+    metric_flow : from a metric in place of a network.
+    warped_flow : of one neuron, in the clock in which it is a mirror flow.
+    ibtools.theory.implicit_limit : where it ends, without following it.
 
     Notes
     -----
@@ -231,12 +243,7 @@ def gradient_flow(
         and speaks_for(net, "compressed")
     ):
         system = row_space_system(net, X, y)
-    elif (
-        method == "parameters"
-        and isinstance(net, LinearNeuron)
-        and net.slope < 1
-        and speaks_for(net, "compressed")
-    ):
+    elif method == "parameters" and has_kinks(net) and speaks_for(net, "compressed"):
         system = row_space_system(net, X, y, reduced=False)
     elif method in ("auto", "parameters"):
         system = parameter_system(net, X, y)
@@ -249,8 +256,7 @@ def gradient_flow(
             f"method={method!r} needs {needed[method]}, and {type(net).__name__} is not one; use "
             "method='auto' or method='parameters'"
         )
-    run = follow(system, X, asked=asked, tolerance=tolerance, max_steps=max_steps)
-    return with_layers(run)
+    return follow(system, asked=asked, tolerance=tolerance, max_steps=max_steps)
 
 
 def metric_flow(
@@ -307,7 +313,7 @@ def metric_flow(
     positive("tolerance", tolerance)
     count("max_steps", max_steps)
     system = parameter_system(predictor, X, y)
-    return follow(system, X, asked=asked, tolerance=tolerance, max_steps=max_steps)
+    return follow(system, asked=asked, tolerance=tolerance, max_steps=max_steps)
 
 
 def mirror_flow(
@@ -445,7 +451,6 @@ def gradient_descent(
         except KeyboardInterrupt:
             message = f"interrupted at step {step}"
             warnings.warn(f"gradient descent: {message}", TrainingWarning, stacklevel=2)
-    run = parameter_system(net, X, y).run(
+    return parameter_system(net, X, y).run(
         step_size * np.array(records), np.stack(states), tolerance=1e-8, message=message
     )
-    return with_layers(run)

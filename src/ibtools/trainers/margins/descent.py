@@ -77,6 +77,14 @@ def descend(
         log₁₀ 𝓛 at which to stop.
     max_epochs
         Largest number of passes over the data, of accepted and rejected ones together.
+
+    Returns
+    -------
+    MarginRun
+        With ``converged`` whether the asked loss was reached.
+
+    Other Parameters
+    ----------------
     record_growth
         Epochs are recorded at numbers that grow by this factor, each one at first; 1 for all.
     near_homogeneity
@@ -86,11 +94,6 @@ def descend(
     resume
         A run of this trainer to continue, with the same other arguments; it then goes as if it had
         not stopped.
-
-    Returns
-    -------
-    MarginRun
-        With ``converged`` whether the asked loss was reached.
 
     Raises
     ------
@@ -111,6 +114,7 @@ def descend(
     See Also
     --------
     margin_flow : the flow that small steps follow.
+    psi_flow : steps that raise ψ by the same amount, where a constant step would stand still.
     train_two_layer : for a `TwoLayerNet`, whose first layer alone is trained.
 
     References

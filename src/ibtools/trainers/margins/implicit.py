@@ -66,6 +66,14 @@ def margin_flow(
         "exponential", "logistic", or with k outputs "cross_entropy". Sums over samples.
     until_log10_loss
         log₁₀ 𝓛 at which to stop; −10⁶ is fine.
+
+    Returns
+    -------
+    MarginRun
+        One record for each step.
+
+    Other Parameters
+    ----------------
     relative_step
         Largest ‖d‖/ρ of a step: 0.05 by default, 1 for a net of order 1, where the linearization
         is exact.
@@ -81,11 +89,6 @@ def margin_flow(
         A run of this trainer to continue, with the same other arguments; it then goes as if it had
         not stopped.
 
-    Returns
-    -------
-    MarginRun
-        One record for each step.
-
     Raises
     ------
     ValueError, TypeError
@@ -100,6 +103,26 @@ def margin_flow(
     TrainingWarning
         If no step is accepted any more (the flow slides along a kink of a ReLU net, or all
         parameters are zero) or `max_steps` is reached.
+
+    See Also
+    --------
+    psi_flow : plain gradients, many and cheap, and no margin enforced.
+    descend : gradient descent itself, in steps as long as one likes.
+    exact_flow : the flow with its clock, for moderate losses.
+    load_run : a run that was saved, to look at or to go on from.
+    ibtools.metrics.margin_kkt : how nearly a net that was trained elsewhere is a KKT point.
+
+    Notes
+    -----
+    When to use which: this one where the direction matters, and the loss is to be as small as one
+    likes; its steps are few and each solves a problem of as many unknowns as there are margins that
+    count. `psi_flow` where there are so many samples that one gradient is all one can afford, or
+    where it is to be seen whether a margin grows by itself. `descend` where the question is about
+    step sizes or minibatches. `exact_flow` where it is about time.
+
+    "cross_entropy" goes with k outputs, the other losses with one. A net whose layers have no
+    common power (a smooth activation, a bias after the first layer, a skip connection) has no
+    order: give `near_homogeneity` (with k outputs its ``differences()``), and then no `order`.
 
     References
     ----------

@@ -74,6 +74,14 @@ def psi_flow(
         ψ at which to stop; the last step is shortened to end there.
     method
         "euler" (descent) or "rk4" (flow).
+
+    Returns
+    -------
+    MarginRun
+        With ``converged`` whether the asked ψ was reached.
+
+    Other Parameters
+    ----------------
     max_steps
         Largest number of steps.
     record_growth
@@ -86,11 +94,6 @@ def psi_flow(
     resume
         A run of this trainer to continue, on the same data with the same loss and method; it then
         goes as if it had not stopped.
-
-    Returns
-    -------
-    MarginRun
-        With ``converged`` whether the asked ψ was reached.
 
     Raises
     ------
@@ -105,6 +108,11 @@ def psi_flow(
     TrainingWarning
         If ψ cannot be raised by a step however short (a kink, or no gradient), or `max_steps` is
         reached.
+
+    See Also
+    --------
+    margin_flow : implicit steps, to losses as small as one likes; the margin never decreases.
+    descend : gradient descent with a step size.
 
     Examples
     --------

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ibtools._files import whole_file
 from ibtools._validation import file_path, place
 from ibtools.metrics.margins import (
     inverse_loss,
@@ -287,13 +288,10 @@ class MarginRun(Generic[Net]):
             "has_near_homogeneity": self.near_homogeneity is not None,
             "progress": progress,
         }
-        whole = file_path("path", path)
-        part = whole.with_name(whole.name + ".part")
-        with part.open("wb") as file:
+        with whole_file(file_path("path", path)) as file:
             np.savez(
                 file, **columns, **arrays, parameters=last.cpu().numpy(), facts=json.dumps(facts)
             )
-        part.replace(whole)
 
     def __repr__(self) -> str:
         """Say how far the run came and why it ended."""
@@ -326,6 +324,10 @@ def load_run(
     ValueError
         If it is not the file of a run, the net has another number of parameters, or
         `near_homogeneity` is missing or should be.
+
+    See Also
+    --------
+    MarginRun.save : writes it; the example there reads it back.
     """
     try:
         with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:

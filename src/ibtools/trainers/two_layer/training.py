@@ -217,6 +217,14 @@ def train_two_layer(
         ``"constant"``: η_t = η. ``"loss_based"``: η_t = η/L(W_t), the gradient step on log L. The
         loss then falls by about the same factor at each step, and the time τ = Σ η_t grows like
         it: a thousand steps reach a log τ that constant steps would not in any lifetime.
+
+    Returns
+    -------
+    TwoLayerRun
+        What was recorded, the network at the end, and how it ended.
+
+    Other Parameters
+    ----------------
     until_log10_loss
         log₁₀ of the summed loss at which to stop earlier; default never.
     record_count
@@ -227,11 +235,6 @@ def train_two_layer(
         d much quicker. ``"weights"``: follow W itself, as anyone would write it.
     resume
         A run from the same network on the same data to go on from: one that was interrupted, say.
-
-    Returns
-    -------
-    TwoLayerRun
-        What was recorded, the network at the end, and how it ended.
 
     Raises
     ------
@@ -249,6 +252,8 @@ def train_two_layer(
     See Also
     --------
     train_two_layer_batch : many networks at once.
+    margin_flow : for a PyTorch net with all its layers.
+    ibtools.theory.two_layer_limit : where it ends, without training.
 
     Notes
     -----

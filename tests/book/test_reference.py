@@ -1,0 +1,136 @@
+"""The reference has an entry for every public name; the page that helps to choose is right."""
+
+import inspect
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from signatures import made_by_users, signature
+from used import called, imported_by, public, theorems
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ROOT / "book" / "reference"
+CHOOSING = (PAGES / "index.md").read_text(encoding="utf-8")
+# A call of these takes a file or hours: the example of `MarginRun.save`, the command's help.
+WITHOUT_EXAMPLE = ("trainers.load_run", "experiments.train", "experiments.assess")
+LISTED = re.compile(r"^```\{public\} (\S+)\n(.*?)^```$", re.M | re.S)
+ROWS = re.findall(r"^\| (?!what you train|---|\[|\|)(.*) \|$", CHOOSING, re.M)
+NAMES = sorted(public())
+CLAIMS = {claim.id: claim for claim in public()["ibtools.claims.CLAIMS"]}
+
+
+def listed(text: str) -> list[str]:
+    """Return the names that a page lists."""
+    return [
+        f"{package}.{name}"
+        for package, names in LISTED.findall(text)
+        for name in re.findall(r"\w+", names)
+    ]
+
+
+def test_every_public_name_stands_in_the_reference_once() -> None:
+    found = Counter(name for page in PAGES.glob("*.md") for name in listed(page.read_text()))
+    assert found == Counter(NAMES)
+
+
+def test_every_page_shows_the_entries_of_its_package_and_is_in_the_contents() -> None:
+    contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    for page in PAGES.glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        assert f"- file: book/reference/{page.stem}\n" in contents
+        if page.stem != "index":
+            assert text.count(f"```{{entries}} ibtools.{page.stem}\n") == 1
+            assert {name.split(".")[1] for name in listed(text)} == {page.stem}
+            assert f"({page.name})" in CHOOSING
+
+
+def missing(name: str) -> list[str]:
+    """Return what the docstring of a public name does not say."""
+    thing = public()[name]
+    text = inspect.getdoc(thing) or ""
+    if inspect.ismodule(thing) or not callable(thing):
+        return []
+    wanted = []
+    arguments = (signature(thing) or ("", ""))[0]
+    if inspect.isclass(thing):
+        if issubclass(thing, BaseException) or getattr(thing, "_is_protocol", False):
+            return []
+        wanted += ["Examples"] if made_by_users(thing) else []
+    else:
+        wanted += ["Examples"] if name.removeprefix("ibtools.") not in WITHOUT_EXAMPLE else []
+        wanted += ["Parameters"] if arguments != "()" else []
+    return [section for section in wanted if f"\n{section}\n---" not in f"\n{text}"]
+
+
+@pytest.mark.parametrize("package", sorted({name.rpartition(".")[0] for name in NAMES}))
+def test_an_entry_says_what_goes_in_and_shows_a_call(package: str) -> None:
+    faults = {name: missing(name) for name in NAMES if name.rpartition(".")[0] == package}
+    assert {name: found for name, found in faults.items() if found} == {}
+
+
+def test_a_signature_is_what_the_source_says() -> None:
+    arguments, returned = signature(public()["ibtools.trainers.margin_flow"])
+    assert arguments.startswith("(net: nn.Module, X: ArrayLike | Tensor, y: ArrayLike, *, loss:")
+    assert "max_steps: int = 20_000" in arguments
+    assert returned == "MarginRun"
+    arguments, returned = signature(public()["ibtools.metrics.margin_spread"])
+    assert (arguments, returned) == (
+        '(margins: Float[ndarray, "*batch n"])',
+        'Float[ndarray, "*batch"]',
+    )
+    assert signature(public()["ibtools.trainers.MarginRun"]) == ("", "")
+    assert signature(public()["ibtools.theory.warpability"])[0].startswith(
+        '(metric: Callable[[Inexact[ndarray, "d"]], Inexact[ndarray, "d d"]], w: ArrayLike)'
+    )
+    said = [signature(thing) for thing in public().values() if inspect.isfunction(thing)]
+    assert not [one for one in said if " at 0x" in "".join(one) or "Union[" in "".join(one)]
+
+
+def test_uses_are_found_in_cells_and_in_claims() -> None:
+    flows = imported_by(ROOT / "book/imd/scale-and-shape.md")
+    assert "ibtools.trainers.gradient_flow" in flows
+    assert "thm-diagonal" in theorems()["ibtools.theory.implicit_limit"]
+    assert "ibtools.theory.implicit_limit" not in imported_by(PAGES / "index.md")  # no cell
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.split(" | ")[0] for row in ROWS])
+def test_a_row_names_what_there_is_and_a_claim_that_calls_it(row: str) -> None:
+    _, *cells, proof = row.split(" | ")
+    label, identifier = re.fullmatch(r"\{prf:ref\}`([\w-]+)`, `([\w.-]+)`", proof).groups()
+    rooms = ("models", "trainers", "theory", "metrics")
+    known = {f"ibtools.{room}.{name}" for room, cell in zip(rooms, cells, strict=True)
+             for name in re.findall(r"`(\w+)`", cell)}  # fmt: skip
+    assert known <= set(NAMES)
+    assert CLAIMS[identifier].theorem == label
+    calls = {id(thing) for thing in called(CLAIMS[identifier].compare)}
+    for room in ("trainers", "theory"):
+        of_room = [name for name in known if name.startswith(f"ibtools.{room}.")]
+        assert any(id(public()[name]) in calls for name in of_room), (
+            f"{identifier} calls none of {sorted(of_room)}"
+        )
+
+
+def test_there_are_rows_for_every_chapter() -> None:
+    assert {row.rpartition("`, `")[2].split(".")[0] for row in ROWS} >= {
+        claim.split(".")[0] for claim in CLAIMS
+    }
+
+
+def test_what_helps_to_choose_runs_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From nothing to a margin curve, and each of the further cases, in the order of the page."""
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for code in re.findall(r"^```python\n(.*?)^```$", CHOOSING, re.M | re.S):
+        exec(compile(code, "book/reference/index.md", "exec"), names)
+        if "savefig" in code:
+            run = names["run"]
+            assert run.converged
+            assert len(run.normalized_margin) == len(run.log10_inverse_loss) > 10
+    assert (tmp_path / "margin.svg").stat().st_size > 1000
+    assert abs(names["end"] - names["predicted"]).max() < 1e-6
+    assert names["homogeneity_of"](names["smooth"]).defect
+    (margin, *_) = [names["margin_of"](**task) for task in names["tasks"][:1]]
+    assert margin > 0
