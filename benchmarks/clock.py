@@ -3,16 +3,15 @@
 import os
 import time
 
+from ibtools._threads import ONE_THREAD
+
 # CPU time, not wall time: another process on the same core costs seconds, not CPU seconds.
 cpu = time.process_time
-
-_THREADS = ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR")
 
 
 def use_one_core() -> None:
     """Confine this process to one core. Call it before numpy, torch or jax are imported."""
-    for library in _THREADS:
-        os.environ[f"{library}_NUM_THREADS"] = "1"
+    os.environ.update(ONE_THREAD)
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
     os.environ["JAX_PLATFORMS"] = "cpu"
     if hasattr(os, "sched_setaffinity"):  # Linux; elsewhere the variables above have to do

@@ -10,6 +10,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ibtools._files import whole_file
+
 ROOT = Path(__file__).resolve().parent.parent
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
 NOT_FOR_READERS = {".buildinfo", ".DS_Store"}
@@ -35,12 +37,10 @@ def main() -> int:
 
 def pack(root: Path, out: Path, name: str, tag: str = "") -> int:
     """Write the zip whole; its size in bytes."""
-    part = out.with_name(out.name + ".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    with whole_file(out) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         add(archive, f"{name}/README.txt", READ_ME.format(of=f", {tag}" if tag else "").encode())
         for where, file in files(root):
             add(archive, f"{name}/{where}", file.read_bytes())
-    part.replace(out)
     return out.stat().st_size
 
 

@@ -52,10 +52,7 @@ NO_TORCH = 77
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("notebooks", nargs="*", type=Path)
-    arguments.add_argument("--torch", default="", help="a requirement, as torch==2.6.0")
-    asked = arguments.parse_args()
+    asked = parser().parse_args()
     python = prepare(asked.torch)
     failed, passed_over = [], []
     notebooks = asked.notebooks or sorted((ROOT / "course").rglob("*.ipynb"))
@@ -71,6 +68,13 @@ def main() -> int:
         f"{len(passed_over)} need PyTorch, which is not installed."
     )
     return 1 if failed else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("notebooks", nargs="*", type=Path)
+    arguments.add_argument("--torch", default="", help="a requirement, as torch==2.6.0")
+    return arguments
 
 
 def prepare(torch: str) -> Path:

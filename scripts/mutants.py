@@ -47,7 +47,6 @@ from typing import Any
 
 import pytest
 import yaml
-from check import ONE_THREAD
 from tqdm.auto import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -590,9 +589,11 @@ def argued(change: Change, reasons: dict[str, list[dict[str, Any]]]) -> bool:
 
 def warm() -> None:
     """Import what is slow to import and not ours."""
-    os.environ.update(ONE_THREAD)
     os.environ["PYTHONPATH"] = str(TREE / "src")
     sys.path.insert(0, str(TREE / "src"))
+    from ibtools._threads import ONE_THREAD  # the tree's, and no other is imported before
+
+    os.environ.update(ONE_THREAD)
     for name in HEAVY:
         __import__(name)
     torch = sys.modules["torch"]

@@ -24,7 +24,7 @@ COLAB = """\
 import sys
 
 if "google.colab" in sys.modules:
-    %pip install --quiet "ibtools @ git+{repository}@{branch}"\
+    %pip install --quiet "ibtools[show] @ git+{repository}@{branch}"\
 """
 
 

@@ -31,8 +31,8 @@ from playwright.sync_api import Browser, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
 COLUMNS = {
-    "formula": "time to the first formula on the first screen, ms",
-    "task": "longest task after the first paint, ms",
+    "formula": "processor time until the first formula on the first screen, ms",
+    "task": "processor time of the longest task after the first paint, ms",
     "shift": "cumulative layout shift",
     "clip": "formulas in lines that are cut off at 390 px",
     "comma": "commas and full stops that start a line, at 1280 and 390 px",
@@ -111,7 +111,7 @@ def main() -> int:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(SITE)))
     Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
-    print(f"Measured in Chromium, for the times one that is {SLOWER} times slower. Columns:")
+    print(f"Measured in Chromium; its times are {SLOWER} times those of this machine. Columns:")
     print("".join(f"  {column:8} {meaning}\n" for column, meaning in COLUMNS.items()))
     width = max(map(len, names)) + 1
     print(" " * width + "".join(f"{column:>9}" for column in COLUMNS), flush=True)

@@ -21,9 +21,18 @@ SHORT = (
     "tests/data/test_images.py",
     "tests/data/test_synthetic.py",
     "tests/data/test_tabular.py",
+    "tests/sweeps",
+    "src/ibtools/show",  # its examples draw
 )
-FULL = tuple(f"tests/{part}" for part in ("data", "models", "trainers", "metrics", "theory"))
+FULL = (
+    *(f"tests/{part}" for part in ("data", "models", "trainers", "metrics", "theory", "sweeps")),
+    "src/ibtools/show",
+)
 COMMAND = ("-m", "pytest", "--quiet", "--no-header", "-m", "not slow", "-n", "2")
+COMMAND += ("--doctest-modules",)
+# As users have it: old packages complain of newer ones, and old solvers count the parameters of a
+# function, which one with checks around it does not show.
+OLDEST = ("-W", "default::DeprecationWarning", "--jaxtyping-packages=")
 
 
 class Versions(Environment):
@@ -37,6 +46,7 @@ class Versions(Environment):
         self.variables |= self.pip_variables()
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         wanted = list(project["dependencies"])
+        wanted += project["optional-dependencies"]["show"]
         torch = project["optional-dependencies"]["nets"]
         if self.which == "oldest":
             wanted, torch = [lowest(need) for need in wanted], [lowest(need) for need in torch]
@@ -52,7 +62,7 @@ class Versions(Environment):
         self.pip("install", *editable, what="this project's package, ibtools, from src/")
 
     def tests(self) -> tuple[str, ...]:
-        return SHORT if self.short else FULL
+        return (*(OLDEST if self.which == "oldest" else ()), *(SHORT if self.short else FULL))
 
 
 def lowest(need: str) -> str:

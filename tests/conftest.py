@@ -23,8 +23,7 @@ def pytest_runtest_setup() -> None:
     shapes.next_test()
 
 
-@pytest.fixture
-def as_a_user() -> Iterator[None]:
+def without_shape_checks() -> Iterator[None]:
     """Switch the run-time shape checks off, as they are for a user.
 
     The suite runs with every annotation checked, so a wrong shape is stopped before it reaches our
@@ -33,3 +32,8 @@ def as_a_user() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+as_a_user = pytest.fixture(without_shape_checks, name="as_a_user")
+# For a module of laws, which Hypothesis tries many times within one fixture.
+as_users = pytest.fixture(without_shape_checks, name="as_users", scope="module")

@@ -10,6 +10,10 @@ from functools import wraps
 from typing import Any
 
 import jaxtyping
+from beartype import BeartypeConf, beartype
+
+# An int is a float, as type checkers and the language's own rules (PEP 484) have it.
+typechecker = beartype(conf=BeartypeConf(is_pep484_tower=True))
 
 FIRST = 100  # calls of a function in a test that are all checked
 EVERY = 20  # of those that follow, one in so many

@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -362,6 +363,47 @@ def test_a_liar_is_refused_by_name(liar: str, function: str) -> None:
     place = "(the )?net" if LIARS[liar].place == "net" else re.escape(LIARS[liar].place)
     with pytest.raises(ValueError, match=f"{place} {LIARS[liar].says}"):
         WALKS[function](net)
+
+
+WRAPPERS: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "torch.compile": partial(torch.compile, backend="eager"),
+    "torch.jit": lambda net: torch.jit.trace(net, torch.tensor(X)),
+    "DataParallel": nn.DataParallel,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_a_wrapper_is_taken_off_as_told(wrapper: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = honest().eval()
+    wrapped, own = WRAPPERS[wrapper](net), labels(net)
+    # A compiled net that is called takes seconds to get ready.
+    monkeypatch.setitem(globals(), "labels", lambda net: own)
+    for name, function in (WALKS | MEASURE).items():
+        with pytest.raises((TypeError, ValueError), match=r"(the net|net) \(") as caught:
+            function(wrapped)
+        told = re.search(r"give the (net|module).*$", str(caught.value))
+        assert told, (name, caught.value)
+        attribute = re.search(r"its \.(\w+)$", told[0])
+        assert getattr(wrapped, attribute[1]) is net if attribute else wrapper == "torch.jit"
+
+
+class Branching(Net):
+    """What it does depends on a number: PyTorch's vmap refuses it."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        outputs = super().forward(x)
+        return outputs if outputs.sum().item() > -1e9 else 0 * outputs
+
+
+def test_a_net_that_branches_is_differentiated_one_sample_at_a_time() -> None:
+    branching, straight = Branching(*honest().layers), honest()
+    for ask in ("metrics.margin_kkt", "trainers.margin_flow"):
+        with pytest.raises(NotHomogeneousError, match="Branching"):
+            WALKS[ask](branching)
+    runs = [quick(margin_flow, net, order=2, max_steps=2) for net in (branching, straight)]
+    assert np.allclose(runs[0].states[-1], runs[1].states[-1], rtol=1e-9)
 
 
 def test_a_convolution_is_looked_into() -> None:

@@ -218,6 +218,25 @@ def test_without_torch_each_name_works_or_says_how_to_install_it() -> None:
         assert 'pip install "ibtools[nets]"' in answer
 
 
+def test_without_matplotlib_everything_but_the_figures_works() -> None:
+    told = _run(
+        "import importlib, sys\n"
+        "sys.modules['matplotlib'] = sys.modules['ipywidgets'] = None\n"
+        "for package in ('data', 'models', 'trainers', 'metrics', 'theory', 'sweeps', 'course'):\n"
+        "    module = importlib.import_module(f'ibtools.{package}')\n"
+        "    assert all(hasattr(module, name) for name in module.__all__)\n"
+        "from ibtools.claims import imd\n"
+        "try:\n"
+        "    import ibtools.show\n"
+        "except ModuleNotFoundError as error:\n"
+        "    print(error.name, '|', error)"
+    )
+    name, _, answer = told.partition(" | ")
+    assert name == "matplotlib"
+    assert answer.startswith("ibtools.show needs Matplotlib, which is not installed")
+    assert 'pip install "ibtools[show]"' in answer
+
+
 def test_every_module_says_what_it_is_for() -> None:
     silent = [
         name

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import shapes
-from beartype import beartype
 from jaxtyping import Float, TypeCheckError
 
+from ibtools.theory import block_margin_ratio
 from ibtools.theory.interpolation import unit_rows
 
 
@@ -15,7 +15,7 @@ def longest(x: Float[np.ndarray, " n"]) -> float:
 
 @pytest.fixture
 def checked():
-    return shapes.some_calls(typechecker=beartype)(longest)
+    return shapes.some_calls(typechecker=shapes.typechecker)(longest)
 
 
 def test_wrong_shapes_are_seen_in_the_first_calls_and_again_and_again(checked) -> None:
@@ -41,3 +41,9 @@ def test_every_test_begins_anew(checked) -> None:
 def test_the_package_is_checked() -> None:
     with pytest.raises(TypeCheckError):
         unit_rows("not an array", np.ones(2))
+
+
+def test_an_int_is_a_float_and_a_word_is_not() -> None:
+    assert block_margin_ratio([2, 4]) == block_margin_ratio([2.0, 4.0])
+    with pytest.raises(TypeCheckError):
+        block_margin_ratio(["2", "4"])

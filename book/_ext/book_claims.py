@@ -10,6 +10,7 @@ import re
 from html import escape, unescape
 from itertools import groupby
 
+from book_lectures import front_of, reading_order
 from docutils import nodes
 from one_line import tex
 from sphinx import addnodes
@@ -258,31 +259,12 @@ def lay_out(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         replace(place, [html(banner(place["held"], place["total"]) + FILTER), groups])
 
 
-def reading_order(env: BuildEnvironment) -> list[str]:
-    order: list[str] = []
-
-    def visit(name: str) -> None:
-        order.append(name)
-        for below in env.toctree_includes.get(name, ()):
-            visit(below)
-
-    visit(env.config.root_doc)
-    return order
-
-
-def chapter_of(env: BuildEnvironment, page: str) -> str:
-    for front, below in env.toctree_includes.items():
-        if front != env.config.root_doc and page in below:
-            return front
-    return page
-
-
 def heading(app: Sphinx, docname: str, page: str | None) -> nodes.paragraph:
     line = nodes.paragraph(classes=["claim-lecture"])
     if page is None:
         line += nodes.Text("On no page")
         return line
-    front = chapter_of(app.env, page)
+    front = front_of(app.env, page)
     line += nodes.inline("", app.env.titles[front].astext(), classes=["claim-chapter"])
     if front != page:
         link = nodes.reference("", "", internal=True)

@@ -33,6 +33,8 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
+from ibtools._threads import ONE_THREAD
+
 logger = logging.getLogger(__name__)
 
 SOURCES = (
@@ -49,10 +51,7 @@ KEPT_CACHES = 3  # so that going back and forth between two branches does not ru
 ENVIRONMENT = {
     "IBTOOLS_STATIC_FIGURES": "1",  # explore() writes HTML that needs no kernel
     "TQDM_DISABLE": "1",
-    "OMP_NUM_THREADS": "1",  # the last digits of a sum depend on the number of threads
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "VECLIB_MAXIMUM_THREADS": "1",
+    **ONE_THREAD,  # the last digits of a sum depend on the number of threads
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 

@@ -160,6 +160,21 @@ def lectures_by_front(env: BuildEnvironment) -> dict[str, list[str]]:
     }
 
 
+def front_of(env: BuildEnvironment, page: str) -> str:
+    """The front page of the chapter that a page is in; a page of no chapter is its own."""
+    fronts = lectures_by_front(env).items()
+    return next((front for front, below in fronts if page in below), page)
+
+
+def reading_order(env: BuildEnvironment) -> list[str]:
+    """All pages in the order of the table of contents, as `labels.reading_order` of its file."""
+
+    def from_here(name: str) -> list[str]:
+        return [name, *(page for below in lectures_of(env, name) for page in from_here(below))]
+
+    return from_here(env.config.root_doc)
+
+
 def fronts_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Write the front pages again whenever a page was read: its card may have changed."""
     return [env.config.root_doc, *lectures_by_front(env)]

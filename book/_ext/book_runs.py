@@ -5,13 +5,14 @@ last cell has passed, and taken only where the page has the same cells and every
 run depends on is the same.
 """
 
-import os
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+
+from ibtools._files import write_whole
 
 FOLDER = ".runs"  # in _build
 
@@ -40,9 +41,7 @@ def keep(
         cell.outputs = [nbformat.from_dict(output) for output in of_cell]
     run.metadata["run"] = {"digest": digest, "seconds": seconds}
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(nbformat.writes(run), encoding="utf-8")
-    part.replace(path)
+    write_whole(path, nbformat.writes(run), shared=True)
 
 
 def kept(path: Path, page: NotebookNode, *, digest: str) -> tuple[NotebookNode, float] | None:

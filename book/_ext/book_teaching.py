@@ -1,6 +1,6 @@
 """What the pages for teachers take from the other pages: goals and exercises.
 
-``{goals}`` lists what one can do after each chapter, as its front page says; ``{exercise-table}``
+``{goals}`` lists what one can do after each lecture, as its lesson plan says; ``{exercise-table}``
 lists the exercises with their kind, difficulty, minutes and checkers.
 """
 
@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from labels import read_book
 
-AIMS = re.compile(r"^## Afterwards you can\n(.*?)^## ", re.MULTILINE | re.DOTALL)
+LESSONS = "book/teaching/lessons.md"
+GOAL = re.compile(r"^Goal: (.*?)\.\s+Page:\s+\{doc\}`\.\./([^`]+)`", re.MULTILINE | re.DOTALL)
 
 
 class FromPages(SphinxDirective):
@@ -34,20 +35,23 @@ class FromPages(SphinxDirective):
 
 
 class Goals(FromPages):
-    """Directive ``goals``: what one can do after each chapter."""
+    """Directive ``goals``: what one can do after each lecture."""
 
     def run(self) -> list[nodes.Node]:
         root = Path(self.env.srcdir)
         book = read_book(root)
+        self.env.note_dependency(str(root / LESSONS))
+        lessons = (root / LESSONS).read_text(encoding="utf-8")
+        goal_of = {f"book/{page}": " ".join(goal.split()) for goal, page in GOAL.findall(lessons)}
         lines: list[str] = []
-        for chapter in book.lectures:
-            path = root / f"{chapter}.md"
-            self.env.note_dependency(str(path))
-            found = AIMS.search(path.read_text(encoding="utf-8"))
-            if found is None:
-                raise self.error(f"{chapter}.md does not say what one can do afterwards")
+        for chapter, pages in book.lectures.items():
             lines += [f"**[{book.titles[chapter]}](/{chapter}.md).** Afterwards one can", ""]
-            lines += [*found[1].strip().splitlines(), ""]
+            for page in pages:
+                if page not in goal_of:
+                    raise self.error(f"{LESSONS} has no goal of {page}")
+                lines += [f"- {goal_of[page]} ([{book.titles[page]}](/{page}.md));"]
+            lines[-1] = f"{lines[-1][:-1]}."
+            lines += [""]
         return self.shown(lines, "goals")
 
 
@@ -60,7 +64,7 @@ class ExerciseTable(FromPages):
         by_chapter: dict[str, list[str]] = {}
         for one in exercises():
             self.env.note_dependency(self.env.doc2path(f"book/{one.page}"))
-            checker = f'`check("{one.id}", …)`' if one.checked else ""
+            checker = f'`check("{one.id}", …)`' if one.checked else f"none: {one.by_hand}"
             row = (
                 f"| {{ref}}`{one.label}` | {one.title} | {{kind}}`{one.kind} {one.difficulty}` | "
                 f"{one.minutes} | {checker} |"

@@ -7,6 +7,7 @@ book says most things more than once, and is built more than once.
 True
 """
 
+import base64
 import hashlib
 import html
 import json
@@ -28,6 +29,12 @@ SCRIPTS = (
     *("output/chtml.js", "output/chtml/fonts/tex.js", "a11y/assistive-mml.js"),
 )
 FONTS = MATHJAX / "output" / "chtml" / "fonts" / "woff-v2"
+
+AT_ONCE = ("MathJax_Zero", "MathJax_Main-Regular", "MathJax_Math-Italic")
+"""Fonts of nearly every formula: they come with the style sheet, and no formula waits for them.
+
+To announce them in a page's head is no way: it fails where a page is opened from the disk.
+"""
 
 LONG = 11.0
 """Width in em from which on a formula may be wider than its paragraph on a phone."""
@@ -110,7 +117,12 @@ class Setter:
         text = "".join(map(css_text, letters))
         folder.mkdir(parents=True, exist_ok=True)
         for family in re.findall(r'"FONTS/([^"]*)"', rules):
-            write_font(FONTS / family, folder / family, text)
+            font = folder / family
+            write_font(FONTS / family, font, text)
+            if font.stem in AT_ONCE:
+                data = base64.b64encode(font.read_bytes()).decode()
+                rules = rules.replace(f"FONTS/{family}", f"data:font/woff;base64,{data}")
+                font.unlink()
         (folder / "mathjax.css").write_text(rules.replace("FONTS/", ""), encoding="utf-8")
 
     @cached_property

@@ -15,7 +15,7 @@ INSTALL = """\
 import sys
 
 if "google.colab" in sys.modules:
-    %pip install --quiet "ibtools @ git+{repository}@{ref}"\
+    %pip install --quiet "ibtools[show] @ git+{repository}@{ref}"\
 """
 SETUP = """\
 import ibtools.course
@@ -26,6 +26,7 @@ globals().update(lecture)  # what the lecture has: {names}\
 """
 NAMES_SHOWN = 4
 BY_HAND = {"pencil", "find-the-error"}  # what is answered in words, whatever is checked
+PREDICTED = "predict-then-run"
 HOW = {
     "number": "a number",
     "array": "a list or an array of numbers",
@@ -79,8 +80,11 @@ def asked(item: Item) -> list[NotebookNode]:
     checker = checkers().get(item.id)
     exercise = known()[item.id]
     cells = [cell(statement(item, checker), "statement", item.id)]
-    if exercise.kind in BY_HAND or not checker:
-        words = f"*Your answer to {item.heading.partition(' (')[0]}, in words.*"
+    if exercise.kind in BY_HAND or exercise.kind == PREDICTED or not checker:
+        named = item.heading.partition(" (")[0]
+        words = f"*Your answer to {named}, in words.*"
+        if exercise.kind == PREDICTED:
+            words = f"*Your prediction for {named}, and its reason, before you run anything.*"
         cells.append(cell(words, "answer", item.id, part="words"))
     if checker:
         names = {question.name: variable(item.id, question.name) for question in checker.questions}
@@ -179,6 +183,7 @@ def homework(name: str, repository: dict, term: str) -> NotebookNode:
         cell(
             "\n".join(f"{value} = ..." for value in wanted.values()), "answer", name, code=True
         ),
+        cell("*How you found it, in words.*", "answer", name, part="words"),
         cell(f"{name}.check({given})", "check", name, code=True, points=points),
     ]  # fmt: skip
     return notebook(cells, name)

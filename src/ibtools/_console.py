@@ -53,13 +53,6 @@ def sentence(error: OSError) -> str:
     return f"{file}{error.strerror}" + (f"; {mend}" if mend else "")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that under its name there is the old one or the new one, never a part."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
 def read_record(path: Path, mend: str) -> dict[str, object]:
     """Return the JSON object in a file; an OSError with `mend` where there is none."""
     try:

@@ -11,6 +11,12 @@ from threading import Lock
 
 from threadpoolctl import ThreadpoolController
 
+# What the libraries read when they are imported.
+ONE_THREAD = {
+    f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")
+} | {"VECLIB_MAXIMUM_THREADS": "1"}
+"""The environment of a process whose libraries compute on one thread throughout."""
+
 SMALL = 250_000
 """Entries of a matrix, 500 by 500, up to which a second thread gains less than it costs."""
 

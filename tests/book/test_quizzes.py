@@ -1,4 +1,4 @@
-"""Every lecture has a quiz that tests understanding, and platforms can read it."""
+"""Every lecture and primer has a quiz that tests understanding, and platforms can read it."""
 
 import re
 import zipfile
@@ -25,7 +25,8 @@ from quizzes import (
 
 ROOT = Path(__file__).parents[2]
 BOOK = read_book(ROOT)
-LECTURES = [page for pages in BOOK.lectures.values() for page in pages]
+PRIMERS = ["book/before/convexity", "book/before/flows"]
+LECTURES = [*PRIMERS, *(page for pages in BOOK.lectures.values() for page in pages)]
 QUIZZES = {page: read_quiz(quiz_file(ROOT, page)) for page in LECTURES}
 QUESTIONS = [question for quiz in QUIZZES.values() for question in quiz]
 

@@ -37,6 +37,12 @@ def test_numbers_on_slides_stand_in_the_lecture(page):
 
 
 @pytest.mark.parametrize("page", DECKS)
+def test_who_speaks_of_a_paper_names_it(page):
+    """On a slide nobody can look up which one was named a page ago."""
+    assert "the paper" not in DECKS[page].read_text("utf-8").casefold()
+
+
+@pytest.mark.parametrize("page", DECKS)
 def test_decks_are_lectures(page):
     """A question, a figure or a claim, an exercise, what to remember; ten to twenty slides."""
     deck = decks.read_deck(DECKS[page], page)

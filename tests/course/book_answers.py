@@ -204,5 +204,103 @@ SAID |= {
         ),
     },
 }
+SAID |= {
+    "before.twice": {"undetermined": "'single multipliers'", "longer": "'zero'"},
+    "before.rest": {
+        "mended": "'the gradient tends to zero'",
+        "saddle": "1 / 2",
+        "leaves": "'exp(-w)'",
+    },
+    "imd.early": {
+        "large": "'at the end'",
+        "tiny": "'before the end'",
+        "theorem": "'it minimizes q among those with its own outputs'",
+    },
+    "imd.momentum": {
+        "limit": "'it is another point'",
+        "products": "'all move'",
+        "ratios": "lambda a, b, c, d: [(c - d) / (a + b), (a - b) / (c + d)]",
+    },
+    "warp.equal-steps": {
+        "fixed": "'like log(1/alpha)'",
+        "warped": "'hardly at all'",
+        "ends": "'approach each other'",
+    },
+    "warp.depth": {
+        "potential": ("lambda v, w0, D: D / (D + 1) * np.linalg.norm(v) ** ((D + 1) / D) - w0 @ v"),
+        "power": "1",
+    },
+    "warp.one-sample": {
+        "path": (
+            "lambda a, p, P: (lambda plus, minus: [(plus + minus) / 2, (plus - minus) / 2])("
+            "(a + p) * np.exp(P), (a - p) * np.exp(-P))"
+        ),
+        "saddle": "'a + p = 0'",
+    },
+    "warp.forgetful": {
+        "lost": "'the direction of the input weights'",
+        "ends": "'agree on the data and may differ elsewhere'",
+    },
+    "warp.wide": {"norm": "2**0.5", "bound": "'it stays'", "power": "-1 / 2"},
+    "warp.relu": {"limit": "'it stays the same'", "time": "'it grows'", "relu": "2"},
+    "warp.swapped": {"error": "'two limits are exchanged'", "move": "1 / 10"},
+    "hm.ten": {
+        "margin": (
+            "lambda W, X, y: min(X[j] @ (W[y[j]] - W[k]) for j in range(len(X))"
+            " for k in range(len(W)) if k != y[j]) / np.linalg.norm(W)"
+        ),
+        "unique": "'the problem is convex'",
+    },
+    "hm.kink": {"end": "lambda a: [0, a]", "euler": "'for each'", "origin": "'a point'"},
+    "hm.other": {
+        "seed_one": "'two neurons of one sign that share the work of one'",
+        "later": "'the weaker one falls behind, slowly'",
+    },
+    "nh.relu-step": {
+        "error": "'between the ends of a step'",
+        "jump": "'by an output weight'",
+    },
+    "two.same": {
+        "moved": "lambda rho, c, g1, g2: rho * g2 + c * g1",
+        "opposed": "'on that sample'",
+    },
+    "two.conspire": {"product": "lambda n, rho, R: 2 * rho * R**2 / n"},
+}
+RUN |= {
+    "before.climb": {
+        "bounds": (
+            "lambda X, y, k, w0, nu: (lambda q: (lambda w: ["
+            "y @ nu - (X.T @ nu @ w - q(w)), q(w + np.linalg.pinv(X) @ (y - X @ w))])("
+            "q.inverse_gradient(X.T @ nu)))(HypentropyPotential(sqrt_k=k, start=w0))"
+        ),
+    },
+    "imd.forgotten": {
+        "limit": (
+            "lambda X, y, c: implicit_limit(DiagonalNet.from_scale_shape("
+            "scale=0.1, shape=0.0, d=X.shape[1]), X[c > 0], y[c > 0])"
+        ),
+        "wait": "100",
+    },
+    "warp.lazy": {
+        "moves": (
+            "lambda a, w, X, y: (lambda start: (lambda end: ["
+            "np.linalg.norm(end.parameters - start.parameters) / np.linalg.norm(start.parameters),"
+            "np.linalg.norm(end.tangent_kernel(X) - start.tangent_kernel(X))"
+            " / np.linalg.norm(start.tangent_kernel(X)),"
+            "np.linalg.norm(end.predictor - kernel_limit(start, X, y))"
+            " / np.linalg.norm(minimum_norm_interpolator(X, y))])("
+            "gradient_flow(start, X, y).net))(LinearNeuron(a, w))"
+        ),
+        "kernel": "'that of large shape'",
+    },
+    "two.support": {
+        "count": (
+            "lambda noise, seed: (lambda A, signs: int((sliding_limit(TwoLayerNet.initialize("
+            "m=2, d=784, slope=0.3, scale=1e-3, seed=0), A, signs).multipliers > 0).sum()))("
+            "*noisy_digits(noise=noise, seed=seed))"
+        ),
+        "slope": "'a smaller one'",
+    },
+}
 
-LONG = {"before.logistic"}
+LONG = {"before.logistic", "imd.forgotten", "warp.lazy", "two.support"}

@@ -83,6 +83,12 @@ def test_enough_exercises_in_every_lecture() -> None:
     assert with_checker == set(PAGE.values())
 
 
+def test_what_has_no_checker_says_why() -> None:
+    open_ones = {each.id for each in exercises() if each.by_hand == "an open question"}
+    assert open_ones == {each.id for each in exercises() if each.kind == "project"}
+    assert not any(each.by_hand for each in exercises() if each.checked)
+
+
 def test_every_checker_is_of_an_exercise_of_the_book() -> None:
     assert set(CHECKERS) <= set(PAGE)
 
@@ -172,6 +178,37 @@ def test_parts_are_judged_by_themselves() -> None:
     assert told.score == 0
     assert "'eqal'" in told.message
     assert "equal, unequal" in told.message
+
+
+def array_question(rtol: float = 1e-3) -> Question:
+    return Question("q", "three numbers", "array", lambda: np.array([1.0, 2.0, 4.0]), rtol=rtol)
+
+
+SUM = Question(
+    "f", "a function", "function", lambda x: float(x.sum()), (), lambda rng: [(np.arange(3.0),)]
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "told"),
+    [
+        (array_question(), [1.01, 2.0, 4.0], "three right digits are asked for"),
+        (array_question(1e-9), [1.01, 2.0, 4.0], "more right digits are asked for"),
+        (array_question(), [-1.0, -2.0, -4.0], "the sign is not"),
+        (array_question(), [4.0, 1.0, 2.0], "their order is not"),
+        (array_question(), [3.0, 6.0, 12.0], "up to a constant factor"),
+        (array_question(), [1.0, 5.0, 9.0], "Some of the entries are right"),
+        (array_question(), [5.0, 7.0, 9.0], "Theory says something else"),
+        (array_question(), [[1.0], [2.0, 3.0]], "rows differ in length"),
+        (array_question(), [1j, 2, 3], "an entry is no number"),
+        (array_question(), np.array([1j, 2, 3]), "since it is complex"),
+        (array_question(), {1, 2}, "of the type set; an array of the shape (3,)"),
+        (SUM, lambda x: x[3], "It was called with an array of the shape (3,)."),
+        (SUM, lambda x: x, "a number is asked for. It was called with an array"),
+    ],
+)
+def test_what_is_off_is_said_as_far_as_it_gives_nothing_away(question, answer, told) -> None:
+    assert told in question.judge(answer).feedback
 
 
 def test_an_unknown_exercise_is_told_with_its_neighbours() -> None:

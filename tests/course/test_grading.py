@@ -87,6 +87,11 @@ def test_each_gets_a_page_that_says_what_was_off_and_no_answer(graded):
     assert "half-3: 4 of 7 points" in page
     assert "3 of 4 parts right" not in page
     assert "2 of 4 parts right" in page
+    assert "Exercise 1.9 (A tie" in page
+    assert "<details><summary>What was run" in page
+    stopped = (folder / "feedback" / "syntax.html").read_text(encoding="utf-8")
+    assert "No cell that ran gave tie_equal a value." in stopped
+    assert "<details open><summary>What was run" in stopped
     assert "http" not in page.replace("https://host/a/b", "")
     right = the_class.answers("half-3")["hw1_sparse"]
     assert not any(f"{value:.4g}" in page for value in right if value)
@@ -330,7 +335,7 @@ def test_an_assignment_for_otter_is_right_by_itself_and_tells_no_answer(tmp_path
     begun = ["BEGIN", "BEGIN", "END", "BEGIN", "END", "END"]
     each = [f"# {word} {what}" for word, what in zip(begun, one, strict=True)]
     assert raw == ["# ASSIGNMENT CONFIG", *each, *each]
-    assert "- ibtools @ git+https://host/a/b@main" in made.cells[0].source
+    assert "- ibtools[show] @ git+https://host/a/b@main" in made.cells[0].source
     space: dict[str, object] = {}
     points = 0.0
     for part in made.cells:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from ibtools.experiments.assessment import assess
 from ibtools.experiments.training import accuracy, seconds_per_epoch
 from ibtools.metrics.attack import l2_attack
 from ibtools.metrics.certificate import certified_radius
+from ibtools.sweeps import outcomes
 from ibtools.trainers import load_run
 
 CHOICE = Choice("digits", "constant", "first", 0, 6, (-50.0,), samples=60)
@@ -245,9 +247,39 @@ def test_a_second_call_and_ctrl_c(
     assert capsys.readouterr().out == first
 
 
+def test_many_seeds_go_to_other_processes_and_one_that_fails_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["margins", "--samples", "40", "--epochs", "1", "--schedule", "constant"]
+    command += ["--out", str(tmp_path)]
+    for seed in ("0", "1"):
+        assert main([*command, "--seed", seed]) == 0
+    alone = table_in(tmp_path / "margins-digits.csv")
+    (tmp_path / "digits-constant-bias_first-seed0" / "state.json").write_text("{")
+    asked = []
+
+    def elsewhere(function, tasks, *, jobs: int, cluster: str | None):
+        """Do what is pickled for another process."""
+        asked.append((jobs, cluster, {task["progress"] for task in tasks}))
+        return outcomes(*pickle.loads(pickle.dumps((function, tasks))), jobs=1)
+
+    monkeypatch.setattr("ibtools.experiments.__main__.outcomes", elsewhere)
+    many = ["--seeds", "0", "1", "2", "--jobs", "-1", "--cluster", "tcp://host:8786"]
+    capsys.readouterr()
+    assert main([*command, *many]) == 1
+    assert asked == [(-1, "tcp://host:8786", {False})]
+    told = capsys.readouterr().err
+    assert told.startswith("digits-constant-bias_first-seed0: ")
+    assert len(told.splitlines()) == 1
+    table = table_in(tmp_path / "margins-digits.csv")
+    assert [row["seed"] for row in table] == ["1", "2"]
+    assert table[0] == alone[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["--jobs", "0"], "--jobs: must be a whole number, at least 1, got '0'"),
         (["--epochs", "0"], "--epochs: must be a whole number, at least 1, got '0'"),
         (["--samples", "-5"], "--samples: must be a whole number, at least 1, got '-5'"),
         (["--samples", "0"], "--samples"),

@@ -1,6 +1,9 @@
-"""Every package is pinned, on every platform the book is for."""
+"""Every package is named or needed by one that is, and pinned, wherever the book is for."""
 
+import re
+import sys
 import tomllib
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -10,8 +13,18 @@ from packaging.utils import canonicalize_name
 from versions import FULL, SHORT, TOOLS, lowest, pinned
 
 ROOT = Path(__file__).resolve().parents[2]
-LINES = (ROOT / "requirements.txt").read_text().splitlines()
-PINS = [Requirement(line) for line in LINES if line and not line.startswith("#")]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def listed(name):
+    lines = (ROOT / name).read_text().splitlines()
+    return [Requirement(line) for line in lines if line.strip() and line.strip()[0] != "#"]
+
+
+PINS = listed("requirements.txt")
+OF_PACKAGE = sum(PROJECT["optional-dependencies"].values(), PROJECT["dependencies"])
+DIRECT = [*map(Requirement, OF_PACKAGE), *listed("requirements.in")]
+NOT_HERE = {"cosmic_ray"}  # `make mutants` installs them for itself
 
 
 def platforms():
@@ -40,39 +53,75 @@ def name_of(platform):
     return f"{platform['sys_platform']}-{platform['platform_machine']}-{platform['python_version']}"
 
 
-@pytest.mark.parametrize("platform", list(platforms()), ids=name_of)
-def test_pins_are_closed_under_dependency(platform):
-    """Whatever a pinned package asks for on this platform is pinned too, within its bounds."""
+def needed(platform):
+    """All that the direct requirements need on a platform, each pinned within its bounds."""
     pinned = {
         canonicalize_name(pin.name): str(pin.specifier).removeprefix("==")
         for pin in PINS
         if pin.marker is None or pin.marker.evaluate(platform)
     }
-    todo = [(name, "") for name in pinned]
-    todo += [(canonicalize_name(r.name), "") for r in map(Requirement, own_requirements())]
-    done = set()
+    todo, done = [], set()
+
+    def want(need, by):
+        name = canonicalize_name(need.name)
+        assert name in pinned, f"{by} needs {name}, which requirements.txt does not pin"
+        assert need.specifier.contains(pinned[name], prereleases=True), f"{by}: {need}"
+        todo.extend((name, extra) for extra in ("", *need.extras))
+
+    for need in DIRECT:
+        want(need, "the project")
     while todo:
         name, extra = todo.pop()
         if (name, extra) in done:
             continue
         done.add((name, extra))
-        for text in requirements_of(name):
-            need = Requirement(text)
-            if need.marker and not need.marker.evaluate({**platform, "extra": extra}):
-                continue
-            wanted = canonicalize_name(need.name)
-            assert wanted in pinned, f"{name} needs {wanted}, which requirements.txt does not pin"
-            assert need.specifier.contains(pinned[wanted], prereleases=True), f"{name}: {text}"
-            todo += [(wanted, extra) for extra in ("", *need.extras)]
+        for need in requirements_of(name):
+            if need.marker is None or need.marker.evaluate({**platform, "extra": extra}):
+                want(need, name)
+    return {name for name, _ in done}
 
 
-def own_requirements():
-    return metadata.requires("ibtools") or []
+@pytest.mark.parametrize("platform", list(platforms()), ids=name_of)
+def test_what_the_direct_requirements_need_is_pinned(platform):
+    assert needed(platform)
 
 
+def test_nothing_is_pinned_that_nothing_needs():
+    somewhere = set().union(*map(needed, platforms()))
+    assert somewhere == {canonicalize_name(pin.name) for pin in PINS}
+
+
+def test_every_import_is_of_a_direct_requirement():
+    folders = [ROOT / name for name in ("src", "tests", "scripts", "book")]
+    files = [path for folder in folders for path in folder.rglob("*.py")]
+    own = {"ibtools", "benchmarks", *(path.stem for path in files)}
+    own |= {path.parent.name for path in files if path.name == "__init__.py"}
+    found = {}
+    for path in files:
+        for name in imported(path.read_text(encoding="utf-8")):
+            found.setdefault(name, path)
+    others = set(found) - own - NOT_HERE - sys.stdlib_module_names
+    assert {"numpy", "torch", "pytest", "sphinx", "yaml"} <= others
+    direct = {canonicalize_name(need.name) for need in DIRECT}
+    home = metadata.packages_distributions()
+    unnamed = {
+        f"{found[name].relative_to(ROOT)}: {name}"
+        for name in others
+        if direct.isdisjoint(canonicalize_name(one) for one in home.get(name, ()))
+    }
+    assert unnamed == set()
+
+
+def imported(text):
+    """What is imported on a line of its own, also in what is run as a string."""
+    whole = re.findall(r"^ *import (\w+)[\w.]*(?: as \w+| *#.*)?$", text, re.M)
+    return {*whole, *re.findall(r"^ *from (\w+)[\w.]* import ", text, re.M)}
+
+
+@cache
 def requirements_of(name):
     try:
-        return metadata.requires(name) or []
+        return [Requirement(text) for text in metadata.requires(name) or []]
     except metadata.PackageNotFoundError:
         assert any(canonicalize_name(p.name) == name and p.marker for p in PINS), name
         return []  # belongs to another platform
@@ -93,17 +142,8 @@ def test_the_tests_run_with_the_pinned_versions():
     assert wrong == {}
 
 
-def test_the_package_itself_is_satisfied_by_the_pins():
-    pinned = {canonicalize_name(p.name): str(p.specifier).removeprefix("==") for p in PINS}
-    for text in own_requirements():
-        need = Requirement(text)
-        assert need.specifier.contains(pinned[canonicalize_name(need.name)]), text
-
-
 def test_every_dependency_has_a_lowest_version_to_test_with():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needs = project["dependencies"] + project["optional-dependencies"]["nets"]
-    for need in needs:
+    for need in OF_PACKAGE:
         (exact,) = Requirement(lowest(need)).specifier
         assert Requirement(need).specifier.contains(exact.version)
     for tool in TOOLS:

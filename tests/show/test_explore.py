@@ -435,5 +435,5 @@ def test_errors_of_draw_are_shown_and_go_away(live):
 
 def test_without_ipywidgets_the_remedy_is_told(live, monkeypatch):
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    with pytest.raises(ImportError, match="pip install ipywidgets"):
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "ibtools\[show\]"'):
         example().widget()

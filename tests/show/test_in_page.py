@@ -3,10 +3,12 @@
 import json
 import re
 
+import IPython.display
 import numpy as np
 import pytest
 
 from ibtools.show import explore, figure, linspace, live_figure, picture
+from ibtools.show.in_page import IN_A_NOTEBOOK
 
 
 def draw(slope):
@@ -43,6 +45,15 @@ def test_a_notebook_shows_what_was_passed(exploration, monkeypatch):
     still = picture(draw(1.0), alt=tell(1.0))
     assert live_figure("a-line", still)._repr_mimebundle_() == still._repr_mimebundle_()
     assert live_figure("a-line", exploration)._repr_mimebundle_()["text/plain"] == repr(exploration)
+
+
+def test_a_notebook_says_what_becomes_of_the_handles(exploration, monkeypatch):
+    monkeypatch.delenv("IBTOOLS_STATIC_FIGURES", raising=False)
+    displayed = []
+    monkeypatch.setattr(IPython.display, "display", lambda shown, **_: displayed.append(shown))
+    live_figure("a-line", exploration)._ipython_display_()
+    assert len(displayed[0].children[0].options) == 3
+    assert IN_A_NOTEBOOK in displayed[-1]["text/html"]
 
 
 def test_a_page_gets_the_data(exploration):

@@ -1,9 +1,9 @@
 """axe-core: what it finds on a page.
 
 What it takes long for is to ask of every word what lies behind it, and to look at the inside of
-formulas and drawings, three quarters of all elements. So words that look alike are asked about
-once, and formulas and drawings are the boxes that they are to it. `tests/site/test_template.py`
-asks everything of everything, on pages that stand for the others.
+formulas, drawings and code, nine tenths of all elements. So words that look alike are asked about
+once, formulas and drawings are the boxes that they are to it, and of code each colour is kept once.
+`tests/site/test_template.py` asks everything of everything, on pages that stand for the others.
 """
 
 from contextlib import suppress
@@ -17,20 +17,21 @@ COLOURS = ["color-contrast", "link-in-text-block"]
 # What a narrow screen can change, beside what the theme shows on one.
 LAYOUT = ["scrollable-region-focusable", "target-size", "aria-hidden-focus", "nested-interactive"]
 
-# What is asked, and whether of one word among all that look alike.
+# What is asked, and whether colours of one word among all that look alike.
 ASKED = {
-    "elements": ({"rules": {rule: {"enabled": False} for rule in COLOURS}}, False),
-    "colours": ({"runOnly": {"type": "rule", "values": COLOURS}}, True),
-    "layout": ({"runOnly": {"type": "rule", "values": LAYOUT}}, False),
+    "desktop": ({}, True),
+    "phone": ({"runOnly": {"type": "rule", "values": [*COLOURS, *LAYOUT]}}, True),
     "everything": ({}, False),
 }
 
+# A phone's page is looked at in the dark: what a narrow screen changes is not a matter of colours.
 PLACES = ("light", "dark", "phone")
 # The theme makes what scrolls focusable, a moment after the width or the page has changed.
 SETTLED = """() => [...document.querySelectorAll('pre, .cell_output > .output')].every(e =>
     (e.tabIndex === 0) === (e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight))"""
 
-# A box of its size in place of a formula; a drawing keeps its own, as an SVG without content.
+# A box of its size in place of a formula; a drawing keeps its own, as an SVG without content. Of
+# code the first word of each colour on each ground is marked up, and the others are plain text.
 HOLLOW = """() => {
     const formulas = [...document.querySelectorAll('main mjx-container')];
     const sizes = formulas.map(e => (e.querySelector('mjx-math') || e).getBoundingClientRect());
@@ -43,6 +44,13 @@ HOLLOW = """() => {
     });
     const drawings = 'main :is(.ib-picture, .ib-thumbnail) > svg';
     document.querySelectorAll(drawings).forEach(e => e.replaceChildren());
+    const seen = new Set(), grounds = '.cell_input, .cell_output, .admonition, .proof, details';
+    document.querySelectorAll('main pre span').forEach(e => {
+        const alike = `${e.className} in ${e.closest(grounds)?.className}`;
+        if (seen.has(alike) && !e.children.length) e.replaceWith(e.textContent);
+        seen.add(alike);
+    });
+    document.querySelectorAll('main pre').forEach(e => e.normalize());
 }"""
 
 ALIKE = """() => {
@@ -51,14 +59,14 @@ ALIKE = """() => {
         return [s.color, s.fontSize, s.fontWeight, s.textDecorationLine, s.borderBottom, s.opacity,
             s.backgroundImage, s.textShadow].join();
     };
+    const grounds = new Map([[null, '']]);
     const behind = e => {
-        const all = [];
-        for (; e; e = e.parentElement) {
-            const s = getComputedStyle(e);
-            if (s.backgroundColor !== 'rgba(0, 0, 0, 0)') all.push(s.backgroundColor);
-            if (s.opacity !== '1') all.push(s.opacity);
+        if (!grounds.has(e)) {
+            const s = getComputedStyle(e), own = [s.backgroundColor, s.opacity];
+            const plain = own[0] === 'rgba(0, 0, 0, 0)' && own[1] === '1';
+            grounds.set(e, (plain ? '' : own.join()) + behind(e.parentElement));
         }
-        return all.join();
+        return grounds.get(e);
     };
     const first = new Map();
     for (const e of document.body.querySelectorAll('*')) {
@@ -69,6 +77,22 @@ ALIKE = """() => {
         if (!first.has(key)) first.set(key, e);
     }
     return [...first.values()];
+}"""
+
+# axe-core asks all its rules in one go, but those of colours of some elements only.
+RUN = """async ([options, colours, alike]) => {
+    window.asked = alike && new Set(eval(alike)());
+    for (const rule of axe._audit.rules.filter(rule => colours.includes(rule.id))) {
+        const own = rule.matches;
+        if (!rule.narrowed) rule.matches = function (node, ...rest) {
+            return (!window.asked || window.asked.has(node)) && own.call(this, node, ...rest);
+        };
+        rule.narrowed = true;
+    }
+    const found = await axe.run(document, options), asked = new Set();
+    for (const kind of ['passes', 'violations', 'incomplete'])
+        for (const rule of found[kind]) asked.add(rule.id);
+    return {asked: [...asked], violations: found.violations};
 }"""
 
 
@@ -82,19 +106,9 @@ def serious_faults(page: Page, what: str) -> dict[tuple[str, str], str]:
     rules, alike = ASKED[what]
     # With preload it would fetch style sheets again, which looks like the page's own doing.
     options = {"resultTypes": ["violations"], "preload": False, **rules}
-    found = page.evaluate(
-        """async ([options, alike]) => {
-            const of = alike ? {include: eval(alike)()} : document;
-            const found = await axe.run(of, options), asked = new Set();
-            for (const kind of ['passes', 'violations', 'incomplete'])
-                for (const rule of found[kind]) asked.add(rule.id);
-            return {asked: [...asked], violations: found.violations};
-        }""",
-        [options, ALIKE if alike else ""],
-    )
-    if alike:
-        assert "color-contrast" in found["asked"], "axe-core did not look at the colours"
-    elif what != "layout":  # there may be nothing that scrolls
+    found = page.evaluate(RUN, [options, COLOURS, ALIKE if alike else None])
+    assert "color-contrast" in found["asked"], "axe-core did not look at the colours"
+    if what != "phone":  # there may be nothing that scrolls
         assert len(found["asked"]) > 5, "axe-core did not look at the page"
     return {
         (rule["id"], " ".join(map(str, node["target"]))): node["failureSummary"]
@@ -114,9 +128,9 @@ def beyond_the_theme(page: Page, what: str, theme: set[tuple[str, str]]) -> list
 
 
 def go(page: Page, where: str) -> None:
-    """Make a page one in the light or in the dark on a desktop, or one on a phone."""
+    """Make a page one in the light or in the dark on a desktop, or one in the dark on a phone."""
     page.set_viewport_size((PHONE if where == "phone" else DESKTOP)["viewport"])
-    theme = "dark" if where == "dark" else "light"
+    theme = "light" if where == "light" else "dark"
     page.emulate_media(color_scheme=theme)
     page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
     page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)))")

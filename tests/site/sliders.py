@@ -1,9 +1,14 @@
-"""What a reader does with the controls of a page's figures, and what does not come of it."""
+"""What a reader does with the controls of a page's figures, and what does not come of it.
+
+What each figure has of its own, its drawings, words and values, is asked of every control, within
+the page. What the code does that all figures share, how a key, a mouse or a finger moves a control,
+is asked of the first of each kind (`KINDS`): the others have the same markup and the same script.
+"""
 
 from collections.abc import Callable, Iterator
 
 from playwright.sync_api import Locator, Page
-from visible import DRAWING
+from visible import CHANGED
 
 SLIDERS = ".ib-figure input[type=range]"
 CONTROLS = ".ib-figure .ib-control"  # sliders, and groups of buttons of which one is pressed
@@ -18,9 +23,9 @@ CONTROL = """(row => {
         first: slider ? Number(slider.defaultValue) : buttons.findIndex(b => b.defaultChecked),
         at: () => slider ? Number(slider.value) : buttons.findIndex(b => b.checked),
         text: k => slider ? slider.getAttribute('aria-valuetext')
-            : buttons[k].parentElement.innerText,
-        shown: () => slider ? row.querySelector('output').innerText
-            : buttons.find(b => b.checked).parentElement.innerText,
+            : buttons[k].parentElement.textContent,
+        shown: () => slider ? row.querySelector('output')?.textContent
+            : buttons.find(b => b.checked).parentElement.textContent,
         set: k => {
             if (slider) slider.value = k; else buttons[k].checked = true;
             tell(slider || buttons[k]);
@@ -34,70 +39,118 @@ AT_FIRST = """document.querySelectorAll(CONTROLS).forEach(row => {
     if (control.at() !== control.first) control.set(control.first);
 })""".replace("CONTROLS", repr(CONTROLS)).replace("CONTROL", CONTROL)
 
-# Every value of every control in turn; those before it are at their ends, those after it at first.
-STEPS = """async drawing => {
-    const faults = [], draw = eval(drawing);
+# The first control of each kind in a part of the page, by its place among all: a slider, buttons,
+# and those of each figure that the page computes, which has a script of its own.
+KINDS = """within => {
+    const first = new Map();
+    [...document.querySelectorAll(within + ' CONTROLS')].forEach((row, index) => {
+        const script = row.closest('[data-ib-figure]')?.dataset.ibFigure || '';
+        const kind = `${script} ${row.querySelector('input')?.type}`;
+        if (!first.has(kind)) first.set(kind, index);
+    });
+    return [...first.values()];
+}""".replace("CONTROLS", CONTROLS)
+
+# Values of every control in turn; those before it are at their ends, those after it at first. A
+# figure that the page computes has hundreds: pairs of neighbours among them stand for all.
+STEPS = """async changed => {
+    const MOST = 30, faults = [], change = eval(changed);
     for (const [index, row] of [...document.querySelectorAll(CONTROLS)].entries()) {
-        const control = CONTROL(row);
-        const picture = row.closest('.ib-figure').querySelector('.ib-picture');
-        const values = [], drawings = [], curves = new Set();
+        const control = CONTROL(row), figure = row.closest('.ib-figure');
+        const picture = figure.querySelector('.ib-picture');
+        const setting = figure.querySelector('.ib-setting');
+        const values = [], stride = Math.ceil(2 * (control.last + 1) / MOST);
+        let before = null, lines = false, shown, said;
         const fault = what => faults.push(`control ${index}, ${row.dataset.name}: ${what}`);
+        if (row.querySelector('input').tabIndex) fault('the Tab key passes it by');
+        if (setting && !setting.checkVisibility()) fault('the caption cannot be seen');
         for (let k = 0; k <= control.last; k++) {
+            if (control.last > MOST && k % stride > 1 && k < control.last) continue;
             control.set(k);
             await null;  // what waits for it has its turn
             const alt = picture.querySelector('svg')?.getAttribute('aria-label') || '';
             if (alt.split(/\\s+/).length < 5) fault(`alt text ${alt} at step ${k}`);
-            const seen = draw(picture);
             values.push(control.text(k));
-            drawings.push(seen.all);
-            curves.add(seen.lines);
-            if (k && drawings[k] === drawings[k - 1]) fault(`no change on reaching ${values[k]}`);
+            if (before) {
+                const seen = change(before, picture);
+                if (!seen.any) fault(`no change on reaching ${control.text(k)}`);
+                lines ||= seen.lines;
+                if (control.shown() === shown) fault(`it still shows ${shown}`);
+                if (setting && setting.textContent === said) fault(`the caption says ${said}`);
+            }
+            before = picture.cloneNode(true);
+            [shown, said] = [control.shown(), setting?.textContent];
         }
         if (new Set(values).size < values.length) fault('two steps say the same value');
         // With another slider at its end a step may change a number only, but not every step.
-        if (curves.size < 2) fault('it changes words only');
+        if (!lines) fault('it changes words only');
     }
     return faults;
 }""".replace("CONTROLS", repr(CONTROLS)).replace("CONTROL", CONTROL)
 
-LOOK = """(row, drawing) => {
+# Controls, and buttons beside them, that something lies on, or that are moved out of the window.
+COVERED = """() => [...document.querySelectorAll(
+    '.ib-figure :is(.ib-control input[type=range], .ib-control label:has(input), button)')]
+    .filter(e => e.checkVisibility()).filter(e => {
+        e.scrollIntoView({block: 'center', behavior: 'instant'});
+        const box = e.getBoundingClientRect();
+        const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+        return !top || !e.contains(top);
+    }).map(e => `${e.outerHTML.slice(0, 80)} cannot be pressed`)"""
+
+# Each button of a figure in turn: what it is called, what it sets, and what is shown then.
+PRESETS = """async changed => {
+    const faults = [], change = eval(changed);
+    for (const figure of document.querySelectorAll('.ib-figure:has(.ib-presets)')) {
+        const store = figure.querySelector('script[type="application/json"]');
+        const {presets} = JSON.parse(store.textContent), shown = [];
+        const picture = figure.querySelector('.ib-picture');
+        const rows = [...figure.querySelectorAll('.ib-control')];
+        for (const [k, button] of [...figure.querySelectorAll('.ib-presets button')].entries()) {
+            const name = button.textContent;
+            button.click();
+            await null;
+            const values = rows.map(row => CONTROL(row).at());
+            if (values.join() !== presets[k].join())
+                faults.push(`preset ${name}: the sliders stand at ${values}, not at ${presets[k]}`);
+            const same = shown.find(([, other]) => !change(other, picture).any);
+            if (same) faults.push(`presets ${same[0]} and ${name} show the same`);
+            shown.push([name, picture.cloneNode(true)]);
+        }
+    }
+    return faults;
+}""".replace("CONTROL", CONTROL)
+
+# What of a figure follows its control: the drawing as it was is kept beside it.
+KEEP = """row => {
+    const figure = row.closest('.ib-figure');
+    figure.drawnBefore = figure.querySelector('.ib-picture').cloneNode(true);
+    return [CONTROL(row).shown(), figure.querySelector('.ib-setting')?.textContent];
+}""".replace("CONTROL", CONTROL)
+LOOK = """(row, changed) => {
     const figure = row.closest('.ib-figure'), picture = figure.querySelector('.ib-picture');
-    const setting = figure.querySelector('.ib-setting');
-    return [eval(drawing)(picture).lines, CONTROL(row).shown(),
-        Boolean(picture.querySelector('svg')?.getAttribute('aria-label')),
-        setting && (setting.checkVisibility() ? setting.innerText : '')];
+    return [eval(changed)(figure.drawnBefore, picture).lines, CONTROL(row).shown(),
+        figure.querySelector('.ib-setting')?.textContent,
+        Boolean(picture.querySelector('svg')?.getAttribute('aria-label'))];
 }""".replace("CONTROL", CONTROL)
 
 AT = f"row => {CONTROL}(row).at()"
 
-PRESET = """(figure, [drawing, k]) => [
-    JSON.parse(figure.querySelector('script[type="application/json"]').textContent).presets[k],
-    [...figure.querySelectorAll('.ib-control')].map(row => CONTROL(row).at()),
-    eval(drawing)(figure.querySelector('.ib-picture')).all,
-]""".replace("CONTROL", CONTROL)
-
 
 def useless_steps(page: Page) -> list[str]:
-    """Steps without alt text or value, or that leave the drawing as it was."""
+    """Steps without alt text, value or words, or that leave the drawing as it was."""
     page.evaluate(AT_FIRST)
-    return page.evaluate(STEPS, DRAWING)
+    return page.evaluate(STEPS, CHANGED)
 
 
 def idle_presets(page: Page) -> list[str]:
     """Buttons that do not set the sliders to their values, or show what another shows."""
-    faults = []
-    for figure in page.locator(".ib-figure:has(.ib-presets)").all():
-        shown: dict[str, str] = {}
-        for k, button in enumerate(figure.locator(".ib-presets button").all()):
-            name = button.inner_text()
-            button.click(timeout=5000)
-            wanted, values, picture = figure.evaluate(PRESET, [DRAWING, k])
-            if values != wanted:
-                faults.append(f"preset {name}: the sliders stand at {values}, not at {wanted}")
-            if other := shown.get(picture):
-                faults.append(f"presets {other} and {name} show the same")
-            shown[picture] = name
-    return faults
+    return page.evaluate(PRESETS, CHANGED)
+
+
+def covered(page: Page) -> list[str]:
+    """Controls and buttons that neither mouse nor finger would reach."""
+    return page.evaluate(COVERED)
 
 
 def stuck(
@@ -107,11 +160,12 @@ def stuck(
     pixels: bool = False,
     within: str = "body",
 ) -> list[str]:
-    """Controls that a way to move them does not move, or whose picture does not follow."""
+    """Kinds of controls that a way to move them does not move, or whose picture does not follow."""
+    rows = page.locator(f"{within} {CONTROLS}")
     return [
         f"control {index}: {fault}"
-        for index, row in enumerate(page.locator(f"{within} {CONTROLS}").all())
-        for fault in _stuck(page, row, move, pixels)
+        for index in page.evaluate(KINDS, within)
+        for fault in _stuck(page, rows.nth(index), move, pixels)
     ]
 
 
@@ -123,21 +177,21 @@ def _stuck(page: Page, row: Locator, move: Callable, pixels: bool) -> Iterator[s
         yield "cannot be seen"
         return
     picture = row.locator("xpath=ancestor::figure").locator(".ib-picture")
-    before, seen = row.evaluate(LOOK, DRAWING), pixels and picture.screenshot()
+    before, seen = row.evaluate(KEEP), pixels and picture.screenshot()
     if pixels:
         row.evaluate(TO_SIGHT)
     if fault := move(page, row):
         yield fault
-    after = row.evaluate(LOOK, DRAWING)
-    if after[0] == before[0]:
+    drawn, *after, alt = row.evaluate(LOOK, CHANGED)
+    if not drawn:
         yield "the drawing did not change"
     elif pixels and picture.screenshot() == seen:
         yield "the drawing changed, but nothing of it can be seen"
-    if after[1] == before[1]:
+    if after[0] == before[0]:
         yield "the shown value did not change"
-    if after[3] == before[3] is not None:
+    if after[1] == before[1] is not None:
         yield "the caption did not change"
-    if not after[2]:
+    if not alt:
         yield "the frame has lost its alt text"
 
 

@@ -7,14 +7,26 @@ import pytest
 from book_site import DESKTOP, PHONE, VISITED, in_turns
 from browser import find_firefox
 from firefox import ARROW_LEFT, ARROW_RIGHT, Tab, firefox
-from sliders import SLIDERS, useless_steps
-from visible import clipped, faults_of_figures, faults_of_formulas, sticking_out
+from sliders import CONTROL, CONTROLS, KEEP, KINDS, LOOK
+from visible import CHANGED, clipped, faults_of_figures, faults_of_formulas, sticking_out
 
-AT = """index => {
-    const slider = document.querySelectorAll(SLIDERS)[index];
-    slider.focus();
-    return [Number(slider.value), slider.value === slider.max, slider.tabIndex];
-}""".replace("SLIDERS", repr(SLIDERS))
+FOCUS = """index => {
+    const row = document.querySelectorAll(CONTROLS)[index], control = CONTROL(row);
+    row.querySelector('input[type=range], input:checked').focus();
+    return control.at() === control.last;
+}""".replace("CONTROLS", repr(CONTROLS)).replace("CONTROL", CONTROL)
+OF_ROW = """([index, changed]) => {
+    const row = document.querySelectorAll(CONTROLS)[index];
+    return (FUNCTION)(row, changed);
+}""".replace("CONTROLS", repr(CONTROLS))
+
+HANDLES = ".ib-handle"
+HANDLE = """index => {
+    const handle = document.querySelectorAll(HANDLES)[index];
+    handle.focus();
+    const {x, y} = handle.getBoundingClientRect();
+    return [handle.getAttribute('aria-valuetext'), `${x} ${y}`];
+}""".replace("HANDLES", repr(HANDLES))
 
 
 MALFORMED = """[...document.querySelectorAll("msub, msup, mfrac, mover, munder, msubsup")]
@@ -33,25 +45,35 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
 
 
 def no_key_moves(tab: Tab) -> list[str]:
-    """Sliders that stay where they are when an arrow key is pressed."""
+    """Kinds of controls, and points to drag, that an arrow key does not move."""
     faults = []
-    for index in range(tab.evaluate(f"document.querySelectorAll({SLIDERS!r}).length")):
-        before, last, _ = tab.evaluate(AT, index)
+    for index in tab.evaluate(KINDS, "body"):
+        last = tab.evaluate(FOCUS, index)
+        shown, _ = tab.evaluate(OF_ROW.replace("FUNCTION", KEEP), [index, None])
         tab.press(ARROW_LEFT if last else ARROW_RIGHT)
-        if tab.evaluate(AT, index)[0] == before:
-            faults.append(f"slider {index}: no key moves it")
+        drawn, now, *_ = tab.evaluate(OF_ROW.replace("FUNCTION", LOOK), [index, CHANGED])
+        if now == shown or not drawn:
+            faults.append(f"control {index}: no key moves it")
+    for index in range(tab.evaluate(f"document.querySelectorAll({HANDLES!r}).length")):
+        said, place = tab.evaluate(HANDLE, index)
+        tab.press(ARROW_RIGHT)
+        new = tab.evaluate(HANDLE, index)
+        if new[0] == said or new[1] == place:
+            faults.append(f"point {index}: no key moves it, or it does not say so")
     return faults
 
 
 def faults_in_firefox(tab: Tab, name: str, url: str) -> dict[str, list[str]]:
-    """What is wrong with a page of the book, on a desktop and on a phone."""
+    """What is wrong with a page of the book, on a desktop and on a phone.
+
+    What the drawings of a figure's steps are is the page's own, and Chromium is asked for it.
+    """
     tab.open(url, **DESKTOP["viewport"])
     faults = {
         "formulas": faults_of_formulas(tab, name),
         "figures": faults_of_figures(tab, name),
         "cut off": clipped(tab),
         "keyboard": no_key_moves(tab),
-        "steps": useless_steps(tab),
     }
     tab.resize(**PHONE["viewport"])
     faults["too wide for a phone"] = sticking_out(tab)
@@ -69,13 +91,18 @@ def test_what_a_visit_in_firefox_shows(name: str, address: str, tab: Tab) -> Non
 
 
 def test_firefox_finds_what_is_wrong(tab: Tab, tmp_path: Path) -> None:
-    """A page that throws, hides the end of a line and has a slider that nothing moves."""
+    """A page that throws, hides the end of a line and has controls that nothing moves."""
     page = tmp_path / "page.html"
     page.write_text(
         """<main style="margin: 0"><p style="width: 90px; overflow: hidden; white-space: nowrap">
         A line that is longer than its box.</p><div style="width: 500px">wide</div>
         <div class="ib-figure"><div class="ib-picture"></div>
-        <input type="range" min="0" max="2" value="1" onkeydown="return false"></div>
+        <div class="ib-control"><input type="range" min="0" max="2" value="1"
+        onkeydown="return false"><output></output></div>
+        <div class="ib-control" onkeydown="return false"><label>one
+        <input type="radio" name="a" checked></label>
+        <label><input type="radio" name="a">two</label></div></div>
+        <svg><g class="ib-handle" tabindex="0" aria-valuetext="at 1"><circle r="5"/></g></svg>
         <math><msup><mi>x</mi></msup></math></main>
         <script>setTimeout(() => { throw new Error("thrown") })</script>""",
         encoding="utf-8",
@@ -89,3 +116,5 @@ def test_firefox_finds_what_is_wrong(tab: Tab, tmp_path: Path) -> None:
         "complaints",
     }
     assert "thrown" in faults["complaints"][0]
+    stuck = [fault.partition(":")[0] for fault in faults["keyboard"]]
+    assert stuck == ["control 0", "control 1", "point 0"]

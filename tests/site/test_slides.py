@@ -87,14 +87,12 @@ def test_what_a_deck_shows(deck, site, stage):
     faults["too much"] = page.evaluate(OVERFLOWING, LEAST)
     slides = page.evaluate(SLIDES)
     faults["without notes"] = [s["title"] for s in slides if s["asks"] and not s["notes"]]
-    faults["keyboard"] = []
-    for number, slide in enumerate(slides):
-        if slide["controls"]:
-            page.evaluate(f"Reveal.slide({number})")
-            found = stuck(page, by_keyboard, within=".slides > section.present")
-            if page.evaluate("Reveal.getState().indexh") != number:
-                found.append("a slider's key turned the slide")
-            faults["keyboard"] += [f"slide {number + 1}: {fault}" for fault in found]
+    # On the first slide that has a figure: the others' have the same script, which knows no slides.
+    for number in [number for number, slide in enumerate(slides) if slide["controls"]][:1]:
+        page.evaluate(f"Reveal.slide({number})")
+        faults["keyboard"] = stuck(page, by_keyboard, within=".slides > section.present")
+        if page.evaluate("Reveal.getState().indexh") != number:
+            faults["keyboard"].append("a slider's key turned the slide")
     faults["complaints"] = page.complaints
     assert {what: found for what, found in faults.items() if found} == {}
     assert 9 <= len(slides) <= 20

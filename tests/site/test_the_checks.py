@@ -17,7 +17,15 @@ from page_measures import (
 )
 from quiz_by_keyboard import faults_of_quiz, faults_without_scripts
 from reading import faults_of_preview, faults_of_search
-from sliders import by_keyboard, by_mouse, by_touch, idle_presets, stuck, useless_steps
+from sliders import (
+    by_keyboard,
+    by_mouse,
+    by_touch,
+    covered,
+    idle_presets,
+    stuck,
+    useless_steps,
+)
 from visible import (
     clipped,
     faults_of_figures,
@@ -30,7 +38,7 @@ from visits import open_page
 
 from ibtools.show import explore, figure
 
-STYLE = "document.head.insertAdjacentHTML('beforeend', `<style>{}</style>`)"
+STYLE = "document.head.insertAdjacentHTML('beforeend', `<style data-fault>{}</style>`)"
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +60,30 @@ def page(subject, address, visit):
     return page
 
 
+@pytest.fixture(scope="module")
+def opened(subject, address, browser):
+    """That page once for all faults that are put into its text."""
+    page = open_page(browser, f"{address}/{subject}.html").page
+    page.evaluate("window.first = document.querySelector('main').innerHTML")
+    yield page
+    page.context.close()
+
+
+@pytest.fixture
+def text(opened, subject):
+    """Its text without a fault, for what needs no script to follow."""
+    go(opened, "light")
+    opened.evaluate(
+        """() => {
+            [...document.head.querySelectorAll('style[data-fault]')].forEach(e => e.remove());
+            const main = document.querySelector('main');
+            if (main.innerHTML !== first) main.innerHTML = first;
+        }"""
+    )
+    assert faults_of_formulas(opened, subject) == []
+    return opened
+
+
 UNSET = r"document.querySelector('main p .math').textContent = String.raw`\(x\)`"
 
 
@@ -67,9 +99,9 @@ UNSET = r"document.querySelector('main p .math').textContent = String.raw`\(x\)`
     ],
     ids=["hidden", "transparent", "not displayed", "deleted", "not set", "pale"],
 )
-def test_a_formula_that_is_not_there_is_missed(page, subject, fault):
-    page.evaluate(fault)
-    assert faults_of_formulas(page, subject) != []
+def test_a_formula_that_is_not_there_is_missed(text, subject, fault):
+    text.evaluate(fault)
+    assert faults_of_formulas(text, subject) != []
 
 
 @pytest.mark.parametrize(
@@ -84,27 +116,27 @@ def test_a_formula_that_is_not_there_is_missed(page, subject, fault):
         "document.querySelectorAll('.ib-controls').forEach(e => e.remove())",
     ],
 )
-def test_a_picture_that_is_not_there_is_missed(page, subject, fault):
-    page.evaluate(fault)
-    assert faults_of_figures(page, subject) != []
+def test_a_picture_that_is_not_there_is_missed(text, subject, fault):
+    text.evaluate(fault)
+    assert faults_of_figures(text, subject) != []
 
 
 ADD = """document.querySelector('main article').insertAdjacentHTML('beforeend', `{}`)"""
 
 
-def test_text_that_is_cut_off_is_missed(page):
-    before = clipped(page)
-    page.evaluate(
+def test_text_that_is_cut_off_is_missed(text):
+    before = clipped(text)
+    text.evaluate(
         ADD.format('<div style="overflow:hidden"><div style="width:4000px">wide</div></div>')
     )
-    assert len(clipped(page)) > len(before)
+    assert len(clipped(text)) > len(before)
 
 
-def test_a_formula_that_is_cut_off_is_missed(page):
-    before = clipped(page)
-    page.evaluate(STYLE.format("main span.math { display: inline-flex; overflow: hidden }"))
-    page.evaluate(STYLE.format("main span.math { max-width: 5px !important }"))
-    assert len(clipped(page)) > len(before)
+def test_a_formula_that_is_cut_off_is_missed(text):
+    before = clipped(text)
+    text.evaluate(STYLE.format("main span.math { display: inline-flex; overflow: hidden }"))
+    text.evaluate(STYLE.format("main span.math { max-width: 5px !important }"))
+    assert len(clipped(text)) > len(before)
 
 
 LINE = """document.querySelector('main article').insertAdjacentHTML('afterbegin',
@@ -121,10 +153,10 @@ LINE = """document.querySelector('main article').insertAdjacentHTML('afterbegin'
         (ADD.format(set_formula("+".join("x" * 99), display=True)), silent_cuts),
     ],
 )  # fmt: skip
-def test_a_formula_that_sits_badly_is_seen(page, fault, check):
-    before = check(page)
-    page.evaluate(fault)
-    assert len(check(page)) > len(before)
+def test_a_formula_that_sits_badly_is_seen(text, fault, check):
+    before = check(text)
+    text.evaluate(fault)
+    assert len(check(text)) > len(before)
 
 
 def test_what_a_page_fetches_is_weighed(subject, address, site, browser):
@@ -139,11 +171,11 @@ def test_what_a_page_fetches_is_weighed(subject, address, site, browser):
 def test_a_page_that_hangs_or_jumps_is_seen(tmp_path, browser):
     (tmp_path / "a.html").write_text(
         "<main><mjx-container>x</mjx-container></main><script>setTimeout(() => {"
-        "const end = Date.now() + 400; while (Date.now() < end);"
+        "for (let k = 0; k < 3e8; k++) if (k < 0) throw k;"
         "document.querySelector('main').style.marginTop = '300px'}, 500)</script>"
     )
-    seen = speed(browser, (tmp_path / "a.html").as_uri(), slower=1, wait=1.5)
-    assert seen.first_formula < 500
+    seen = speed(browser, (tmp_path / "a.html").as_uri(), wait=1.5)
+    assert seen.first_formula < seen.longest_task
     assert seen.longest_task > 300
     assert seen.shift > 0
 
@@ -155,16 +187,16 @@ def test_a_page_wider_than_a_phone_is_seen(page):
     assert sticking_out(page) != []
 
 
-def test_pale_text_is_seen(page):
-    page.evaluate(STYLE.format(".ib-picture svg { opacity: 0.1 }"))
-    assert pale_text(page) != []
+def test_pale_text_is_seen(text):
+    text.evaluate(STYLE.format(".ib-picture svg { opacity: 0.1 }"))
+    assert pale_text(text) != []
 
 
-def test_what_stays_light_in_the_dark_is_seen(page):
-    go(page, "dark")
-    assert light_panels(page) == []
-    page.evaluate(STYLE.format(".cell_output .text_html { background: #fff !important }"))
-    assert light_panels(page) != []
+def test_what_stays_light_in_the_dark_is_seen(text):
+    go(text, "dark")
+    assert light_panels(text) == []
+    text.evaluate(STYLE.format(".cell_output .text_html { background: #fff !important }"))
+    assert light_panels(text) != []
 
 
 UNHEARD = """for (const kind of ['input', 'change'])
@@ -177,7 +209,37 @@ ALT_LOST = """new MutationObserver(() => document.querySelectorAll('.ib-picture 
     {subtree: true, childList: true})"""
 UNTABBED = "document.querySelectorAll('.ib-figure input').forEach(e => { e.tabIndex = -1 })"
 ONE_VALUE = "Element.prototype.setAttribute = () => {}"
+WORDS_STAY = """document.querySelectorAll('.ib-setting, output').forEach(e =>
+    Object.defineProperty(e, 'textContent', {get: () => 'said at first', set: () => {}}))"""
+UNDER = STYLE.format(".ib-controls::after { content: ''; position: absolute; inset: 0 }")
 SETTING_LOST = STYLE.format(".ib-setting { display: none }")
+
+
+@pytest.fixture(scope="module")
+def block():
+    """A figure with a slider, buttons and presets, as pages have it."""
+
+    def line(slope):
+        fig, ax = figure()
+        ax.plot([-1, 1], [-slope, slope])
+        ax.set(xlim=(-1, 1), ylim=(-1, 1), title=f"slope {slope:.1f}")
+        return fig
+
+    return explore(
+        line,
+        alt=lambda slope: f"A line through zero, its slope is {slope:.1f}",
+        presets={"flat": {"slope": 0.0}, "steep": {"slope": 1.0}},
+        slope=[0.0, 0.5, 1.0],
+    ).html()
+
+
+@pytest.fixture
+def alone(block, browser):
+    """That figure on a page of its own, which takes no time to open."""
+    page = browser.new_page()
+    page.set_content(f"<main>{block}</main>")
+    yield page
+    page.close()
 
 
 def by_keyboard_in_pixels(page):
@@ -195,22 +257,24 @@ def by_keyboard_in_pixels(page):
         (UNPRESSED, lambda page: stuck(page, by_mouse), "the shown value did not change"),
         (UNHEARD, lambda page: stuck(page, by_mouse), "the shown value did not change"),
         (UNPRESSED, lambda page: stuck(page, by_touch(page)), "the shown value did not change"),
-        (SETTING_LOST, lambda page: stuck(page, by_mouse), "the caption did not change"),
+        (WORDS_STAY, lambda page: stuck(page, by_mouse), "the shown value did not change"),
+        (WORDS_STAY, lambda page: stuck(page, by_mouse), "the caption did not change"),
+        (UNPRESSED, covered, "cannot be pressed"),
+        (UNDER, covered, "cannot be pressed"),
+        (SETTING_LOST, useless_steps, "the caption cannot be seen"),
+        (WORDS_STAY, useless_steps, "the caption says"),
+        (WORDS_STAY, useless_steps, "it still shows"),
+        (UNTABBED, useless_steps, "the Tab key passes it by"),
         (UNHEARD, useless_steps, "no change on reaching"),
         (WORDS_ONLY, useless_steps, "it changes words only"),
         (ALT_LOST, useless_steps, "alt text"),
         (ONE_VALUE, useless_steps, "two steps say the same value"),
     ],
 )
-def test_a_slider_that_does_not_do_what_it_should_is_missed(page, fault, check, said):
-    # One is enough, and the first may be the one that moves the most.
-    page.evaluate(
-        """[...document.querySelectorAll('.ib-figure:has(input)')].slice(1)
-            .forEach(e => e.remove())"""
-    )
-    assert check(page) == []
-    page.evaluate(fault)
-    assert any(said in found for found in check(page))
+def test_a_slider_that_does_not_do_what_it_should_is_missed(alone, fault, check, said):
+    assert check(alone) == []
+    alone.evaluate(fault)
+    assert any(said in found for found in check(alone))
 
 
 @pytest.mark.parametrize(
@@ -218,30 +282,15 @@ def test_a_slider_that_does_not_do_what_it_should_is_missed(page, fault, check, 
     [
         ("document.querySelectorAll('button').forEach(b => b.replaceWith(b.cloneNode(true)))",
          "the sliders stand at"),
-        ("new MutationObserver(() => document.querySelectorAll('.ib-picture path, .ib-picture use')"
+        ("new MutationObserver(() => document.querySelectorAll('.ib-picture :is(path, use, text)')"
          ".forEach(e => e.remove())).observe(document.body, {subtree: true, childList: true})",
          "show the same"),
     ],
 )  # fmt: skip
-def test_a_preset_that_does_nothing_is_missed(browser, fault, said):
-    def line(slope):
-        fig, ax = figure()
-        ax.plot([-1, 1], [-slope, slope])
-        ax.set(xlim=(-1, 1), ylim=(-1, 1))
-        return fig
-
-    shown = explore(
-        line,
-        alt=lambda slope: f"A line through zero, its slope is {slope:.1f}",
-        presets={"flat": {"slope": 0.0}, "steep": {"slope": 1.0}},
-        slope=[0.0, 0.5, 1.0],
-    )
-    page = browser.new_page()
-    page.set_content(f"<main>{shown.html()}</main>")
-    assert idle_presets(page) == []
-    page.evaluate(fault)
-    assert any(said in found for found in idle_presets(page))
-    page.close()
+def test_a_preset_that_does_nothing_is_missed(alone, fault, said):
+    assert idle_presets(alone) == []
+    alone.evaluate(fault)
+    assert any(said in found for found in idle_presets(alone))
 
 
 PALE = '<p>first</p><p style="color:#999;background:#fff">pale</p>'
@@ -253,14 +302,14 @@ WIDE_FORMULA = """<div style="overflow:auto"><mjx-container style="display:block
 @pytest.mark.parametrize(
     ("fault", "where", "what", "rule"),
     [
-        (ADD.format(PALE), "light", "colours", "color-contrast"),
-        (ADD.format(PALE.replace("#999;background:#fff", "#444")), "dark", "colours", "color-con"),
-        (ADD.format('<img src="data:,">'), "light", "elements", "image-alt"),
-        (ADD.format("<div role=listitem>alone</div>"), "light", "elements", "aria-required"),
+        (ADD.format(PALE), "light", "desktop", "color-contrast"),
+        (ADD.format(PALE.replace("#999;background:#fff", "#444")), "phone", "phone", "color-con"),
+        (ADD.format('<img src="data:,">'), "light", "desktop", "image-alt"),
+        (ADD.format("<div role=listitem>alone</div>"), "light", "desktop", "aria-required"),
         ("document.querySelector('.ib-picture > svg').removeAttribute('aria-label')",
-         "light", "elements", "svg-img-alt"),
-        (ADD.format(SCROLLS), "phone", "layout", "scrollable-region-focusable"),
-        (ADD.format(WIDE_FORMULA), "phone", "layout", "scrollable-region-focusable"),
+         "light", "desktop", "svg-img-alt"),
+        (ADD.format(SCROLLS), "phone", "phone", "scrollable-region-focusable"),
+        (ADD.format(WIDE_FORMULA), "phone", "phone", "scrollable-region-focusable"),
     ],
 )  # fmt: skip
 def test_axe_core_sees_faults_on_a_page_of_boxes(page, fault, where, what, rule):
@@ -361,7 +410,7 @@ def test_a_question_that_is_not_answered_is_missed(fault, said, site, visit):
     page.evaluate(fault)
     if fault.startswith("Storage"):
         page.add_init_script(fault)  # again when the page is loaded again
-    assert said in " ".join(faults_of_quiz(page))
+    assert said in " ".join(faults_of_quiz(page, questions=1))
 
 
 @pytest.mark.parametrize(
@@ -376,6 +425,7 @@ def test_a_question_that_is_not_answered_is_missed(fault, said, site, visit):
 )
 def test_a_question_that_cannot_be_read_is_missed(old, new, site):
     html = (site / f"{QUIZZES[0]}.html").read_text(encoding="utf-8")
+    html = html[html.index('<form class="quiz"') :].partition("</form>")[0]
     assert faults_without_scripts(BeautifulSoup(html, "html.parser")) == []
     changed = html.replace(old, new, 1)
     assert faults_without_scripts(BeautifulSoup(changed, "html.parser")) != []

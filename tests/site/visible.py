@@ -135,19 +135,40 @@ def clipped(page) -> list[str]:
     )
 
 
-# The markup of what can be seen of a picture, without alt text: all of it, and without its words.
-DRAWING = """picture => {
-    const shown = picture.cloneNode(true), copies = [...shown.querySelectorAll('*')];
-    [...picture.querySelectorAll('*')].forEach((seen, i) => {
-        const style = getComputedStyle(seen);
-        if (style.display === 'none' || style.visibility === 'hidden' ||
-            Number(style.opacity) < 0.02) copies[i].setAttribute('data-unseen', '');
-    });
-    shown.querySelectorAll('title, desc, [data-unseen]').forEach(e => e.remove());
-    shown.querySelectorAll('[aria-label]').forEach(e => e.removeAttribute('aria-label'));
-    const all = shown.innerHTML;
-    shown.querySelectorAll('text').forEach(e => e.remove());
-    return {all, lines: shown.innerHTML};
+# Whether what can be seen of a picture differs from a copy of it: anything, and more than words. Of
+# what is drawn most stays, and stands in the same order: only what differs is looked at.
+CHANGED = """(before, after) => {
+    const own = e => [...e.attributes].filter(a => a.name !== 'aria-label')
+        .map(a => `${a.name}=${a.value}`).join() + (e.children.length ? '' : e.textContent);
+    const seen = (e, picture) => {
+        if (e.closest('title, desc') || getComputedStyle(e).visibility === 'hidden') return false;
+        for (; e !== picture; e = e.parentElement) {
+            const style = getComputedStyle(e);
+            if (style.display === 'none' || Number(style.opacity) < 0.02) return false;
+        }
+        return true;
+    };
+    const found = {any: false, lines: false}, gone = [];
+    const look = (e, picture) => {
+        const parts = e.children.length ? [...e.querySelectorAll('*')] : [e];
+        const drawn = parts.filter(part => !part.children.length && seen(part, picture));
+        found.any ||= drawn.length > 0;
+        found.lines ||= drawn.some(part => !part.closest('text'));
+    };
+    const compare = (old, e) => {
+        if (found.lines || old?.isEqualNode(e)) return;
+        if (!e) { gone.push(old); return; }
+        if (!old || old.nodeName !== e.nodeName || own(old) !== own(e)) look(e, after);
+        const rest = [...e.children], were = [...(old?.children ?? [])];
+        for (let i = 0; i < Math.max(rest.length, were.length); i++) compare(were[i], rest[i]);
+    };
+    compare(before, after);
+    if (gone.length && !found.lines) {
+        after.after(before);  // only what is in the page has a style
+        gone.forEach(e => look(e, before));
+        before.remove();
+    }
+    return found;
 }"""
 
 

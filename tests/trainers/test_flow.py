@@ -1,5 +1,6 @@
 """Gradient flow against its definition, its laws, and how runs end."""
 
+import re
 import warnings
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from ibtools.models import DiagonalNet
+from ibtools.models import DiagonalNet, LinearNet, LinearNeuron
 from ibtools.trainers import (
     RegressionRun,
     TrainingWarning,
@@ -445,3 +446,22 @@ def test_a_solver_that_always_gives_up_is_reported(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(systems, "LSODA", _gives_up(10**9))
     with pytest.warns(TrainingWarning, match="it gave up"):
         assert not gradient_flow(GENERAL, X, Y).converged
+
+
+@pytest.mark.parametrize("net", [LinearNeuron(1.0, [0.5, 0.5]), LinearNet([1.0], [[0.5, 0.5]])])
+def test_a_limit_far_below_the_start_is_not_its_rounding(net: LinearNeuron | LinearNet) -> None:
+    X = np.array([[3.0, -1.0], [1.0, 2.0]])
+    for small in (1e-20, 1e-60):
+        run = gradient_flow(net, X, [small, small])
+        assert run.converged
+        np.testing.assert_allclose(run.w[-1], np.array([3, 2]) / 7 * small, rtol=1e-8)
+
+
+@pytest.mark.parametrize("size", [1e150, 1e-150])
+def test_data_out_of_size_are_rescaled_as_told(size: float) -> None:
+    net, X = LinearNeuron(1.0, [0.5, 0.5]), size * np.array([[3.0, -1.0], [1.0, 2.0]])
+    with pytest.warns(TrainingWarning, match="rescale them") as caught:
+        gradient_flow(net, X, [1.0, 1.0])
+    factor = float(re.search(r"X / (\S+),", str(caught[0].message))[1])
+    run = gradient_flow(net, X / factor, [1.0, 1.0])
+    np.testing.assert_allclose(run.w[-1] / factor, np.linalg.solve(X, [1.0, 1.0]), rtol=1e-8)

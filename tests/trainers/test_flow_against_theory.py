@@ -3,9 +3,6 @@
 The trainers and the theory share no code; these tests are where the two meet.
 """
 
-from collections.abc import Iterator
-
-import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,14 +13,8 @@ from ibtools.models import DiagonalNet
 from ibtools.theory import implicit_limit, implicit_potential
 from ibtools.trainers import TrainingWarning, gradient_flow, mirror_flow
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _without_shape_checks() -> Iterator[None]:
-    """Take thousands of steps at a user's pace; in test_flow.py every shape is checked."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
-
+# Thousands of steps at a user's pace; in test_flow.py shapes are checked.
+pytestmark = pytest.mark.usefixtures("as_users")
 
 _small = sparse_regression(n=5, d=20, sparsity=3, noise_std=0.1, seed=0)
 _SHAPES = (-0.99, -0.5, 0.0, 0.7, 0.9999)

@@ -98,3 +98,11 @@ def test_bad_input(change: dict, error: type[Exception], message: str) -> None:
 def test_a_loss_that_is_not_reached_is_said() -> None:
     with pytest.raises(RuntimeError, match="did not reach"):
         exact_flow(_line([0.1]), [[1.0], [-1.0]], [1.0, 1.0], until_log_loss=-1.0)
+
+
+def test_a_solver_that_does_not_arrive_gives_up() -> None:
+    data = _line([0.5, 0.2]), [[3.0, 0.0]], [1.0]
+    steps = len(exact_flow(*data, until_log_loss=-3.0).log_loss) - 1
+    assert len(exact_flow(*data, until_log_loss=-3.0, max_steps=steps).log_loss) == steps + 1
+    with pytest.raises(RuntimeError, match=f"in max_steps={steps - 1} steps; at a kink"):
+        exact_flow(*data, until_log_loss=-3.0, max_steps=steps - 1)

@@ -6,6 +6,7 @@
   const field = form.elements.q;
   const list = document.querySelector(".search-hits");
   const count = document.querySelector(".search-count");
+  let timer = 0;
 
   const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
@@ -34,9 +35,14 @@
   }));
   engine.addAll(places);
 
+  // All of the words; else words that are nearly these; else some of them.
   function look(words) {
-    const hits = engine.search(words);
-    return hits.length ? hits : engine.search(words, { fuzzy: (term) => (term.length > 5 ? 0.2 : 0) });
+    const ways = [{}, { fuzzy: (term) => (term.length > 5 ? 0.2 : 0) }, { combineWith: "OR" }];
+    for (const way of ways) {
+      const hits = engine.search(words, way);
+      if (hits.length) return { hits, some: way.combineWith === "OR" };
+    }
+    return { hits: [], some: false };
   }
 
   // What to mark of a hit: what was asked for, or what was taken for it.
@@ -80,16 +86,22 @@
     element.append(signs.slice(done).join(""));
   }
 
+  // What is shown already stays: a reader may be on the way to it.
+  let shown = null;
   function show() {
+    clearTimeout(timer);
     const asked = field.value.trim();
+    if (asked === shown) return;
+    shown = asked;
     list.replaceChildren();
     if (!asked) {
       count.textContent = "";
       return;
     }
-    const hits = look(asked);
+    const { hits, some } = look(asked);
     count.textContent = hits.length
       ? `${hits.length} ${hits.length === 1 ? "place" : "places"} found for “${asked}”` +
+        (some ? ", none with all of these words" : "") +
         (hits.length > MOST ? `; the best ${MOST} are shown` : "")
       : `Nothing found for “${asked}”.`;
     for (const hit of hits.slice(0, MOST)) {
@@ -126,7 +138,6 @@
   }
 
   field.value = new URLSearchParams(location.search).get("q") ?? "";
-  let timer = 0;
   field.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(() => (show(), remember()), 150);

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from ibtools._console import run_command, write_whole
+from ibtools._console import run_command
+from ibtools._files import write_whole
 from ibtools._validation import quiet
 
 try:

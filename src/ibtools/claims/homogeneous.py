@@ -103,7 +103,9 @@ def _exact_flow(
 ) -> tuple[Float[np.ndarray, "t p"], Float[np.ndarray, "t i"]]:
     """Solve θ' = −∇log 𝓛 as an ODE until log 𝓛 is there, with integrals along the way.
 
-    No step is chosen for the margin's sake: what it does here, it does by itself.
+    No step is chosen for the margin's sake: what it does here, it does by itself. The trainers have
+    `exact_flow`; this is a witness to it on purpose, by the definitions of `_Landscape`, so that a
+    wrong margin or gradient of theirs shows in these claims and is not measured against itself.
     """
     p = start.size
 

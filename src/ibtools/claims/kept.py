@@ -17,6 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ibtools._files import write_whole
+
 VARIABLE = "IBTOOLS_CLAIMS"
 
 
@@ -38,9 +40,7 @@ def keep(identifier: str, record: Mapping[str, Any]) -> None:
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(record), encoding="utf-8")
-    os.replace(part, path)
+    write_whole(path, json.dumps(record), shared=True)
 
 
 def _path(identifier: str) -> Path | None:

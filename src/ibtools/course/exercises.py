@@ -13,6 +13,14 @@ _MINUTES = {
     "predict-then-run": (15, 30, 60),
     "project": (120, 240, 480),
 }
+# Why an exercise has no checker, where it is not that projects are open.
+_BY_HAND = {
+    "warp.rotation": "a proof",
+    "nh.order": "a proof",
+    "nh.logistic": "a proof",
+    "hm.schedule": "runs of one's own, of which no theory has the numbers",
+    "nh.signs": "runs of one's own, of which no theory has the numbers",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,8 @@ class Exercise:
         difficulty.
     checked
         Whether `check` knows it.
+    by_hand
+        Why it does not, in a few words; empty if it does.
     """
 
     id: str
@@ -49,6 +59,7 @@ class Exercise:
     difficulty: int
     minutes: int
     checked: bool
+    by_hand: str = ""
 
 
 class Hint(str):
@@ -86,6 +97,7 @@ def exercises() -> tuple[Exercise, ...]:
             about["difficulty"],
             known[id].minutes if id in known else _MINUTES[about["kind"]][about["difficulty"] - 1],
             id in known,
+            "" if id in known else _BY_HAND.get(id, "an open question"),
         )
         for id, about in pages()["exercises"].items()  # noqa: A001
     )

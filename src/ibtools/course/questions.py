@@ -22,6 +22,7 @@ from ibtools.course.limits import NoAnswerError, limited
 from ibtools.course.verdict import Part
 
 Kind = Literal["number", "array", "option", "function"]
+_DIGITS = dict(enumerate(("two", "three", "four", "five", "six", "seven", "eight"), 2))
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,12 @@ class Question:
         """Return what is said of an answer, whatever it is."""
         problems, expected = self._expected
         shapes = [np.shape(each) for each in expected]
+        tried: list[tuple[Any, ...]] = []
         try:
-            found = limited(lambda: self._read(answer, problems, shapes))
+            found = limited(lambda: self._read(answer, problems, shapes, tried))
         except NoAnswerError as error:
-            return Part(self.name, self.points, False, str(error))
+            where = f" It was called with {_listed(tried[-1])}." if tried else ""
+            return Part(self.name, self.points, False, f"{error}{where}")
         agreeing = [self._same(f, e) for f, e in zip(found, expected, strict=True)]
         if all(agreeing):
             return Part(self.name, self.points, True)
@@ -125,8 +128,9 @@ class Question:
         answer: Any,
         problems: Sequence[tuple[Any, ...]],
         shapes: Sequence[tuple[int, ...]],
+        tried: list[tuple[Any, ...]],
     ) -> list[Any]:
-        """Return what was answered on each problem, or raise `NoAnswerError`."""
+        """Return what was answered on each problem, which `tried` then holds, or raise."""
         if answer is None:
             raise NoAnswerError("There is no answer yet: it is None.")
         if self.kind == "option":
@@ -138,10 +142,11 @@ class Question:
                 f"A function is asked for ({self.asks}), and this is of the type "
                 f"{type(answer).__name__}."
             )
-        return [
-            _numbers(answer(*deepcopy(problem)), shape, "What it returned")
-            for problem, shape in zip(problems, shapes, strict=True)
-        ]
+        found = []
+        for problem, shape in zip(problems, shapes, strict=True):
+            tried.append(problem)
+            found.append(_numbers(answer(*deepcopy(problem)), shape, "What it returned"))
+        return found
 
     def _same(self, one: Any, other: Any) -> bool:
         if self.kind == "option":
@@ -164,13 +169,32 @@ class Question:
             (np.asarray(f, float), np.asarray(e, float))
             for f, e in zip(found, expected, strict=True)
         ]
-        if all(_apart(f, e) < 0.03 for f, e in pairs):
-            return "That is near, but not as accurate as is asked for."
+        if all(_apart(f, e) < max(0.03, 3 * self.rtol) for f, e in pairs):
+            return f"That is near; {self._digits} right digits are asked for."
         if all(_apart(-f, e) <= self.rtol for f, e in pairs):
             return "The size is right and the sign is not."
+        if all(_apart(np.sort(f, axis=None), np.sort(e, axis=None)) <= self.rtol for f, e in pairs):
+            return "The numbers are right, and their order is not."
+        if sum(e.size for _, e in pairs) > 1 and self._is_multiple(pairs):
+            return "It is right up to a constant factor."
         if self.kind == "function":
             return "On problems that you have not seen it does not agree with theory."
+        exact = pairs[0][1]
+        right = np.abs(pairs[0][0] - exact) <= self.rtol * np.max(np.abs(exact)) + self.atol
+        if np.any(right):
+            return "Some of the entries are right, and others are not."
         return "Theory says something else."
+
+    @property
+    def _digits(self) -> str:
+        return _DIGITS.get(max(2, round(-np.log10(self.rtol))), "more")
+
+    def _is_multiple(self, pairs: Sequence[tuple[Any, Any]]) -> bool:
+        """Whether all that was found is one number times what theory says."""
+        found = np.concatenate([np.ravel(f) for f, _ in pairs])
+        exact = np.concatenate([np.ravel(e) for _, e in pairs])
+        factor = float(found @ exact) / float(exact @ exact) if np.any(exact) else 0.0
+        return factor != 0 and all(_apart(f, factor * e) <= self.rtol for f, e in pairs)
 
 
 def _apart(one: ArrayLike, other: ArrayLike) -> float:
@@ -249,8 +273,10 @@ def _numbers(
         raise NoAnswerError(f"{what} is a text; {_of(shape)} is asked for.")
     try:
         read = plain("answer", value)
-    except (TypeError, ValueError) as error:
-        raise NoAnswerError(f"{what} cannot be read as numbers: {error}.") from None
+    except (TypeError, ValueError):
+        raise NoAnswerError(
+            f"{what} cannot be read as real numbers{_kind_of(value)}; {_of(shape)} is asked for."
+        ) from None
     if read.dtype.kind == "b":
         raise NoAnswerError(f"{what} is true or false; {_of(shape)} is asked for.")
     if read.shape != shape:
@@ -259,6 +285,20 @@ def _numbers(
     if not np.all(np.isfinite(read)):
         raise NoAnswerError(f"{what} is not finite.")
     return read
+
+
+def _kind_of(value: Any) -> str:
+    """Say why a value is no array of real numbers, where its type says it."""
+    if isinstance(value, list | tuple):
+        return ", since its rows differ in length or an entry is no number"
+    if isinstance(value, complex) or np.iscomplexobj(value):
+        return ", since it is complex"
+    return f": it is of the type {type(value).__name__}"
+
+
+def _listed(arguments: tuple[Any, ...]) -> str:
+    """Say what a function was called with, without the numbers."""
+    return ", ".join(_of(np.shape(argument)) for argument in arguments) or "no arguments"
 
 
 def _of(shape: tuple[int, ...]) -> str:

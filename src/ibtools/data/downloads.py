@@ -1,4 +1,7 @@
-"""Data files that are downloaded once, checked always, and never trusted half."""
+"""Data files that are downloaded once, checked always, and never trusted half.
+
+Not pooch: it begins a cut download anew, knows one address a file, and processes do not wait.
+"""
 
 import gzip
 import hashlib

@@ -4,29 +4,25 @@ import argparse
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from tqdm.auto import tqdm
 
 from ibtools._console import run_command
+from ibtools._validation import quiet
 
 try:
     import torch
 except ModuleNotFoundError:
     sys.exit("the experiments train nets with PyTorch, which is missing: pip install torch")
 
-from ibtools.experiments.assessment import assess
 from ibtools.experiments.settings import BIASES, SCHEDULES, SETTINGS
-from ibtools.experiments.training import (
-    Choice,
-    InterruptedTrainingError,
-    Trained,
-    accuracy,
-    seconds_per_epoch,
-    train,
-    write_table,
-)
+from ibtools.experiments.tasks import images, one_run
+from ibtools.experiments.training import Choice, seconds_per_epoch, write_table
+from ibtools.sweeps import outcomes
 
 _ABOUT = """\
 Experiments of Lyu and Li (2020), Gradient descent maximizes the margin of homogeneous neural
@@ -55,10 +51,15 @@ Ctrl-C stops at any time; the same command goes on from the last checkpoint, and
 have ended. With --resume it goes on to more epochs or other losses. For each run the folder holds
 run.npz (ibtools.trainers.load_run reads it), history.csv, and the nets at the losses asked for.
 
+Each schedule, bias and seed is a run of its own: --jobs says how many at a time on this machine,
+--cluster has the workers of a Dask cluster do them, which must see the same folders. A run that
+fails is named at the end, and the others finish.
+
 examples
   python -m ibtools.experiments margins --data digits
   python -m ibtools.experiments robustness --data digits --schedule flow --log10-loss 0 -10 -100
   python -m ibtools.experiments margins --data mnist --bias first all --device cuda --out runs
+  python -m ibtools.experiments margins --seeds 0 1 2 3 4 --jobs -1
   python -m ibtools.experiments cost --data cifar10 --dtype float32
 """
 
@@ -77,7 +78,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             _cost(choices, device)
         else:
             _check_folder(options.out)
-            _experiment(options, choices, device)
+            return _experiment(options, choices, device)
     except ValueError as error:
         print(f"{error}", file=sys.stderr)
         return 1
@@ -85,11 +86,8 @@ def _main(arguments: Sequence[str] | None) -> int:
         told = str(error).splitlines()[0]
         print(f"{told}; use --dtype float32, fewer --samples, or --device cpu", file=sys.stderr)
         return 1
-    except InterruptedTrainingError as error:
-        print(f"{error}", file=sys.stderr)
-        return 130
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(str(error) or "interrupted; the same command goes on", file=sys.stderr)
         return 130
     return 0
 
@@ -128,7 +126,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--samples", type=_count, help="use the first so many training images only")
     parser.add_argument("--attacked", type=_count, default=100, help="test images to attack (100)")
-    parser.add_argument("--seed", type=_seed, default=0)
+    parser.add_argument(
+        "--seeds",
+        "--seed",
+        nargs="+",
+        type=_seed,
+        default=[0],
+        help="of the start and the order of the samples; a run for each (default: 0)",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=1,
+        help="how many runs at a time; -1 for as many as there are cores (default: 1)",
+    )
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS", help="run on the Dask cluster whose scheduler is there"
+    )
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64")
     parser.add_argument(
         "--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1, …"
@@ -149,6 +163,10 @@ def _count(text: str) -> int:
 
 def _seed(text: str) -> int:
     return _integer(text, least=0)
+
+
+def _jobs(text: str) -> int:
+    return -1 if text == "-1" else _integer(text, least=1)
 
 
 def _integer(text: str, *, least: int) -> int:
@@ -214,7 +232,7 @@ def _choices(options: argparse.Namespace) -> list[Choice]:
             data=options.data,
             schedule=schedule,
             bias=bias,
-            seed=options.seed,
+            seed=seed,
             epochs=setting.epochs if options.epochs is None else options.epochs,
             log10_losses=tuple(sorted(losses, reverse=True)),
             samples=options.samples,
@@ -222,122 +240,84 @@ def _choices(options: argparse.Namespace) -> list[Choice]:
         )
         for schedule in schedules
         for bias in dict.fromkeys(options.bias)
+        for seed in dict.fromkeys(options.seeds)
     ]
 
 
 def _cost(choices: Sequence[Choice], device: str) -> None:
-    for bias_choice in choices:
-        seconds = seconds_per_epoch(bias_choice, device=device)
-        total = seconds * bias_choice.epochs / 3600
+    for choice in {choice.bias: choice for choice in reversed(choices)}.values():
+        seconds = seconds_per_epoch(choice, device=device)
+        total = seconds * choice.epochs / 3600
         print(
-            f"{bias_choice.data}, bias {bias_choice.bias}, {bias_choice.dtype}, on {device}: "
-            f"{seconds:.3g} s for an epoch, {total:.3g} h for {bias_choice.epochs} epochs "
+            f"{choice.data}, bias {choice.bias}, {choice.dtype}, on {device}: "
+            f"{seconds:.3g} s for an epoch, {total:.3g} h for {choice.epochs} epochs "
             "(extrapolated from a few batches of random images)"
         )
 
 
-def _experiment(options: argparse.Namespace, choices: Sequence[Choice], device: str) -> None:
-    setting = SETTINGS[options.data]
-    number = "float32" if options.dtype == "float32" else "float64"
-    X, y = setting.load(split="train", dtype=number, root=options.root)
-    X_test, y_test = setting.load(split="test", dtype=number, root=options.root)
-    if options.samples is not None and options.samples > len(X):
+def _experiment(options: argparse.Namespace, choices: Sequence[Choice], device: str) -> int:
+    """Train and measure; return 1 if a run failed."""
+    root = None if options.root is None else str(options.root)
+    train_on, test = images(options.data, options.dtype, root)  # what is missing is told once
+    if options.samples is not None and options.samples > len(train_on.X):
         raise ValueError(
-            f"--samples must be at most {len(X)}, the training images there are, got "
+            f"--samples must be at most {len(train_on.X)}, the training images there are, got "
             f"{options.samples}; lower it, or leave it out for all of them"
         )
-    if options.experiment == "robustness" and options.attacked > len(X_test):
+    robust = options.experiment == "robustness"
+    if robust and options.attacked > len(test.X):
         raise ValueError(
-            f"--attacked must be at most {len(X_test)}, the test images there are, got "
+            f"--attacked must be at most {len(test.X)}, the test images there are, got "
             f"{options.attacked}; lower it"
         )
-    results = []
-    for choice in choices:
-        trained = train(choice, X, y, options.out, device=device, resume=options.resume)
-        results.append(trained)
-        if options.experiment == "robustness":
-            _robustness(trained, X_test, y_test, options, device)
-    if options.experiment == "margins":
-        _margins(results, X_test, y_test, options.out)
-    print(f"runs and tables are in {options.out}")
-
-
-def _margins(results: Sequence[Trained], X: np.ndarray, y: np.ndarray, out: Path) -> None:
-    header = (
-        "schedule",
-        "bias",
-        "epochs",
-        "log10 loss",
-        "norm",
-        "margin/norm^L",
-        "margin/layers",
-        "test accuracy",
-        "seconds",
-        "ended",
-    )
-    rows = [
-        (
-            result.choice.schedule,
-            result.choice.bias,
-            str(result.epochs),
-            f"{-result.run.log10_inverse_loss[-1]:.4g}",
-            f"{result.run.norm[-1]:.4g}",
-            f"{result.run.normalized_margin[-1]:.4g}",
-            f"{result.run.layer_product_margin[-1]:.4g}",
-            f"{accuracy(result.run.net, X, y):.4f}",
-            f"{result.seconds:.1f}",
-            result.run.message,
-        )
-        for result in results
+    alone = options.jobs == 1 and options.cluster is None
+    tasks = [
+        {
+            "choice": asdict(choice),
+            "out": str(options.out.absolute()),
+            "root": root,
+            "device": device,
+            "resume": options.resume,
+            "attacked": options.attacked if robust else 0,
+            "progress": alone,
+        }
+        for choice in choices
     ]
-    _table(header, rows, out / f"margins-{results[0].choice.data}.csv")
+    found: dict[int, Mapping[str, Any]] = {}
+    # Alone, a run shows its epochs; many show how many are done.
+    bar = tqdm(total=len(tasks), unit="run", disable=alone or quiet())
+    with bar:
+        for outcome in outcomes(one_run, tasks, jobs=options.jobs, cluster=options.cluster):
+            result = outcome.value or {"failed": outcome.traceback}
+            found[outcome.index] = result
+            if robust and "table" in result:
+                _robustness(choices[outcome.index], result, options)
+            bar.update()
+    done = [found[i] for i in sorted(found) if "table" in found[i]]
+    if done and not robust:
+        rows = [row for result in done for row in result["table"][1:]]
+        _table([done[0]["table"][0], *rows], options.out / f"margins-{options.data}.csv")
+    if done:
+        print(f"runs and tables are in {options.out}")
+    for i in sorted(found):
+        if "failed" in found[i]:
+            print(f"{choices[i].name}: {found[i]['failed']}", file=sys.stderr)
+    return 1 if len(done) < len(tasks) else 0
 
 
-def _robustness(
-    trained: Trained, X: np.ndarray, y: np.ndarray, options: argparse.Namespace, device: str
-) -> None:
-    setting = SETTINGS[options.data]
-    assessed = assess(
-        trained,
-        X[: options.attacked],
-        y[: options.attacked],
-        radii=setting.radii,
-        seed=options.seed,
-        device=device,
-    )
-    header = (
-        "log10 loss",
-        "margin/layers",
-        "accuracy",
-        "certified",
-        "attack",
-        *(f"robust at {radius:g}" for radius in setting.radii),
-    )
-    rows = [
-        (
-            f"{one.log10_loss:.4g}",
-            f"{one.layer_product_margin:.4g}",
-            f"{one.accuracy:.3f}",
-            f"{one.certified:.4g}",
-            f"{one.distance:.4g}",
-            *(f"{share:.3f}" for share in one.robust_accuracy),
-        )
-        for one in assessed
-    ]
-    title = f"{trained.choice.name}: {options.attacked} test images, mean ℓ₂ distances"
-    _table(header, rows, options.out / f"robustness-{trained.choice.name}.csv", title)
-    if len(rows) < len(trained.choice.log10_losses):
-        print(f"not all losses were reached: {trained.run.message}")
+def _robustness(choice: Choice, result: Mapping[str, Any], options: argparse.Namespace) -> None:
+    title = f"{choice.name}: {options.attacked} test images, mean ℓ₂ distances"
+    _table(result["table"], options.out / f"robustness-{choice.name}.csv", title)
+    if len(result["table"]) - 1 < len(choice.log10_losses):
+        print(f"not all losses were reached: {result['message']}")
 
 
-def _table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], path: Path, title: str = ""
-) -> None:
-    write_table(path, [header, *rows])  # first: printing may fail
+def _table(rows: Sequence[Sequence[str]], path: Path, title: str = "") -> None:
+    write_table(path, rows)  # first: printing may fail
     if title:
         print(title)
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    for row in (header, *rows):
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
         print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
 
 

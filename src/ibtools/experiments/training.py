@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from ibtools._console import read_record, write_whole
+from ibtools._console import read_record
+from ibtools._files import write_whole
 from ibtools._validation import count, one_of, quiet, real
 from ibtools.experiments.settings import BIASES, SCHEDULES, SETTINGS
 from ibtools.trainers.margins.descent import descend
@@ -156,6 +157,7 @@ def train(
     *,
     device: str = "cpu",
     resume: bool = False,
+    progress: bool = True,
 ) -> Trained:
     """Train a net, with a checkpoint every few epochs.
 
@@ -177,6 +179,8 @@ def train(
         "cpu" or a PyTorch device such as "cuda".
     resume
         Whether a run that is there may be gone on with to other epochs or losses.
+    progress
+        Whether a bar counts the epochs, where a terminal shows it.
 
     Raises
     ------
@@ -192,7 +196,7 @@ def train(
     place = Path(folder) / choice.name
     files = _Files(place, _digest(X[: choice.samples], y[: choice.samples]))
     files.check(choice, resume=resume)
-    return _Training(choice, X, y, files, device).run_to_end()
+    return _Training(choice, X, y, files, device).run_to_end(progress=progress)
 
 
 class _Files:
@@ -311,7 +315,7 @@ class _Training:
     def _file(self) -> Path:
         return self.files.start if self.stage == "minibatches" else self.files.run
 
-    def run_to_end(self) -> Trained:
+    def run_to_end(self, *, progress: bool) -> Trained:
         losses = self.choice.log10_losses
         reached = {loss: self.files.snapshot(loss) for loss in losses}
         ended = False
@@ -320,7 +324,7 @@ class _Training:
             unit="epoch",
             total=self.choice.epochs,
             initial=self.epochs,
-            disable=quiet(),
+            disable=quiet() or not progress,
         )
         with bar:
             while not ended:

@@ -43,7 +43,7 @@ class HomogeneityDefects(NamedTuple):
 
 
 def homogeneity_defects(
-    net: nn.Module, parameters: ArrayLike, X: ArrayLike, *, order: float | int
+    net: nn.Module, parameters: ArrayLike, X: ArrayLike, *, order: float
 ) -> HomogeneityDefects:
     r"""Measure outputs and Euler's defect ⟨θ, ∇f⟩ − M f at each of many parameter vectors.
 
@@ -94,8 +94,8 @@ def worst_defect_ratio(
     net: nn.Module,
     bound: Polynomial,
     *,
-    order: float | int,
-    radius: float | int,
+    order: float,
+    radius: float,
     input_shape: Sequence[int],
     starts: int = 32,
     steps: int = 300,
@@ -156,7 +156,7 @@ def worst_gap_ratio(
     homogenized: nn.Module,
     bound: Polynomial,
     *,
-    radius: float | int,
+    radius: float,
     input_shape: Sequence[int],
     starts: int = 32,
     steps: int = 300,
@@ -209,7 +209,7 @@ def _worst_ratio(
     quantity: Callable[[Tensor, Tensor], Tensor],
     bound: Polynomial,
     size: int,
-    radius: float | int,
+    radius: float,
     input_shape: Sequence[int],
     starts: int,
     steps: int,
@@ -265,7 +265,7 @@ def _size(net: nn.Module) -> int:
 
 
 def _outputs_and_defects(
-    outputs_at: Callable[[Tensor], Tensor], theta: Tensor, order: float | int
+    outputs_at: Callable[[Tensor], Tensor], theta: Tensor, order: float
 ) -> tuple[Tensor, Tensor]:
     outputs, growth = outputs_and_growth(lambda c: outputs_at(c * theta))
     return outputs, growth - order * outputs

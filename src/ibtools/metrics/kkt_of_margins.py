@@ -62,8 +62,8 @@ def margin_kkt(
     *,
     multipliers: str = "nnls",
     loss: str | None = None,
-    slack: float | int = 0.1,
-    kink_tolerance: float | int = 0.0,
+    slack: float = 0.1,
+    kink_tolerance: float = 0.0,
     order: int | None = None,
 ) -> MarginKKT:
     r"""Return how nearly a net that separates its data is a KKT point of the margin problem.
@@ -195,7 +195,7 @@ def margin_kkt(
     )
 
 
-def _at_least_zero(name: str, value: float | int) -> float:
+def _at_least_zero(name: str, value: float) -> float:
     number = real(name, value)
     if number < 0:
         raise ValueError(f"{name} must be at least 0, got {number:g}; give 0 or more")

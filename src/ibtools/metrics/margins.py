@@ -80,7 +80,7 @@ def inverse_loss(log_loss: ArrayLike | float, loss: str = "exponential") -> Numb
 
 
 def normalized_margin(
-    minimum_margin: ArrayLike | float, norm: ArrayLike | float, order: float | int
+    minimum_margin: ArrayLike | float, norm: ArrayLike | float, order: float
 ) -> Numbers:
     r"""Return the normalized margin :math:`\bar\gamma = q_{\min}/\rho^L`.
 
@@ -120,7 +120,7 @@ def normalized_margin(
 def smoothed_margin(
     log_loss: ArrayLike | float,
     norm: ArrayLike | float,
-    order: float | int,
+    order: float,
     loss: str = "exponential",
 ) -> Numbers:
     r"""Return the smoothed margin :math:`\tilde\gamma = \ell^{-1}(\mathcal L)/\rho^L`.
@@ -166,9 +166,9 @@ def smoothed_margin(
 def modified_descent_margin(
     log_loss: ArrayLike | float,
     norm: ArrayLike | float,
-    order: float | int,
+    order: float,
     *,
-    initial_log_loss: float | int,
+    initial_log_loss: float,
 ) -> Numbers:
     r"""Return Lyu and Li's modified margin :math:`\hat\gamma=e^{\varphi(\mathcal L)}/\rho^L`.
 
@@ -224,7 +224,7 @@ def modified_descent_margin(
 def layer_product_margin(
     minimum_margin: ArrayLike | float,
     layer_norms: Float[np.ndarray, "*t k"],
-    exponents: Sequence[float | int],
+    exponents: Sequence[float],
 ) -> Numbers:
     r"""Return the margin over the product of layer norms, :math:`q_{\min}/\prod_i\|w_i\|^{k_i}`.
 
@@ -272,7 +272,7 @@ def layer_product_margin(
     return np.asarray(q / powers)
 
 
-def _over_power(value: Numbers, norm: ArrayLike | float, order: float | int) -> Numbers:
+def _over_power(value: Numbers, norm: ArrayLike | float, order: float) -> Numbers:
     """Return value/ρ^L."""
     order = positive("order", order)
     rho = records("norm", norm, nan=True)

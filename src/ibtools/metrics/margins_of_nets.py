@@ -9,7 +9,13 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ibtools.models.margins import Margins
-from ibtools.models.reading import as_outputs, number_of_outputs, private_copy, with_parameters
+from ibtools.models.reading import (
+    as_outputs,
+    for_each,
+    number_of_outputs,
+    private_copy,
+    with_parameters,
+)
 from ibtools.models.samples import finite_inputs, fitting_labels
 
 # Numbers that the gradients of one chunk may take: 128 MB.
@@ -114,13 +120,13 @@ class NetMargins:
                 outputs = as_outputs(self._outputs_with(parameters, x[None]), 1)
             return (outputs[0] * v).sum()
 
-        one = torch.func.vmap(torch.func.grad(margin), in_dims=(None, 0, 0, 0))
+        one = torch.func.grad(margin)
         size = max(1, _CHUNK // self.flat.numel())
         rows = []
         for i in range(0, len(samples), size):
             part = slice(i, i + size)
             upper = tuple(branch[part] for branch in branches or ())
-            found = one(values, self.X[samples[part]], directions[part], upper)
+            found = for_each(one, values, self.X[samples[part]], directions[part], upper)
             rows.append(torch.cat([piece.flatten(1) for piece in found], dim=1))
         return torch.cat(rows)
 

@@ -11,10 +11,10 @@ Numbers = Float[np.ndarray, "*t"]
 
 
 def modified_margin(
-    log_loss: ArrayLike | float | int,
-    norm: ArrayLike | float | int,
-    order: float | int,
-    gap: ArrayLike | float | int,
+    log_loss: ArrayLike | float,
+    norm: ArrayLike | float,
+    order: float,
+    gap: ArrayLike | float,
     loss: str = "exponential",
 ) -> Numbers:
     r"""Return the modified margin :math:`(\psi - p_a(r))/r^M`, :math:`\psi=\ell^{-1}(\mathcal L)`.
@@ -65,7 +65,7 @@ def modified_margin(
 
 
 def strong_separability(
-    log_loss: ArrayLike | float | int, gap: ArrayLike | float | int, loss: str = "exponential"
+    log_loss: ArrayLike | float, gap: ArrayLike | float, loss: str = "exponential"
 ) -> Bool[np.ndarray, "*t"]:
     r"""Return where :math:`\psi > p_a(r)`: the loss is below what the gap could account for.
 
@@ -98,7 +98,7 @@ def strong_separability(
 
 
 def separability_start(
-    log_loss: ArrayLike | float | int, gap: ArrayLike | float | int, loss: str = "exponential"
+    log_loss: ArrayLike | float, gap: ArrayLike | float, loss: str = "exponential"
 ) -> int | None:
     """Return the index of the record from which on strong separability holds to the end.
 
@@ -123,7 +123,7 @@ def separability_start(
     return start if start < holds.size else None
 
 
-def _excess(log_loss: ArrayLike | float | int, gap: ArrayLike | float | int, loss: str) -> Numbers:
+def _excess(log_loss: ArrayLike | float, gap: ArrayLike | float, loss: str) -> Numbers:
     """Return ψ − p_a."""
     p_a = records("gap", gap)
     if np.any(p_a < 0):

@@ -14,8 +14,10 @@ from ibtools.models.reading import (
     as_outputs,
     number_of_outputs,
     refuse_gradient_hooks,
+    refuse_meta,
     refuse_no_net,
     refuse_parameters,
+    refuse_wrapped,
     with_parameters,
 )
 from ibtools.models.samples import finite_inputs
@@ -255,7 +257,7 @@ def two_points(net: nn.Module) -> Iterator[list[Tensor]]:
     yield drawn
 
 
-def euler_defect(net: nn.Module, X: ArrayLike | Tensor, *, order: float | int) -> float:
+def euler_defect(net: nn.Module, X: ArrayLike | Tensor, *, order: float) -> float:
     """Return how far Euler's identity ⟨θ, ∇Φ⟩ = L Φ is from true, relative to max |Φ|.
 
     An L-homogeneous function satisfies it wherever it has a gradient, and by the chain rule at
@@ -282,6 +284,8 @@ def euler_defect(net: nn.Module, X: ArrayLike | Tensor, *, order: float | int) -
     0.0
     """
     refuse_no_net(net)
+    refuse_wrapped(net)
+    refuse_meta(net)
     order = real("order", order)
     refuse_gradient_hooks(net)
     weights = list(net.parameters())

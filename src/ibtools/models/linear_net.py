@@ -15,7 +15,7 @@ from ibtools._validation import (
     positive,
     vector,
 )
-from ibtools.models.neuron import LinearNeuron, orthonormal_rows, unit_vector
+from ibtools.models.neuron import LinearNeuron, orthonormal_rows, part_outside, unit_vector
 from ibtools.models.value import ByValue
 
 
@@ -253,7 +253,7 @@ class LinearNet(ByValue):
         """
         rows = orthonormal_rows(rows, self.W.shape[1])
         seen = self.W @ rows.T
-        rest = self.W - seen @ rows
+        rest = part_outside(self.W, rows)
         basis = np.eye(self.neurons)
         if self.neurons > len(rows) + 1:
             basis = np.linalg.qr(np.column_stack([self.a, seen]))[0]

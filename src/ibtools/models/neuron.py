@@ -256,7 +256,7 @@ class LinearNeuron(ByValue):
         """
         rows = orthonormal_rows(rows, self.w.size)
         small = self._with(np.concatenate([[self.a], rows @ self.w]))
-        rest = self.w - small.w @ rows
+        rest = part_outside(self.w, rows)
 
         def restore(neuron: "LinearNeuron") -> "LinearNeuron":
             return self._with(np.concatenate([[neuron.a], neuron.w @ rows + rest]))
@@ -298,6 +298,25 @@ def orthonormal_rows(rows: object, columns: int) -> Float[np.ndarray, "k d"]:
             f"{np.abs(gram - np.eye(len(rows))).max():.2g}; give numpy.linalg.qr(X.T)[0].T"
         )
     return rows
+
+
+def part_outside(
+    w: Float[np.ndarray, "*m d"], rows: Float[np.ndarray, "k d"]
+) -> Float[np.ndarray, "*m d"]:
+    """Return the part of weights outside the span of orthonormal rows.
+
+    What one projection leaves inside is rounding of the size of the weights: for a limit far below
+    them, all that would be seen. The second projection takes it out.
+
+    Examples
+    --------
+    >>> part_outside(np.array([3.0, 4.0]), np.array([[0.0, 1.0]]))
+    array([3., 0.])
+    """
+    if len(rows) == w.shape[-1]:
+        return np.zeros_like(w)
+    rest = w - (w @ rows.T) @ rows
+    return rest - (rest @ rows.T) @ rows
 
 
 def unit_vector(name: str, value: ArrayLike) -> Float[np.ndarray, " d"]:

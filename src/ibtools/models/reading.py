@@ -96,6 +96,29 @@ class Rules(Generic[Read]):
         return tampering(module) or _departure(module, self.kind(module))
 
 
+def wrapping(module: nn.Module) -> str:
+    """Return what a module was wrapped in to be faster, and where the module is; "" if nothing.
+
+    Such a module computes the same, but can be neither copied with other parameters nor
+    differentiated as often as a trainer does.
+
+    Examples
+    --------
+    >>> wrapping(nn.Linear(2, 1))
+    ''
+    >>> wrapping(nn.DataParallel(nn.Linear(2, 1)))
+    'is a net in a wrapper; give the net itself, which is its .module'
+    """
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return "is a net in a wrapper; give the net itself, which is its .module"
+    if isinstance(module, torch.jit.ScriptModule):
+        return "is TorchScript; give the module that it was made from"
+    # PyTorch's class of these takes a second to import.
+    if type(module).__name__ == "OptimizedModule" and hasattr(module, "_orig_mod"):
+        return "is compiled; give the module that was given to torch.compile, its ._orig_mod"
+    return ""
+
+
 def tampering(module: nn.Module) -> str:
     """Return what stands between a call of a module and its forward, and the mend; "" if nothing.
 
@@ -108,6 +131,8 @@ def tampering(module: nn.Module) -> str:
     >>> tampering(layer)
     'has a forward hook, which may change what it returns; call remove() on the handle that registering it returned, or write what it does as a layer'
     """  # noqa: E501
+    if wrapped := wrapping(module):
+        return wrapped
     if parametrize.is_parametrized(module):
         names = list(getattr(module, "parametrizations", {}))
         calls = " and ".join(
@@ -255,7 +280,7 @@ def refuse_meta(net: nn.Module) -> None:
     Raises
     ------
     ValueError
-        If a parameter or a buffer is on PyTorch's device "meta".
+        If a parameter or a buffer is on PyTorch's device "meta", or has not been made yet.
 
     Examples
     --------
@@ -265,11 +290,40 @@ def refuse_meta(net: nn.Module) -> None:
         ...
     ValueError: net must have parameters with values, got some on the device 'meta'; make it on ...
     """
+    lazy = [name for name, p in net.named_parameters() if nn.parameter.is_lazy(p)]
+    if lazy:
+        raise ValueError(
+            f"net must have parameters with values, got {lazy[0]} of a lazy module, which is made "
+            "at the first call; call net(torch.as_tensor(X)) once"
+        )
     if any(tensor.is_meta for tensor in [*net.parameters(), *net.buffers()]):
         raise ValueError(
             "net must have parameters with values, got some on the device 'meta'; make it on a "
             "device that holds values, or call net.to_empty(device='cpu') and load its state"
         )
+
+
+def refuse_wrapped(net: nn.Module) -> None:
+    """Raise if a net, or a part of it, stands in a wrapper.
+
+    Raises
+    ------
+    TypeError
+        If one is compiled, TorchScript, or distributed over devices.
+
+    Examples
+    --------
+    >>> refuse_wrapped(nn.Sequential(nn.DataParallel(nn.Linear(2, 1))))
+    Traceback (most recent call last):
+        ...
+    TypeError: net must be made of plain modules: 0 (DataParallel) is a net in a wrapper; give ...
+    """
+    for name, module in net.named_modules():
+        if why := wrapping(module):
+            raise TypeError(
+                f"net must be made of plain modules: {name or 'the net'} "
+                f"({type(module).__name__}) {why}"
+            )
 
 
 def refuse_parameters(parameters: Sequence[Tensor]) -> None:
@@ -367,6 +421,8 @@ def private_copy(net: Net) -> Net:
 
     Raises
     ------
+    TypeError
+        If it is no net, or stands in a wrapper.
     ValueError
         If a module holds a tensor that was computed from parameters, which cannot be copied, or a
         hook acts on gradients, which is not.
@@ -378,6 +434,7 @@ def private_copy(net: Net) -> Net:
     (False, True)
     """
     refuse_no_net(net)
+    refuse_wrapped(net)
     refuse_meta(net)
     refuse_gradient_hooks(net)
     for name, module in net.named_modules():
@@ -423,6 +480,8 @@ def number_of_outputs(net: nn.Module, X: Float[Tensor, "n ..."]) -> int:
 
     Raises
     ------
+    TypeError
+        If it cannot be called with inputs alone.
     ValueError
         If the inputs do not fit the net, or what it returns is not one or more numbers for each.
 
@@ -435,7 +494,12 @@ def number_of_outputs(net: nn.Module, X: Float[Tensor, "n ..."]) -> int:
     try:
         with torch.no_grad():
             outputs = net(some)
-    except RuntimeError as error:
+    except TypeError as error:
+        raise TypeError(
+            f"net must compute its outputs from the samples alone, as net(X), and said: {error}; "
+            "wrap it in a module whose forward takes X only"
+        ) from error
+    except (RuntimeError, ValueError, LookupError) as error:
         raise ValueError(
             f"X must fit the net, got samples of shape {tuple(X.shape[1:])} ({error}); "
             "reshape the samples or build the net for them"
@@ -488,3 +552,37 @@ def with_parameters(
         return torch.func.functional_call(net, dict(named), (inputs,), tie_weights=False)
 
     return outputs
+
+
+def for_each(function: Callable[..., Any], values: Any, *per_sample: Any) -> Any:
+    """Return function(values, …) for each sample, stacked, whatever the net does inside.
+
+    All samples are computed at once where PyTorch's vmap can. It refuses a forward that branches on
+    numbers, or writes in place: then one after the other.
+
+    Parameters
+    ----------
+    function
+        Returns a tensor or several, of `values` and of what belongs to one sample.
+    values
+        What is the same for all.
+    per_sample
+        Tensors, or tuples of them, with an axis of samples before their own.
+
+    Examples
+    --------
+    >>> x = torch.tensor([1.0, -2.0])
+    >>> for_each(lambda a, x: a * x if x.item() > 0 else 0 * x, 3.0, x)
+    tensor([3., -0.])
+    """
+    try:
+        at_once = torch.func.vmap(function, in_dims=(None, *[0] * len(per_sample)))
+        return at_once(values, *per_sample)
+    except RuntimeError as error:
+        if "vmap" not in str(error):
+            raise
+    each = [zip(*p, strict=True) if isinstance(p, tuple) else p for p in per_sample]
+    rows = [function(values, *one) for one in zip(*each, strict=True)]
+    if isinstance(rows[0], Tensor):
+        return torch.stack(rows)
+    return tuple(torch.stack(pieces) for pieces in zip(*rows, strict=True))

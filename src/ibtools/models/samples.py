@@ -77,9 +77,10 @@ def fitting_labels(y: ArrayLike, *, n: int, outputs: int) -> np.ndarray:
     """
     value = entries("y", y)
     if value.shape != (n,):
+        column = "; a column of shape (n, 1) is not a vector of shape (n,): give y.ravel()"
         raise ValueError(
-            f"y must have one label for each of {n} samples, got shape {value.shape}; "
-            "a column of shape (n, 1) is not a vector of shape (n,)"
+            f"y must have one label for each of {n} samples, got shape {value.shape}"
+            f"{column if value.shape == (n, 1) else '; give as many labels as X has rows'}"
         )
     if outputs == 1:
         if not np.all(np.abs(value) == 1):

@@ -1,5 +1,12 @@
 """Figures for the reader: one look, descriptions in words, and sliders that need no kernel."""
 
+from ibtools._lazy import not_installed
+
+try:
+    import matplotlib  # noqa: F401
+except ModuleNotFoundError as error:
+    raise not_installed(__name__, error) from error
+
 from .explore import Exploration, Frame, explore
 from .grids import Grid, choices, geomspace, linspace
 from .in_page import LiveFigure, live_figure

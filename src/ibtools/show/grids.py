@@ -241,7 +241,7 @@ def _speak(text: str) -> str:
     return "".join(out)
 
 
-def _ends(start: float | int, stop: float | int, num: int) -> tuple[float, float]:
+def _ends(start: float, stop: float, num: int) -> tuple[float, float]:
     first, last = real("start", start), real("stop", stop)
     if num > 1 and first == last:
         raise ValueError(
@@ -251,8 +251,8 @@ def _ends(start: float | int, stop: float | int, num: int) -> tuple[float, float
 
 
 def linspace(
-    start: float | int,
-    stop: float | int,
+    start: float,
+    stop: float,
     num: int,
     *,
     label: str,
@@ -289,8 +289,8 @@ def linspace(
 
 
 def geomspace(
-    start: float | int,
-    stop: float | int,
+    start: float,
+    stop: float,
     num: int,
     *,
     label: str,

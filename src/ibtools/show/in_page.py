@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import numbers
@@ -17,6 +18,12 @@ from .explore import Exploration
 from .picture import Picture, static_figures
 
 Still = Exploration | Picture
+
+IN_A_NOTEBOOK = (
+    "The text speaks of the page of the book, where one drags things in this figure. Here the "
+    "controls above it move them, as far as they go."
+)
+"""What a notebook says under a figure whose text was written for the page."""
 
 
 class LiveFigure:
@@ -72,13 +79,17 @@ class LiveFigure:
         if static_figures() or isinstance(self.still, Picture):
             raise NotImplementedError  # as IPython asks of who leaves it to the other methods
         self.still._ipython_display_()
+        from IPython.display import display
+
+        words = f"<p><small>{html.escape(IN_A_NOTEBOOK)}</small></p>"
+        display({"text/html": words, "text/plain": IN_A_NOTEBOOK}, raw=True)
 
 
 def live_figure(
     name: str,
     still: Still,
     /,
-    start: Mapping[str, float | int] | None = None,
+    start: Mapping[str, float] | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> LiveFigure:
     """Show a figure that the page computes itself, whose points the reader can drag.

@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
+from ibtools._lazy import not_installed
+
 from .grids import Grid
 
 
@@ -85,11 +87,9 @@ def display_live(exploration: Explorable) -> None:
 def _ipywidgets() -> Any:
     try:
         import ipywidgets
-    except ImportError as error:
-        raise ImportError(
-            "interactive figures with a live kernel need ipywidgets: pip install ipywidgets; "
-            "without them, explore(...).html() gives the figure as a block of HTML"
-        ) from error
+    except ModuleNotFoundError as error:
+        what = "an interactive figure with a live kernel"
+        raise not_installed(what, error) from error
     return ipywidgets
 
 

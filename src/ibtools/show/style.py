@@ -258,8 +258,8 @@ def house_style() -> Iterator[None]:
 
 
 def figure(
-    width: float | int = 5.6,
-    height: float | int = 3.6,
+    width: float = 5.6,
+    height: float = 3.6,
     *,
     nrows: int = 1,
     ncols: int = 1,
@@ -379,7 +379,7 @@ def level_sets(
     values: Float[np.ndarray, "rows columns"],
     levels: Float[np.ndarray, "levels"] | list[float],
     *,
-    linewidths: float | int = 1.4,
+    linewidths: float = 1.4,
 ) -> QuadContourSet:
     """Draw level sets as lines in the colours of :func:`sequence`, in either theme.
 

@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Shaped
 from tqdm.auto import tqdm
 
-from ibtools._console import read_record, write_whole
+from ibtools._console import read_record
+from ibtools._files import whole_file, write_whole
 from ibtools._validation import quiet
 from ibtools.sweeps.outcomes import check_tasks, outcomes
 
@@ -332,10 +333,8 @@ class _Kept:
         return trace.strip().splitlines()[-1]
 
     def keep(self, name: str, task: Setting, result: Result) -> None:
-        part = self._file(name).with_suffix(".part")
-        with part.open("wb") as file:
+        with whole_file(self._file(name)) as file:
             np.savez(file, allow_pickle=False, settings=json.dumps(task), **_prefixed(result))
-        part.replace(self._file(name))
         self._told(name).unlink(missing_ok=True)
 
     def tell(self, name: str, task: Setting, trace: str) -> None:

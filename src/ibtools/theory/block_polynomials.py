@@ -45,7 +45,7 @@ class BlockPolynomial:
     terms: Mapping[Monomial, float]
 
     @classmethod
-    def constant(cls, value: float | int) -> "BlockPolynomial":
+    def constant(cls, value: float) -> "BlockPolynomial":
         """Return the constant `value` ≥ 0."""
         return cls({(): float(value)} if value else {})
 
@@ -54,14 +54,14 @@ class BlockPolynomial:
         """Return the norm of the block `name`."""
         return cls({((name, 1),): 1.0})
 
-    def __add__(self, other: "BlockPolynomial | float | int") -> "BlockPolynomial":
+    def __add__(self, other: "BlockPolynomial | float") -> "BlockPolynomial":
         """Return the sum with a polynomial or a number ≥ 0."""
         terms = dict(self.terms)
         for monomial, coefficient in _polynomial(other).terms.items():
             terms[monomial] = terms.get(monomial, 0.0) + coefficient
         return _limited(terms)
 
-    def __mul__(self, other: "BlockPolynomial | float | int") -> "BlockPolynomial":
+    def __mul__(self, other: "BlockPolynomial | float") -> "BlockPolynomial":
         """Return the product with a polynomial or a number ≥ 0."""
         terms: dict[Monomial, float] = {}
         for left, a in self.terms.items():
@@ -148,7 +148,7 @@ def _superscript(power: int) -> str:
     return "" if power == 1 else str(power).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def _polynomial(value: "BlockPolynomial | float | int") -> BlockPolynomial:
+def _polynomial(value: "BlockPolynomial | float") -> BlockPolynomial:
     return value if isinstance(value, BlockPolynomial) else BlockPolynomial.constant(value)
 
 

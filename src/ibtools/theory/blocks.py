@@ -12,7 +12,7 @@ from ibtools._validation import positive, records, vector
 
 
 def block_norms(
-    norm: ArrayLike | float | int, *, initial: ArrayLike, exponents: Sequence[float | int]
+    norm: ArrayLike | float, *, initial: ArrayLike, exponents: Sequence[float]
 ) -> Float[np.ndarray, "*t k"]:
     r"""Return the norms of all blocks when that of all parameters is ρ.
 
@@ -62,7 +62,7 @@ def block_norms(
     return np.sqrt(start**2 + grown[..., None] * k / k.sum())
 
 
-def block_margin_ratio(exponents: Sequence[float | int]) -> float:
+def block_margin_ratio(exponents: Sequence[float]) -> float:
     r"""Return the least value of :math:`\rho^L/\prod\|w_i\|^{k_i}`, to which it tends.
 
     It is :math:`\prod(L/k_i)^{k_i/2}`, by the inequality of the means: what the margin over the
@@ -108,7 +108,7 @@ class KinkLimit(NamedTuple):
     margin: float
 
 
-def kink_limit(angle: float | int) -> KinkLimit:
+def kink_limit(angle: float) -> KinkLimit:
     r"""Return the limit of two ReLU neurons on two unit samples of opposite labels.
 
     :math:`\Phi=a_1\max(w_1^\top x,0)+a_2\max(w_2^\top x,0)` on :math:`x_1` (label 1) and

@@ -89,7 +89,7 @@ class DescentGuarantee:
         """γ₀/2: the modified margin never falls to it."""
         return self.margin / 2
 
-    def scaled_curvature(self, psi: float | int) -> float:
+    def scaled_curvature(self, psi: float) -> float:
         r"""Return K(ψ) = G((2ψ/γ₀)^{1/M}), at least G(ρ) wherever the loss is e^−ψ.
 
         Parameters
@@ -104,7 +104,7 @@ class DescentGuarantee:
             )
         return float(self.curvature((psi / self.least_margin) ** (1 / self.order)))
 
-    def margin_price(self, log_loss: float | int, *, share: float | int = 1.0) -> float:
+    def margin_price(self, log_loss: float, *, share: float = 1.0) -> float:
         r"""Return B(𝓛): from this loss on all falls of the modified margin together are below it.
 
         .. math:: B(\mathcal L) = \frac{C\,\eta}{\rho_0^M}\int_0^{\mathcal L} K(\log 1/s)\,ds,
@@ -187,7 +187,7 @@ class DescentGuarantee:
         lack = u * step * (curvature + mu / norm**2) / 2 + mu * (np.expm1(M * e) / M - e)
         return np.asarray((1 - alignment**2) * u - lack)
 
-    def log_loss_bound(self, log_time: float | int) -> float:
+    def log_loss_bound(self, log_time: float) -> float:
         r"""Return a bound on log 𝓛 after steps of total length T.
 
         .. math:: \frac1{\mathcal L} \ge
@@ -203,7 +203,7 @@ class DescentGuarantee:
         growth = math.log(self.order * self.margin) + (self.order - 1) * math.log(self.norm)
         return -float(np.logaddexp(-self.log_loss, 2 * growth - math.log(8) + log_time))
 
-    def _checked(self, log_loss: float | int) -> float:
+    def _checked(self, log_loss: float) -> float:
         if real("log_loss", log_loss) > self.log_loss:
             raise ValueError(
                 f"log_loss must be at most that of the start, {self.log_loss:g}, got "
@@ -216,8 +216,8 @@ def descent_guarantee(
     near_homogeneity: NearlyHomogeneous,
     *,
     hessian: Polynomial,
-    log_loss: float | int,
-    norm: float | int,
+    log_loss: float,
+    norm: float,
 ) -> DescentGuarantee:
     r"""Return the longest step with which gradient descent all but keeps the modified margin.
 

@@ -91,19 +91,19 @@ class NearHomogeneity:
     radius: float
     of_differences: bool = False
 
-    def defect_bound(self, r: ArrayLike | float | int) -> Float[np.ndarray, "*t"]:
+    def defect_bound(self, r: ArrayLike | float) -> Float[np.ndarray, "*t"]:
         """Return p′(r), at norms r = ‖θ‖ ≥ 0 of any shape."""
         return _at(self.defect, r)
 
-    def gap_bound(self, r: ArrayLike | float | int) -> Float[np.ndarray, "*t"]:
+    def gap_bound(self, r: ArrayLike | float) -> Float[np.ndarray, "*t"]:
         """Return p_a(r), at norms r = ‖θ‖ ≥ 0 of any shape."""
         return _at(self.gap, r)
 
-    def size_bound(self, r: ArrayLike | float | int) -> Float[np.ndarray, "*t"]:
+    def size_bound(self, r: ArrayLike | float) -> Float[np.ndarray, "*t"]:
         """Return q(r), at norms r = ‖θ‖ ≥ 0 of any shape."""
         return _at(self.size, r)
 
-    def gradient_bound(self, r: ArrayLike | float | int) -> Float[np.ndarray, "*t"]:
+    def gradient_bound(self, r: ArrayLike | float) -> Float[np.ndarray, "*t"]:
         """Return q′(r), at norms r = ‖θ‖ ≥ 0 of any shape."""
         return _at(self.gradient, r)
 
@@ -134,7 +134,7 @@ class NearHomogeneity:
 
 
 def near_homogeneity(
-    net: nn.Module, *, radius: float | int, input_shape: Sequence[int] | None = None
+    net: nn.Module, *, radius: float, input_shape: Sequence[int] | None = None
 ) -> NearHomogeneity:
     r"""Derive order, bounds and homogenization of a net from its layers.
 
@@ -324,7 +324,7 @@ class Stream:
         """Return the norm of one parameter of the net as a polynomial."""
         return BlockPolynomial.block(self.names[id(parameter)])
 
-    def through(self, lipschitz: float | int, shape: tuple[int, ...] | None = None) -> "Stream":
+    def through(self, lipschitz: float, shape: tuple[int, ...] | None = None) -> "Stream":
         """Return the stream after a positively homogeneous map with this Lipschitz constant."""
         return replace(
             self,
@@ -760,7 +760,7 @@ def _windows(
     )
 
 
-def _at(polynomial: Polynomial, r: ArrayLike | float | int) -> Float[np.ndarray, "*t"]:
+def _at(polynomial: Polynomial, r: ArrayLike | float) -> Float[np.ndarray, "*t"]:
     norms = records("r", r)
     if not np.all(norms >= 0):
         raise ValueError(f"r must be at least 0, got {norms.min():g}; it is a norm of parameters")

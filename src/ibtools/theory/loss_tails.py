@@ -19,7 +19,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(160)
 _REACH = 50.0
 
 
-def tail_inverse(u: ArrayLike | float | int, loss: str = "exponential") -> Numbers:
+def tail_inverse(u: ArrayLike | float, loss: str = "exponential") -> Numbers:
     r"""Return :math:`g(u)`, the margin at which a single sample has the loss :math:`e^{-u}`.
 
     ================ ================================= ============================
@@ -71,7 +71,7 @@ def tail_inverse(u: ArrayLike | float | int, loss: str = "exponential") -> Numbe
     return np.where(u < _FAR, near, u - small / 2)
 
 
-def tail_growth(u: ArrayLike | float | int, loss: str = "exponential") -> Numbers:
+def tail_growth(u: ArrayLike | float, loss: str = "exponential") -> Numbers:
     r"""Return :math:`h(u)=f'(g(u))\,g(u)`, the least that a loss of :math:`e^{-u}` makes ρ grow.
 
     With :math:`\ell=e^{-f}`, :math:`\frac{d}{dt}\frac12\rho^2\ge L\,\mathcal L\,h(u)` along
@@ -151,11 +151,11 @@ def growth_cap(loss: str = "exponential", *, classes: int = 2) -> float:
 
 
 def norm_bound(
-    time: ArrayLike | float | int,
+    time: ArrayLike | float,
     *,
-    order: float | int,
+    order: float,
     n: int,
-    initial_norm: float | int,
+    initial_norm: float,
     loss: str = "exponential",
     classes: int = 2,
 ) -> Numbers:
@@ -205,7 +205,7 @@ def norm_bound(
 
 
 def margin_bracket(
-    log_loss: ArrayLike | float | int, *, n: int, loss: str = "exponential", classes: int = 2
+    log_loss: ArrayLike | float, *, n: int, loss: str = "exponential", classes: int = 2
 ) -> tuple[Numbers, Numbers]:
     r"""Return the least and the largest least margin that n samples can have at a loss.
 
@@ -254,12 +254,12 @@ def margin_bracket(
 def log_time_bracket(
     log_loss: ArrayLike,
     *,
-    order: float | int,
-    initial_log_loss: float | int,
-    initial_smoothed_margin: float | int,
-    gradient_bound: float | int,
+    order: float,
+    initial_log_loss: float,
+    initial_smoothed_margin: float,
+    gradient_bound: float,
     loss: str = "exponential",
-    share: float | int = 0.0,
+    share: float = 0.0,
 ) -> tuple[Float[np.ndarray, " t"], Float[np.ndarray, " t"]]:
     r"""Return log t, the earliest and the latest at which a loss can be reached.
 
@@ -356,11 +356,11 @@ def log_time_bracket(
 
 
 def kkt_visit_bound(
-    log_growth: ArrayLike | float | int,
+    log_growth: ArrayLike | float,
     *,
-    order: float | int,
-    first: float | int,
-    last: float | int,
+    order: float,
+    first: float,
+    last: float,
 ) -> Numbers:
     r"""Return an ε below which the KKT residual has been while the norm grew by a factor.
 
@@ -413,12 +413,12 @@ def kkt_visit_bound(
 
 
 def kkt_log_loss(
-    stationarity: float | int,
+    stationarity: float,
     *,
-    order: float | int,
-    log_loss: float | int,
-    first: float | int,
-    last: float | int,
+    order: float,
+    log_loss: float,
+    first: float,
+    last: float,
 ) -> float:
     r"""Return a log 𝓛 by which gradient flow has visited a point with a KKT residual of at most ε.
 
@@ -479,7 +479,7 @@ def complementarity_bound(
     normalized_margin: ArrayLike,
     minimum_margin: ArrayLike,
     *,
-    order: float | int,
+    order: float,
     pairs: int,
     loss: str = "exponential",
 ) -> Float[np.ndarray, " t"]:
@@ -549,7 +549,7 @@ def _log_integral(
     return np.asarray(u + np.log(inside * span / 2))
 
 
-def _order(order: float | int) -> float:
+def _order(order: float) -> float:
     order = positive("order", order)
     if order < 1:
         raise ValueError(f"order must be at least 1, got {order:g}; the theorems ask for it")

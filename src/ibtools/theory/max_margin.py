@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
-from scipy.optimize import linprog, nnls
+from scipy.optimize import linprog
 
 from ibtools._validation import one_of, regression_problem
 from ibtools.theory.interpolation import AccuracyWarning
+from ibtools.theory.nearest_point import nearest_weights, on_support
 
 # The relative duality gap that is promised; a solution that misses it says so.
 _PROMISED = 1e-10
@@ -268,12 +269,12 @@ def _least_norm(
     scale, nearest = 1 / float(lengths.max()), np.inf
     weights = np.zeros(n)
     while True:
-        some = _hull_weights(Z[rows], scale)
+        some = nearest_weights(Z[rows], np.ones(rows.size), scale)
         point = some @ Z[rows]
         size = float(np.linalg.norm(point))
         if size <= _LEAST_MARGIN * float(lengths.max()):
             raise _NoMarginError(size)
-        w, some = _on_support(Z[rows], some, point / size**2)
+        w, some = _sharpened(Z[rows], some, point / size**2)
         short = 1 - Z @ w
         missing = short > _ROUNDING * lengths * float(np.linalg.norm(w))
         missing[rows] = False
@@ -285,35 +286,14 @@ def _least_norm(
         rows = np.union1d(rows[(some > 0) | (short[rows] > -0.5)], worst)
 
 
-def _hull_weights(Z: Float[np.ndarray, "n d"], scale: float) -> Float[np.ndarray, " n"]:
-    """Return the p of the point of the convex hull of the rows nearest to the origin.
-
-    The least-squares problem ‖c Zᵀα‖² + (Σα − 1)² over α ≥ 0 has its solution along p for every c;
-    it is best conditioned where 1/c is the distance that is sought. `scale` is a first c.
-    """
-    target = np.append(np.zeros(Z.shape[1]), 1.0)
-    for _ in range(12):
-        alpha = nnls(np.vstack([scale * Z.T, np.ones(len(Z))]), target, maxiter=30 * len(Z))[0]
-        weights = alpha / alpha.sum()
-        distance = float(np.linalg.norm(weights @ Z))
-        # Below the last bound there is nothing to be sharpened: the hull holds the origin.
-        if not 1e-14 < scale * distance < 0.1:
-            break
-        scale = 1 / distance
-    return weights
-
-
-def _on_support(
+def _sharpened(
     Z: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " n"], w: Float[np.ndarray, " d"]
 ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " n"]]:
     """Solve once more on the support for w and p; keep the new pair if it is better certified."""
-    support = np.flatnonzero(weights)
-    refined = np.linalg.lstsq(Z[support], np.ones(support.size), rcond=None)[0]
-    alpha = np.linalg.lstsq(Z[support].T, refined, rcond=None)[0]
+    refined, alpha = on_support(Z, np.ones(len(Z)), np.flatnonzero(weights))
     if np.any(alpha < 0) or not alpha.sum() > 0:
         return w, weights
-    new = np.zeros(len(Z))
-    new[support] = alpha / alpha.sum()
+    new = alpha / alpha.sum()
 
     def gap(w: Float[np.ndarray, " d"], p: Float[np.ndarray, " n"]) -> float:
         return float(np.linalg.norm(p @ Z) - (Z @ w).min() / np.linalg.norm(w))

@@ -15,6 +15,7 @@ from ibtools.models.homogeneity import homogeneity_order
 from ibtools.models.margins import Margins
 from ibtools.models.reading import (
     as_outputs,
+    for_each,
     number_of_outputs,
     private_copy,
     refuse_frozen,
@@ -293,10 +294,10 @@ class _Tangents:
         """Return the gradients of chosen margins, one row each."""
         samples = torch.tensor(chosen // self.width)
         forms = self._margins.directions(samples, torch.tensor(chosen % self.width))
-        each = torch.func.vmap(torch.func.grad(self._of_sample), in_dims=(None, 0, 0))
+        each = torch.func.grad(self._of_sample)
         flat = torch.tensor(theta)
         rows = [
-            each(flat, x, form)
+            for_each(each, flat, x, form)
             for x, form in zip(self._X[samples].split(256), forms.split(256), strict=True)
         ]
         return torch.cat(rows).numpy()

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
-from scipy.optimize import linprog, nnls
+from scipy.optimize import linprog
 
 from ibtools._validation import count, of_kind, one_of, positive, real, vector
 from ibtools.models.two_layer import TwoLayerNet, leaky_slope, signed_problem
+from ibtools.theory.nearest_point import nearest_weights, on_support
 
 # Inner products this small against the norms are those of orthogonal samples in floats.
 _ORTHOGONAL = 1e-12
@@ -1019,24 +1020,14 @@ def _hard_margin(kernel: Float[np.ndarray, "n n"]) -> Float[np.ndarray, " n"]:
 def _least_norm(
     features: Float[np.ndarray, "k p"], bounds: Float[np.ndarray, " k"]
 ) -> Float[np.ndarray, " k"]:
-    """Return the multipliers of the shortest v with Fv ≥ b; F may have dependent rows.
-
-    Lawson and Hanson's least distance programming: the residual of a problem of non-negative least
-    squares points along v, and its solution is a multiple of the multipliers.
-    """
+    """Return the multipliers of the shortest v with Fv ≥ b; F may have dependent rows."""
     unit = float(np.linalg.norm(features, axis=1).max())
     rows = features / unit
-    equations = np.vstack([rows.T, bounds / bounds.max()])
-    target = np.append(np.zeros(rows.shape[1]), 1.0)
-    support = nnls(equations, target, maxiter=100 * len(rows))[0] > 0
-    # The support is what matters; solving on it again is exact. It goes by way of v, so that
-    # the condition number enters once and not squared.
-    v = np.linalg.lstsq(rows[support], bounds[support], rcond=None)[0]
+    support = np.flatnonzero(nearest_weights(rows, bounds / bounds.max(), 1.0))
+    v, multipliers = on_support(rows, bounds, support)
     if (bounds - rows @ v).max() > 1e-6 * bounds.max():
         raise ValueError("no weights separate the samples; remove samples of contradicting labels")
-    result = np.zeros(len(rows))
-    result[support] = np.linalg.lstsq(rows[support].T, v, rcond=None)[0]
-    return result / unit**2
+    return multipliers / unit**2
 
 
 def _program(

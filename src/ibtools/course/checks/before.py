@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
-from ibtools.course.questions import function, number
+from ibtools.course.questions import function, number, option
 from ibtools.course.registry import Checker
 from ibtools.theory import HypentropyPotential
 
@@ -259,4 +259,142 @@ _DRIFT = Checker(
     ),
 )
 
-CHECKERS = (_CONJUGATE, _SWAPPED, _CUBIC, _DRIFT, _LOGISTIC)
+_TWICE = Checker(
+    "before.twice",
+    minutes=15,
+    questions=(
+        option(
+            "undetermined",
+            "with a copy of $z_1$: what is not determined any more",
+            "single multipliers",
+            {
+                "the weights": "Does a copy of a sample change which weights are allowed?",
+                "the margin": "The allowed region decides it, and a copy leaves that as it is.",
+                "the sum of all multipliers": "By duality the margin tells it.",
+            },
+        ),
+        option(
+            "longer",
+            "the multiplier of the copy $2z_1$",
+            "zero",
+            {
+                "half of that of the first sample": "Where the first constraint is met with "
+                "equality, is this one?",
+                "any share of what the first sample had": "That is so for a copy of the same "
+                "length.",
+                "that of the first sample": "Both would have to be active at once.",
+            },
+        ),
+    ),
+)
+
+
+def _bounds(X: Any, y: Any, root_k: Any, start: Any, nu: Any) -> Float[np.ndarray, "2"]:
+    q = HypentropyPotential(sqrt_k=root_k, start=start)
+    w = q.inverse_gradient(X.T @ nu)
+    mended = w + np.linalg.pinv(X) @ (y - X @ w)
+    return np.array([y @ nu - (X.T @ nu @ w - q(w)), q(mended)])
+
+
+def _duals(rng: np.random.Generator) -> Cases:
+    return [
+        (
+            rng.standard_normal((2, 3)),
+            rng.standard_normal(2),
+            rng.uniform(0.2, 2, 3),
+            0.3 * rng.standard_normal(3),
+            0.4 * rng.standard_normal(2),
+        )
+        for _ in range(3)
+    ]
+
+
+def _bounds_as_they_are(X: Any, y: Any, root_k: Any, start: Any, nu: Any) -> Any:
+    q = HypentropyPotential(sqrt_k=root_k, start=start)
+    return [_bounds(X, y, root_k, start, nu)[0], q(q.inverse_gradient(X.T @ nu))]
+
+
+_CLIMB = Checker(
+    "before.climb",
+    minutes=30,
+    questions=(
+        function(
+            "bounds",
+            r"a function of $(X, y)$, the arrays $\sqrt k$ and $w_0$ of a hyperbolic entropy, and "
+            r"$\nu$, that returns the lower and the upper bound which belong to this $\nu$",
+            _bounds,
+            _duals,
+            {
+                "the upper one from weights that do not fit": (
+                    _bounds_as_they_are,
+                    "One is right. For the other one the weights have to be allowed.",
+                ),
+                "the conjugate forgotten": (
+                    lambda X, y, k, w0, nu: [y @ nu, _bounds(X, y, k, w0, nu)[1]],
+                    "One is right. The dual has a second term.",
+                ),
+                "the other way round": (
+                    lambda X, y, k, w0, nu: _bounds(X, y, k, w0, nu)[::-1],
+                    "Which of your two is below the other?",
+                ),
+                "the potential instead of its conjugate": (
+                    lambda X, y, k, w0, nu: [
+                        y @ nu - _bounds_as_they_are(X, y, k, w0, nu)[1],
+                        _bounds(X, y, k, w0, nu)[1],
+                    ],
+                    "One is right. The dual has the conjugate in it, and not the potential.",
+                ),
+            },
+            rtol=1e-6,
+        ),
+    ),
+)
+
+_REST = Checker(
+    "before.rest",
+    minutes=20,
+    questions=(
+        option(
+            "mended",
+            r"what becomes right if $\nabla L$ is Lipschitz along the path",
+            "the gradient tends to zero",
+            {
+                "the loss converges": "That was right before.",
+                "where it rests is a minimum": "The gradient also vanishes where a loss is no "
+                "least, however smooth it is.",
+                "the weights converge": "Along $e^{-w}$ the gradient is as tame as one could wish. "
+                "Where do the weights go?",
+            },
+        ),
+        number(
+            "saddle",
+            r"the loss that the flow of $\frac12(1-uv)^2$ tends to from $u=-v$",
+            lambda: 0.5 * (1 - 0.0) ** 2,
+            {
+                "a minimum": (0.0, "Which points does the line of the start lead to?"),
+                "forgot the half": (1.0, "The point is right. Insert it once more."),
+            },
+        ),
+        option(
+            "leaves",
+            "the loss of the page on which the weights do not converge",
+            "exp(-w)",
+            {
+                "(1-uv)^2 / 2": "Its valley runs off to infinity, and what the flow conserves "
+                "keeps the weights from going there.",
+                "none": "On one of them the loss has no least value that it attains.",
+            },
+        ),
+    ),
+)
+
+CHECKERS = (
+    _CONJUGATE,
+    _SWAPPED,
+    _CUBIC,
+    _DRIFT,
+    _LOGISTIC,
+    _TWICE,
+    _CLIMB,
+    _REST,
+)

@@ -696,6 +696,152 @@ _LOCAL = Checker(
     ),
 )
 
+
+def _worst(W: Any, X: Any, labels: Any, *, own: bool = False) -> float:
+    """Return the least difference of scores, that to the class itself among them if asked for."""
+    scores = X @ W.T
+    mine = scores[np.arange(len(X)), labels]
+    others = mine[:, None] - scores
+    if not own:
+        others[np.arange(len(X)), labels] = np.inf
+    return float(others.min())
+
+
+def _classes(rng: np.random.Generator) -> Cases:
+    cases = []
+    for k, d in ((3, 8), (5, 16), (10, 40)):
+        W = rng.standard_normal((k, d))
+        labels = np.arange(2 * k) % k
+        cases.append((W, 2 * W[labels] + 0.3 * rng.standard_normal((2 * k, d)), labels))
+    return cases
+
+
+_TEN = Checker(
+    "hm.ten",
+    minutes=30,
+    questions=(
+        function(
+            "margin",
+            "a function of the weights $W$, one row for each class, the samples $X$ and the labels "
+            "$0,1,\\dots$, that returns the normalized margin",
+            lambda W, X, y: _worst(W, X, y) / float(np.linalg.norm(W)),
+            _classes,
+            {
+                "not normalized": (
+                    _worst,
+                    "If all weights double, yours doubles.",
+                ),
+                "against zero instead of the other classes": (
+                    lambda W, X, y: float(
+                        (X @ W.T)[np.arange(len(X)), y].min() / np.linalg.norm(W)
+                    ),
+                    "A score alone says nothing: with which one is it compared?",
+                ),
+                "the mean of the other classes": (
+                    lambda W, X, y: float(
+                        np.min(
+                            (X @ W.T)[np.arange(len(X)), y]
+                            - ((X @ W.T).sum(1) - (X @ W.T)[np.arange(len(X)), y]) / (len(W) - 1)
+                        )
+                        / np.linalg.norm(W)
+                    ),
+                    "There is a constraint for each of the other classes.",
+                ),
+                "the class against itself": (
+                    lambda W, X, y: _worst(W, X, y, own=True) / float(np.linalg.norm(W)),
+                    "One of the differences is that of a class to itself.",
+                ),
+            },
+            rtol=1e-6,
+        ),
+        option(
+            "unique",
+            "why a KKT point is the solution here",
+            "the problem is convex",
+            {
+                "the data are separable": "So they are for every network of this chapter.",
+                "the loss is a cross-entropy": "Which loss leads there does not matter at the end.",
+                "it is not": "Look at objective and constraints: of which degree are they in the "
+                "weights?",
+            },
+        ),
+    ),
+)
+
+_KINK = Checker(
+    "hm.kink",
+    minutes=10,
+    questions=(
+        function(
+            "end",
+            "a function of $a$ that returns the end of the segment which is not 0, as "
+            r"$(\partial_a,\partial_w)$",
+            lambda a: np.array([0.0, a]),
+            lambda rng: [(float(a),) for a in rng.uniform(-2, 2, 4)],
+            {
+                "the entries exchanged": (
+                    lambda a: np.array([a, 0.0]),
+                    "Which of the two derivatives has the factor $a$?",
+                ),
+                "the middle": (
+                    lambda a: np.array([0.0, a / 2]),
+                    "That is in the hull. Which limits span it?",
+                ),
+                "its length": (
+                    lambda a: np.array([0.0, abs(a)]),
+                    "What if $a$ is negative?",
+                ),
+            },
+            rtol=1e-6,
+        ),
+        option(
+            "euler",
+            "for which elements Euler's identity holds at $w=0$",
+            "for each",
+            {
+                "for the two ends only": "Take the inner product with $(a,0)$.",
+                "for none": "What is the output there?",
+            },
+        ),
+        option(
+            "origin",
+            "the subdifferential at the origin",
+            "a point",
+            {
+                "a segment": "How large are the gradients nearby?",
+                "the whole plane": "It is bounded by the gradients nearby, and those are small.",
+            },
+        ),
+    ),
+)
+
+_OTHER = Checker(
+    "hm.other",
+    minutes=30,
+    questions=(
+        option(
+            "seed_one",
+            "what the run from seed 1 still has, and that from seed 0 does not",
+            "two neurons of one sign that share the work of one",
+            {
+                "all of its neurons": "Sort them by size: most count for nothing.",
+                "neurons of one sign only": "Both classes have to be separated.",
+                "a neuron that grows against the others": "Compare the sizes at two losses: which "
+                "falls behind?",
+            },
+        ),
+        option(
+            "later",
+            "what will become of it",
+            "the weaker one falls behind, slowly",
+            {
+                "it stays as it is": "Compare the shares at $10^{-100}$ and at $10^{-10000}$.",
+                "both vanish": "Who would do their work?",
+            },
+        ),
+    ),
+)
+
 CHECKERS = (
     _ORDER,
     _TOY,
@@ -716,4 +862,7 @@ CHECKERS = (
     _CYCLE,
     _RESTART,
     _SHARED,
+    _TEN,
+    _KINK,
+    _OTHER,
 )

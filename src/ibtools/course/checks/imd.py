@@ -14,6 +14,7 @@ from ibtools.theory import (
     HypentropyPotential,
     bregman_projection,
     hessian_map_defect,
+    implicit_limit,
     implicit_potential,
     minimum_l1_interpolator,
     minimum_norm_interpolator,
@@ -488,6 +489,145 @@ _ONE = Checker(
     ),
 )
 
+
+def _seen(X: Any, y: Any, c: Any, least: float = 0.0) -> Float[np.ndarray, " d"]:
+    net = DiagonalNet.from_scale_shape(scale=0.1, shape=0.0, d=X.shape[1])
+    return implicit_limit(net, X[c > least], y[c > least])
+
+
+def _weighted_samples(rng: np.random.Generator) -> Cases:
+    weights = [np.array(c) for c in ((1.0, 1e-4), (1.0, 0.0), (1e-2, 0.3))]
+    return [(rng.standard_normal((2, 4)), rng.standard_normal(2), c) for c in weights]
+
+
+_FORGOTTEN = Checker(
+    "imd.forgotten",
+    minutes=20,
+    questions=(
+        function(
+            "limit",
+            "a function of $(X, y)$ and the weights $c$ of the samples, some of them 0, that "
+            "returns where the diagonal network of the exercise ends",
+            _seen,
+            _weighted_samples,
+            {
+                "a forgotten sample is fitted": (
+                    lambda X, y, c: _seen(X, y, c, -1.0),
+                    "Right for all samples that pull. What pulls at weight 0?",
+                ),
+                "a nearly forgotten sample is dropped": (
+                    lambda X, y, c: _seen(X, y, c, 1e-3),
+                    "How long does a small weight hold out, and how long is the flow?",
+                ),
+                "the weights are fitted": (
+                    lambda X, y, c: _seen(X, y * c, c),
+                    "The weight stands before the loss of a sample, and not before its label.",
+                ),
+                "a linear model": (
+                    lambda X, y, c: minimum_norm_interpolator(X[c > 0], y[c > 0]),
+                    "That is another potential.",
+                ),
+            },
+            rtol=1e-4,
+        ),
+        number(
+            "wait",
+            "by what the time that it takes is multiplied, when $c_2$ falls by a factor of a "
+            "hundred",
+            lambda: 1 / 1e-2,
+            {
+                "no longer than before": (1.0, "What moves once the first sample is fitted?"),
+                "by the root": (10.0, "The weight stands in the velocity, not under a root."),
+                "by a logarithm": (
+                    float(np.log(100)),
+                    "Solve the equation of a residual that falls at a small rate.",
+                ),
+            },
+            rtol=0.15,
+        ),
+    ),
+)
+
+_EARLY = Checker(
+    "imd.early",
+    minutes=30,
+    questions=(
+        option(
+            "large",
+            r"where on the path the population error is least for $\alpha=1$",
+            "at the end",
+            {
+                "before the end": "Is there a time at which the true coordinates alone are on?",
+                "at the start": "Nothing of the truth is found there.",
+            },
+        ),
+        option(
+            "tiny",
+            r"where on the path it is least for $\alpha=10^{-6}$",
+            "before the end",
+            {
+                "at the end": "The true coordinates are on. What is there left to fit?",
+                "at the start": "There the predictor is zero.",
+            },
+        ),
+        option(
+            "theorem",
+            "what the theorem says of a point on the path",
+            "it minimizes q among those with its own outputs",
+            {
+                "nothing": "The mirror variable is in the row space all the way. Whose limit could "
+                "the point be?",
+                "it minimizes q among those that fit the labels": "It does not fit them yet.",
+                "it minimizes the error": "The theorem knows nothing of the truth.",
+            },
+        ),
+    ),
+)
+
+_MOMENTUM = Checker(
+    "imd.momentum",
+    minutes=60,
+    questions=(
+        option(
+            "limit",
+            "whether the limit is the minimizer of $q$",
+            "it is another point",
+            {
+                "it is the minimizer": "Compare the two ends to more digits than the plot shows.",
+                "there is no limit": "Friction takes the energy out; does it not settle?",
+            },
+        ),
+        option(
+            "products",
+            r"what becomes of $u_+^2-v_+^2$ and its like",
+            "all move",
+            {
+                "all are conserved": "A growing factor and a shrinking one were inverses of each "
+                "other. Are they still?",
+                "one is conserved": "Which, and why that one? Print them all.",
+            },
+        ),
+        function(
+            "ratios",
+            r"a function of $(u_+,v_+,u_-,v_-)$ of one coordinate that returns the two conserved "
+            r"ratios: with $u_++v_+$ below, and with $u_-+v_-$ below",
+            lambda up, vp, um, vm: np.array([(um - vm) / (up + vp), (up - vp) / (um + vm)]),
+            lambda rng: [tuple(map(float, rng.uniform(0.1, 1, 4))) for _ in range(3)],
+            {
+                "within each pair": (
+                    lambda up, vp, um, vm: np.array([(up - vp) / (up + vp), (um - vm) / (um + vm)]),
+                    "Those two obey equations with different signs.",
+                ),
+                "the two sums": (
+                    lambda up, vp, um, vm: np.array([(um + vm) / (up + vp), (up + vp) / (um + vm)]),
+                    "One of the two grows while the other one shrinks.",
+                ),
+            },
+            rtol=1e-6,
+        ),
+    ),
+)
+
 CHECKERS = (
     _HESSIAN,
     _NEAREST,
@@ -501,4 +641,7 @@ CHECKERS = (
     _LOSS,
     _PRODUCT,
     _ONE,
+    _FORGOTTEN,
+    _EARLY,
+    _MOMENTUM,
 )

@@ -427,6 +427,35 @@ _RESTART = Checker(
     ),
 )
 
+_RELU_STEP = Checker(
+    "nh.relu-step",
+    minutes=20,
+    questions=(
+        option(
+            "error",
+            "where the error is",
+            "between the ends of a step",
+            {
+                "in the order": "The network is homogeneous, and its order is what is said.",
+                "in the probability of a kink": "At a point the probability is what is said. The "
+                "proof looks at more than a point.",
+                "in the second derivative where there is one": "There it is that of a product of "
+                "two layers.",
+            },
+        ),
+        option(
+            "jump",
+            "by how much the gradient can jump over no length at all",
+            "by an output weight",
+            {
+                "not at all": "What does a neuron add to the gradient on one side of its kink?",
+                "by an input weight": "That of which layer is multiplied by the slope of the ReLU?",
+                "by the step": "The jump is there however short the step is.",
+            },
+        ),
+    ),
+)
+
 CHECKERS = (
     _BLOCKS,
     _SHARP,
@@ -439,4 +468,5 @@ CHECKERS = (
     _CLOCK,
     _LINEAR_STEP,
     _RESTART,
+    _RELU_STEP,
 )

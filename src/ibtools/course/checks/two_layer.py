@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from ibtools.course.questions import function, number, option
 from ibtools.course.registry import Checker
+from ibtools.data import noisy_digits
 from ibtools.models import TwoLayerNet
 from ibtools.theory import (
     TwoLayerLimit,
@@ -522,6 +523,135 @@ _PADDING = Checker(
     ),
 )
 
+_SAME = Checker(
+    "two.same",
+    minutes=30,
+    questions=(
+        function(
+            "moved",
+            r"a function of $(\rho, c, g_1, g_2)$ that returns how far, in units of $h$, one step "
+            "moves the input on $x_2$ of a neuron of sign + that is active on $x_1$ only; both "
+            "labels are +, and $c$ is the inner product",
+            lambda rho, c, g1, g2: rho * g2 + c * g1,
+            lambda rng: [
+                (float(rho), float(c), float(g1), float(g2))
+                for rho, c, g1, g2 in zip(
+                    rng.uniform(0.1, 0.9, 4),
+                    rng.uniform(-0.8, 0.8, 4),
+                    rng.uniform(0.2, 0.5, 4),
+                    rng.uniform(0.2, 0.5, 4),
+                    strict=True,
+                )
+            ],
+            {
+                "the slope on the wrong sample": (
+                    lambda rho, c, g1, g2: g2 + rho * c * g1,
+                    "On which of the two samples is the neuron inactive?",
+                ),
+                "orthogonal samples": (
+                    lambda rho, c, g1, g2: rho * g2,
+                    "The other sample moves it, too.",
+                ),
+                "the sign of the label": (
+                    lambda rho, c, g1, g2: rho * g2 - c * g1,
+                    "Both labels are of one sign now.",
+                ),
+            },
+            rtol=1e-6,
+        ),
+        option(
+            "opposed",
+            r"for the inner product $-0.6$ and $\rho=0.3$: where a neuron of sign + stays that "
+            "starts active on one sample only",
+            "on that sample",
+            {
+                "on both": "Which sign has the move, if the two pulls are alike?",
+                "on neither": "Its own sample pulls it in.",
+                "on the other sample": "Does its own sample let it go?",
+            },
+        ),
+    ),
+)
+
+_CONSPIRE = Checker(
+    "two.conspire",
+    minutes=20,
+    questions=(
+        function(
+            "product",
+            r"a function of $(n, \rho, R)$ that returns the inner product $\mu$ beyond which the "
+            r"pattern of your data is inconsistent, to first order in $\rho$",
+            lambda n, rho, R: 2 * rho * R**2 / n,
+            lambda rng: [
+                (int(n), float(rho), float(R))
+                for n, rho, R in zip(
+                    (10, 20, 40), rng.uniform(0.01, 0.1, 3), rng.uniform(0.7, 2, 3), strict=True
+                )
+            ],
+            {
+                "all samples push": (
+                    lambda n, rho, R: rho * R**2 / n,
+                    "How many of the samples have the other label?",
+                ),
+                "random signs": (
+                    lambda n, rho, R: rho * R**2 / np.sqrt(n / 2),
+                    "So large it has to be if the signs are random. Here they are chosen.",
+                ),
+                "one sample pushes": (
+                    lambda n, rho, R: rho * R**2,
+                    "How many samples push the one?",
+                ),
+                "unit norms": (
+                    lambda n, rho, R: 2 * rho / n,
+                    "Samples need not be of length 1.",
+                ),
+            },
+            rtol=1e-6,
+        ),
+    ),
+)
+
+
+def _digit_support(noise: float, seed: int) -> int:
+    A, signs = noisy_digits(noise=noise, seed=seed)
+    net = TwoLayerNet.initialize(m=2, d=A.shape[1], slope=0.3, scale=1e-3, seed=0)
+    return int((sliding_limit(net, A, signs).multipliers > 0).sum())
+
+
+_SUPPORT = Checker(
+    "two.support",
+    minutes=30,
+    questions=(
+        function(
+            "count",
+            r"a function of the noise and the seed that returns how many of the twenty digits are "
+            r"support vectors, at $\rho=0.3$",
+            _digit_support,
+            lambda rng: [(0.02, 7), (0.05, 9)],
+            {
+                "all of them": (
+                    lambda noise, seed: 20,
+                    "So it is at large noise only. Which multipliers are positive?",
+                ),
+                "those that are none": (
+                    lambda noise, seed: 20 - _digit_support(noise, seed),
+                    "Those are the others.",
+                ),
+            },
+            rtol=1e-6,
+        ),
+        option(
+            "slope",
+            "which slope makes consistency a problem",
+            "a smaller one",
+            {
+                "a larger one": "With which power of the slope does what keeps the pattern fall?",
+                "none": "Try a tenth of it.",
+            },
+        ),
+    ),
+)
+
 CHECKERS = (
     _OWN,
     _EVERY_SLOPE,
@@ -536,4 +666,7 @@ CHECKERS = (
     _SINGULAR,
     _WAKE,
     _PADDING,
+    _SAME,
+    _CONSPIRE,
+    _SUPPORT,
 )

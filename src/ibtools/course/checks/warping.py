@@ -3,12 +3,12 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 
 from ibtools.course.questions import function, number, option
 from ibtools.course.registry import Checker
 from ibtools.models import LinearNeuron
-from ibtools.theory import WarpedPotential, explicit_limit, warpability
+from ibtools.theory import WarpedPotential, explicit_limit, kernel_limit, warpability
 
 Cases = list[tuple[Any, ...]]
 
@@ -433,6 +433,348 @@ _NEGATIVE = Checker(
     ),
 )
 
+_EQUAL_STEPS = Checker(
+    "warp.equal-steps",
+    minutes=30,
+    questions=(
+        option(
+            "fixed",
+            r"how the number of fixed steps depends on $\alpha$",
+            "like log(1/alpha)",
+            {
+                "not at all": "By what factor does a fixed step multiply weights near the origin?",
+                "like 1/alpha": "Near the origin the weights grow by a factor with every step. How "
+                "many factors lead out?",
+            },
+        ),
+        option(
+            "warped",
+            r"how the number of steps of length $0.04/|a_k|$ depends on it",
+            "hardly at all",
+            {
+                "it grows like log(1/alpha)": "What does one such step add to $w$, if $a$ is tiny?",
+                "it grows like 1/alpha": "A longer step where the weights are small: does that "
+                "cost steps, or save them?",
+            },
+        ),
+        option(
+            "ends",
+            r"the two ends, as $\alpha$ falls",
+            "approach each other",
+            {
+                "are the same for each start": "A step of finite length leaves the flow; and the "
+                "two leave it in different ways.",
+                "stay apart": "Compare the two at the smallest start.",
+            },
+        ),
+    ),
+)
+
+
+def _chain(v: Any, w0: Any, depth: int, *, factor: float | None = None, layers: int = 0) -> float:
+    power = ((layers or depth) + 1) / (layers or depth)
+    return float(np.linalg.norm(v) ** power / power * (factor or 1.0) - w0 @ v)
+
+
+_DEPTH = Checker(
+    "warp.depth",
+    minutes=60,
+    questions=(
+        function(
+            "potential",
+            r"a function of the predictor, $w_0$ and $D$ that returns the potential whose gradient "
+            r"is 0 at the start, if all $a_k>0$, with the warp as in the text and no constant",
+            _chain,
+            lambda rng: [(rng.standard_normal(3), rng.standard_normal(3), D) for D in (2, 3, 5)],
+            {
+                "two layers, whatever the depth": (
+                    lambda v, w0, D: _chain(v, w0, D, layers=2),
+                    "That is one hidden layer. What stands before $X^\\top r$ in a deeper chain?",
+                ),
+                "not centered at the start": (
+                    lambda v, w0, D: _chain(v, 0 * w0, D),
+                    "Its gradient is not 0 at the start.",
+                ),
+                "the factor of the norm": (
+                    lambda v, w0, D: _chain(v, w0, D, factor=(D + 1) / D),
+                    "Differentiate it: does the inner derivative cancel?",
+                ),
+                "the exponent upside down": (
+                    lambda v, w0, D: float(np.linalg.norm(v) ** (D / (D + 1)) - w0 @ v),
+                    "Is that convex?",
+                ),
+            },
+            rtol=1e-6,
+        ),
+        number(
+            "power",
+            r"the exponent of the norm for $D\to\infty$",
+            lambda: 1.0,
+            {
+                "as for one layer": (2.0, "That is the shallow end."),
+                "none is left": (0.0, "Which of the two terms of the exponent stays?"),
+            },
+        ),
+    ),
+)
+
+
+def _moved(a: float, w: Any, X: Any, y: Any, *, swapped: bool = False) -> Float[np.ndarray, "3"]:
+    start = LinearNeuron(a, w)
+    limit = explicit_limit(start, X, y)
+    end = LinearNeuron(limit.a, limit.w / limit.a)
+    sizes = [
+        np.linalg.norm(end.parameters - start.parameters),
+        np.linalg.norm(end.tangent_kernel(X) - start.tangent_kernel(X)),
+        np.linalg.norm(limit.w - kernel_limit(start, X, y)),
+    ]
+    by = end if swapped else start
+    units = [np.linalg.norm(by.parameters), np.linalg.norm(by.tangent_kernel(X))]
+    return np.array(sizes) / [*units, np.linalg.norm(np.linalg.pinv(X) @ y)]
+
+
+def _lazy_and_rich(rng: np.random.Generator) -> Cases:
+    cases = []
+    for scale, shape in ((0.05, 0.0), (1.0, 0.99), (0.5, 0.5)):
+        net = LinearNeuron.from_scale_shape(
+            scale=scale, shape=shape, direction=rng.standard_normal(4)
+        )
+        cases.append((net.a, net.w, rng.standard_normal((2, 4)), rng.standard_normal(2)))
+    return cases
+
+
+_LAZY = Checker(
+    "warp.lazy",
+    minutes=30,
+    questions=(
+        function(
+            "moves",
+            r"a function of $(a_0, w_0, X, y)$, with $c>0$, that returns how far the weights and "
+            "the tangent kernel move, each over its norm at the start, and how far the limit is "
+            r"from that of the linearized network, over $\lVert X^+y\rVert$",
+            _moved,
+            _lazy_and_rich,
+            {
+                "relative to the end": (
+                    lambda a, w, X, y: _moved(a, w, X, y, swapped=True),
+                    "Relative to which of the two ends?",
+                ),
+                "not relative": (
+                    lambda a, w, X, y: (
+                        _moved(a, w, X, y)
+                        * [
+                            np.linalg.norm(LinearNeuron(a, w).parameters),
+                            np.linalg.norm(LinearNeuron(a, w).tangent_kernel(X)),
+                            np.linalg.norm(np.linalg.pinv(X) @ y),
+                        ]
+                    ),
+                    "Each of the three is asked for as a share of something.",
+                ),
+                "compared with the least norm": (
+                    lambda a, w, X, y: np.append(
+                        _moved(a, w, X, y)[:2],
+                        np.linalg.norm(
+                            explicit_limit(LinearNeuron(a, w), X, y).w - np.linalg.pinv(X) @ y
+                        )
+                        / np.linalg.norm(np.linalg.pinv(X) @ y),
+                    ),
+                    "Two are right. Where does a linearized network end that starts elsewhere than "
+                    "at zero?",
+                ),
+            },
+            rtol=1e-2,
+        ),
+        option(
+            "kernel",
+            "which of the two starts of the exercise is in the kernel regime",
+            "that of large shape",
+            {
+                "that of small scale": "Its kernel grows by orders of magnitude.",
+                "both": "Look at how far the kernel moves in each of them.",
+                "none": "One of the two hardly moves.",
+            },
+        ),
+    ),
+)
+
+
+def _hyperbolic(a: float, p: float, P: float) -> Float[np.ndarray, "2"]:
+    return np.array([a * np.cosh(P) + p * np.sinh(P), p * np.cosh(P) + a * np.sinh(P)])
+
+
+_ONE_SAMPLE = Checker(
+    "warp.one-sample",
+    minutes=20,
+    questions=(
+        function(
+            "path",
+            r"a function of $(a_0,p_0,P)$ that returns $(a,p)$, with $P=\lVert x\rVert\int r\,dt$",
+            _hyperbolic,
+            lambda rng: [tuple(map(float, rng.uniform(-1, 1, 3))) for _ in range(4)],
+            {
+                "both grow": (
+                    lambda a, p, P: np.array([a, p]) * np.exp(P),
+                    "Sum and difference: do both of them grow?",
+                ),
+                "a rotation": (
+                    lambda a, p, P: np.array(
+                        [a * np.cos(P) - p * np.sin(P), p * np.cos(P) + a * np.sin(P)]
+                    ),
+                    "That conserves the sum of the squares. Which combination is conserved here?",
+                ),
+                "the other direction": (
+                    lambda a, p, P: _hyperbolic(a, p, -P),
+                    "Does the sum grow while the residual is positive, or does the difference?",
+                ),
+            },
+            rtol=1e-6,
+        ),
+        option(
+            "saddle",
+            "which starts with $c=0$ end in the saddle point, for $y>0$",
+            "a + p = 0",
+            {
+                "a - p = 0": "What sign has the product of the two there, and what sign has the "
+                "label?",
+                "all": "One half of them can reach the label.",
+                "none": "One factor is 0 for ever. Which values of the product are left?",
+            },
+        ),
+    ),
+)
+
+_FORGETFUL = Checker(
+    "warp.forgetful",
+    minutes=10,
+    questions=(
+        option(
+            "lost",
+            r"what the predictor 0, with the balance, does not tell of the weights",
+            "the direction of the input weights",
+            {
+                "the length of the input weights": "The balance is conserved. What does it say "
+                "where the output weight is 0?",
+                "the output weight": "It is what makes the predictor 0.",
+                "nothing": "Write down the weights of two such networks.",
+            },
+        ),
+        option(
+            "ends",
+            "two starts that flip, on the same data, end at predictors that",
+            "agree on the data and may differ elsewhere",
+            {
+                "are the same": "What do the data not see of the weights, and who changes it?",
+                "may differ on the data": "Both fit the labels.",
+            },
+        ),
+    ),
+)
+
+_WIDE = Checker(
+    "warp.wide",
+    minutes=20,
+    questions=(
+        number(
+            "norm",
+            r"what the operator norm of $W$ tends to as $m$ grows, for entries of variance $2/m$",
+            lambda: np.sqrt(2),
+            {
+                "single weights vanish": (0.0, "A column has many of them. How long is it?"),
+                "the variance": (2.0, "A length is not a square."),
+                "another rule": (1.0, "Whose variance is that?"),
+            },
+            rtol=0.02,
+        ),
+        option(
+            "bound",
+            "what the bound does as the network grows wide",
+            "it stays",
+            {
+                "it falls": "Which number in it would have to fall?",
+                "it grows": "The columns keep their lengths.",
+            },
+        ),
+        number(
+            "power",
+            r"the power of $m$ with which the distance to $X^+y$ changes",
+            lambda: -0.5,
+            {
+                "it stays": (0.0, "That is the bound. Measure the distance."),
+                "as a variance": (-1.0, "How far from orthogonal are two long random columns?"),
+            },
+            rtol=0.1,
+        ),
+    ),
+)
+
+_RELU = Checker(
+    "warp.relu",
+    minutes=30,
+    questions=(
+        option(
+            "limit",
+            r"what the limit does as $\rho$ falls to $0.05$",
+            "it stays the same",
+            {
+                "it moves to zero": "The theorem has a condition on the start, and on the slope "
+                "only that it is positive.",
+                "it moves to that of one sample": "Both samples are fitted. How many weights do "
+                "that, from this start?",
+            },
+        ),
+        option(
+            "time",
+            "what the time does that it takes",
+            "it grows",
+            {
+                "it falls": "A sample on the wrong side pulls with the small slope only.",
+                "it stays": "Print the times.",
+            },
+        ),
+        number(
+            "relu",
+            r"the loss at which the neuron with $\rho=0$ stops, for labels 1 and 2",
+            lambda: 0.5 * 2.0**2,
+            {
+                "it fits all": (0.0, "Which sample exerts no force?"),
+                "it fits nothing": (2.5, "One of the samples is on the right side."),
+                "the other sample": (0.5, "Which of the two samples is on the wrong side?"),
+                "forgot the half": (4.0, "A factor of the loss is missing."),
+            },
+            rtol=0.02,
+        ),
+    ),
+)
+
+_SWAPPED = Checker(
+    "warp.swapped",
+    minutes=20,
+    questions=(
+        option(
+            "error",
+            "where the error is",
+            "two limits are exchanged",
+            {
+                "the flow is not continuous in the slope": "At any fixed time it is.",
+                "zero loss is not reached for small slopes": "The theorem says that it is, for "
+                "every positive one.",
+                "the neuron does not stay where it started": "At slope 0 nothing pulls there.",
+            },
+        ),
+        number(
+            "move",
+            r"by what the move of the weights until $t=10$ is multiplied, if $\rho$ is divided by "
+            "ten",
+            lambda: 0.1,
+            {
+                "not at all": (1.0, "Does the pull depend on the slope, behind the kink?"),
+                "by the root": (0.1**0.5, "Is the pull proportional to the slope, or to its root?"),
+            },
+            rtol=0.05,
+        ),
+    ),
+)
+
 CHECKERS = (
     _UNIQUE,
     _TWO_WAYS,
@@ -442,4 +784,12 @@ CHECKERS = (
     _HOW_OFTEN,
     _WEIGHTS,
     _NEGATIVE,
+    _EQUAL_STEPS,
+    _DEPTH,
+    _LAZY,
+    _ONE_SAMPLE,
+    _FORGETFUL,
+    _WIDE,
+    _RELU,
+    _SWAPPED,
 )

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ibtools._console import write_whole
+from ibtools._files import write_whole
+from ibtools._threads import ONE_THREAD
 from ibtools._validation import quiet
 from ibtools.course.grading.feedback import file_name, page
 from ibtools.course.grading.judge import Limits
@@ -29,7 +30,7 @@ from ibtools.course.grading.table import (
 )
 
 IMAGE = (
-    r"printf 'FROM python:3.12\nCOPY . /book\nRUN pip install /book[nets]\n'"
+    r"printf 'FROM python:3.12\nCOPY . /book\nRUN pip install /book[nets,show]\n'"
     " | docker build -t ibtools -f - ."
 )
 CONTAINER = (
@@ -173,8 +174,8 @@ def grade(
     from threadpoolctl import threadpool_limits
 
     os.environ.setdefault("MPLBACKEND", "Agg")
-    for name in ("OMP", "OPENBLAS", "MKL"):  # many notebooks at a time, each on one core
-        os.environ.setdefault(f"{name}_NUM_THREADS", "1")
+    for name, one in ONE_THREAD.items():  # many notebooks at a time, each on one core
+        os.environ.setdefault(name, one)
     read, limits = read_master(master), limits or Limits()
     found = find_submissions(submissions, read, master)
     feedback = feedback or csv.parent / "feedback"

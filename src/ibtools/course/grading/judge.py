@@ -236,7 +236,7 @@ def _ask(judged: Judged, process: Process, names: dict[str, Any], master: Master
         try:
             said = process.ask(name=name)
             if said.get("missing"):
-                missing[name] = f"There is no {name}."
+                missing[name] = f"No cell that ran gave {name} a value."
                 continue
             space[name] = process.value(said)
         except NoAnswerError as error:

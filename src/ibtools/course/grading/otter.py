@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ibtools._console import write_whole
+from ibtools._files import write_whole
 from ibtools.course.grading.master import Check, Master
 from ibtools.course.grading.notebooks import Cell
 from ibtools.course.homework import homeworks, problem
@@ -26,7 +26,7 @@ generate: true
 requirements:
   - {package}\
 """
-_PACKAGE = re.compile(r'"(ibtools @ [^"]+)"')
+_PACKAGE = re.compile(r'"(ibtools(?:\[[a-z,]+\])? @ [^"]+)"')
 
 
 def export(master: Master, name: str, folder: Path) -> Path:

@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ibtools._console import write_whole
+from ibtools._files import write_whole
 from ibtools.course.grading.master import Master
 from ibtools.course.grading.pool import Graded
 from ibtools.course.grading.submissions import Submission

@@ -26,7 +26,8 @@ from ibtools._validation import (
 )
 from ibtools.models import DualModel, LinearNet, LinearNeuron, RegressionModel, RowSpaceModel
 from ibtools.models.protocol import speaks_for
-from ibtools.trainers.flow.layers import LinearNetRun, NeuronRun, with_layers
+from ibtools.trainers.flow.kinks import has_kinks
+from ibtools.trainers.flow.layers import LinearNetRun, NeuronRun
 from ibtools.trainers.flow.row_space import row_space_system
 from ibtools.trainers.flow.runs import RegressionRun
 from ibtools.trainers.flow.systems import System, dual_system, follow, parameter_system
@@ -242,12 +243,7 @@ def gradient_flow(
         and speaks_for(net, "compressed")
     ):
         system = row_space_system(net, X, y)
-    elif (
-        method == "parameters"
-        and isinstance(net, LinearNeuron)
-        and net.slope < 1
-        and speaks_for(net, "compressed")
-    ):
+    elif method == "parameters" and has_kinks(net) and speaks_for(net, "compressed"):
         system = row_space_system(net, X, y, reduced=False)
     elif method in ("auto", "parameters"):
         system = parameter_system(net, X, y)
@@ -260,8 +256,7 @@ def gradient_flow(
             f"method={method!r} needs {needed[method]}, and {type(net).__name__} is not one; use "
             "method='auto' or method='parameters'"
         )
-    run = follow(system, X, asked=asked, tolerance=tolerance, max_steps=max_steps)
-    return with_layers(run)
+    return follow(system, asked=asked, tolerance=tolerance, max_steps=max_steps)
 
 
 def metric_flow(
@@ -318,7 +313,7 @@ def metric_flow(
     positive("tolerance", tolerance)
     count("max_steps", max_steps)
     system = parameter_system(predictor, X, y)
-    return follow(system, X, asked=asked, tolerance=tolerance, max_steps=max_steps)
+    return follow(system, asked=asked, tolerance=tolerance, max_steps=max_steps)
 
 
 def mirror_flow(
@@ -456,7 +451,6 @@ def gradient_descent(
         except KeyboardInterrupt:
             message = f"interrupted at step {step}"
             warnings.warn(f"gradient descent: {message}", TrainingWarning, stacklevel=2)
-    run = parameter_system(net, X, y).run(
+    return parameter_system(net, X, y).run(
         step_size * np.array(records), np.stack(states), tolerance=1e-8, message=message
     )
-    return with_layers(run)

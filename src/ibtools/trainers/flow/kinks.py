@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
+from typing import TypeGuard, cast
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -10,9 +10,8 @@ from scipy.integrate import DOP853, LSODA, DenseOutput, OdeSolver
 from scipy.optimize import brentq, lsq_linear
 
 from ibtools._validation import unchecked
-from ibtools.models import LinearNeuron
-from ibtools.trainers.flow.layers import Kink, with_layers
-from ibtools.trainers.flow.runs import RegressionRun
+from ibtools.models import LinearNeuron, RegressionModel
+from ibtools.trainers.flow.layers import Kink
 from ibtools.trainers.flow.systems import _ABSOLUTE_ERROR, _RELATIVE_ERROR, System
 
 State = Float[np.ndarray, " p"]
@@ -26,12 +25,27 @@ _LOOKS = np.linspace(0.0, 1.0, 7)[1:]
 _LONG_PHASE = 60
 
 
+def has_kinks(net: RegressionModel) -> TypeGuard[LinearNeuron]:
+    """Return whether a network's flow is smooth only between kinks: that of a leaky neuron."""
+    return isinstance(net, LinearNeuron) and net.slope < 1
+
+
+def with_kinks(
+    smooth: System,
+    neuron: LinearNeuron,
+    data: Float[np.ndarray, "n k"],
+    y: Float[np.ndarray, " n"],
+) -> System:
+    """Return the flow of a leaky `neuron` on `data` in its own coordinates, kinks and all."""
+    return KinkedSystem(**vars(smooth), neuron=neuron, data=data, y=y)
+
+
 @dataclass(frozen=True, eq=False)
 class KinkedSystem(System):
     """The flow of a leaky neuron, smooth between kinks."""
 
     neuron: LinearNeuron = field(kw_only=True)
-    X: Float[np.ndarray, "n k"] = field(kw_only=True)
+    data: Float[np.ndarray, "n k"] = field(kw_only=True)
     y: Float[np.ndarray, " n"] = field(kw_only=True)
     kinks: list[Kink] = field(default_factory=list, kw_only=True)
 
@@ -39,18 +53,9 @@ class KinkedSystem(System):
         """Return a stepper from the start to `horizon` that stops at every kink."""
         return _KinkSolver(self, horizon)
 
-    def run(
-        self,
-        times: Float[np.ndarray, " t"],
-        states: Float[np.ndarray, "t p"],
-        *,
-        tolerance: float,
-        message: str,
-    ) -> RegressionRun:
-        """Return the run that these states make, with its kinks."""
-        run = super().run(times, states, tolerance=tolerance, message=message)
-        met = (kink for kink in self.kinks if kink.time <= run.times[-1])
-        return with_layers(run, kinks=tuple(met))
+    def kinks_until(self, time: float) -> tuple[Kink, ...]:
+        """Return the kinks that the flow has met."""
+        return tuple(kink for kink in self.kinks if kink.time <= time)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,13 +91,13 @@ class _KinkSolver(OdeSolver):
 
     def __init__(self, system: KinkedSystem, horizon: float) -> None:
         self._system = system
-        linear = LinearNeuron(0.0, np.zeros(system.X.shape[1]))
+        linear = LinearNeuron(0.0, np.zeros(system.data.shape[1]))
         self._linear = partial(unchecked(linear, "replace"), linear)
         self._velocity, self._outputs, self._jacobian = (
             unchecked(linear, n) for n in ("velocity", "predict", "velocity_jacobian")
         )
         self._tolerances = {"rtol": _RELATIVE_ERROR, "atol": _ABSOLUTE_ERROR * system.unit}
-        self._lengths = np.linalg.norm(system.X, axis=1)
+        self._lengths = np.linalg.norm(system.data, axis=1)
         super().__init__(system.field, 0.0, system.start, horizon, vectorized=False)
         system.kinks.clear()
         self._enter(self._initial_sides())
@@ -128,7 +133,7 @@ class _KinkSolver(OdeSolver):
         """
         phase, slope = self._phase, self._system.neuron.slope
         beyond = _BEYOND * self._lengths * np.linalg.norm(state[1:])
-        gaps = phase.side * (self._system.X @ state[1:]) + beyond
+        gaps = phase.side * (self._system.data @ state[1:]) + beyond
         sliding = phase.sliding
         if not sliding.size:
             return gaps
@@ -221,9 +226,9 @@ class _KinkSolver(OdeSolver):
         system, slope = self._system, self._system.neuron.slope
         slopes = np.where(sides >= 0, 1.0, slope)
         slopes[on_kink] = 0.0
-        residual = system.y - state[0] * slopes * (system.X @ state[1:])
-        others = (slopes * residual) @ system.X
-        valleys = system.X[on_kink].T * system.y[on_kink]
+        residual = system.y - state[0] * slopes * (system.data @ state[1:])
+        others = (slopes * residual) @ system.data
+        valleys = system.data[on_kink].T * system.y[on_kink]
         if len(on_kink) == 1:
             column = valleys[:, 0]
             chosen = np.clip([-(column @ others) / (column @ column)], slope, 1.0)
@@ -238,7 +243,7 @@ class _KinkSolver(OdeSolver):
     def _initial_sides(self) -> Float[np.ndarray, " n"]:
         """Return the sides at the start, for a neuron that may stand on kinks."""
         system, state = self._system, self._system.start
-        inputs = system.X @ state[1:]
+        inputs = system.data @ state[1:]
         beyond = _BEYOND * self._lengths * np.linalg.norm(state[1:])
         on_kink = np.abs(inputs) <= beyond
         sides = np.where(inputs >= 0, 1.0, -1.0)
@@ -247,7 +252,7 @@ class _KinkSolver(OdeSolver):
         push = np.sign(state[0]) or np.sign((slopes * inputs) @ residual)
         valley = on_kink & (push * system.y < 0)
         ridge = on_kink & (push * system.y > 0)
-        kernel = system.X @ system.X.T
+        kernel = system.data @ system.data.T
         middle = np.where(on_kink, (1 + system.neuron.slope) / 2, slopes) * residual
         spread = np.where(on_kink, (1 - system.neuron.slope) / 2 * np.abs(residual), 0.0)
         speed, doubt = push * (kernel @ middle), np.abs(kernel) @ spread
@@ -264,10 +269,10 @@ class _KinkSolver(OdeSolver):
         """Begin a phase now, with the state put exactly on the kinks that it slides along."""
         system = self._system
         slopes = np.where(sides > 0, 1.0, np.where(sides < 0, system.neuron.slope, 0.0))
-        data, sliding = slopes[:, None] * system.X, np.flatnonzero(sides == 0)
+        data, sliding = slopes[:, None] * system.data, np.flatnonzero(sides == 0)
         holding = np.zeros((sliding.size, len(sides)))
         if sliding.size:
-            fixed = system.X[sliding]
+            fixed = system.data[sliding]
             # Slopes u hold wᵀx if X_S(X_Sᵀ(u∘y_S) + Xᵀ(slope·r)) = 0.
             weights = np.linalg.lstsq(fixed.T, data.T, rcond=None)[0]
             holding = -weights / system.y[sliding, None]

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ibtools._validation import unchecked
-from ibtools.models import LinearNeuron, RowSpaceModel
+from ibtools.models import RowSpaceModel
 from ibtools.models.row_space import row_space
-from ibtools.trainers.flow.kinks import KinkedSystem
+from ibtools.trainers.flow.kinks import has_kinks, with_kinks
 from ibtools.trainers.flow.systems import _SMALL, System, _relative, _tail
 
 
@@ -46,7 +46,7 @@ def row_space_system(
     replaced, moving, outputs, bending = (
         unchecked(small, n) for n in ("replace", "velocity", "predict", "velocity_jacobian")
     )
-    linear = not (isinstance(small, LinearNeuron) and small.slope < 1)
+    smooth = not has_kinks(net)
 
     def residual(state: Float[np.ndarray, " p"]) -> Float[np.ndarray, " n"]:
         return y - outputs(replaced(small, state), data)
@@ -58,7 +58,7 @@ def row_space_system(
         # At a saddle point the weights can move nothing, though some w would fit better.
         stuck = np.linalg.norm((gap - kernel @ rest) @ left)
         noise = 1e-12 * np.linalg.norm(gap)
-        if linear and stuck > 1e-6 * np.linalg.norm(gap @ left) + noise:
+        if smooth and stuck > 1e-6 * np.linalg.norm(gap @ left) + noise:
             return np.inf
         ahead = current.velocity(data, rest)
         here, there = (restore(replaced(small, at)).predictor for at in (state, state + ahead))
@@ -84,9 +84,9 @@ def row_space_system(
         restore=_Restorer(net, rows),
         record=record,
         remaining=remaining,
+        X=X,
+        reachable=lambda: left,
         # Weights leave a small start as they leave a saddle point: errors count by its size.
         unit=min(1.0, size) if size > 0 else 1.0,
     )
-    if not linear and isinstance(small, LinearNeuron):
-        return KinkedSystem(**vars(system), neuron=small, X=data, y=y)
-    return system
+    return with_kinks(system, small, data, y) if has_kinks(small) else system

@@ -15,6 +15,7 @@ from ibtools._threads import one_thread
 from ibtools._validation import quiet, unchecked
 from ibtools.models import DualModel, RegressionModel
 from ibtools.models.row_space import row_space
+from ibtools.trainers.flow.layers import Kink, with_layers
 from ibtools.trainers.flow.runs import RegressionRun
 from ibtools.trainers.warning import TrainingWarning
 
@@ -52,6 +53,9 @@ class System:
         [Float[np.ndarray, "t p"]], tuple[Float[np.ndarray, "t d"], Float[np.ndarray, "t n"]]
     ]
     remaining: Callable[[State], float]
+    X: Float[np.ndarray, "n d"]
+    # An orthonormal basis of the residuals that some predictor fits, (n, k).
+    reachable: Callable[[], Float[np.ndarray, "n k"]]
     # The size below which differences of states do not matter at all, in the state's own unit.
     unit: float = 1.0
     # States beyond it no longer move the predictor.
@@ -76,12 +80,12 @@ class System:
         tolerance: float,
         message: str,
     ) -> RegressionRun:
-        """Return the run that these states make."""
+        """Return the run that these states make, with the layers that its network has."""
         with np.errstate(over="ignore", invalid="ignore"):
             w, residuals = self.record(states)
             loss = 0.5 * np.sum(residuals**2, axis=1)
             remaining = self.remaining(states[-1]) if np.isfinite(loss[-1]) else np.inf
-        return RegressionRun(
+        run = RegressionRun(
             times=times,
             w=w,
             loss=loss,
@@ -92,6 +96,11 @@ class System:
             _states=states,
             _restore=self.restore,
         )
+        return with_layers(run, kinks=self.kinks_until(times[-1]))
+
+    def kinks_until(self, time: float) -> tuple[Kink, ...]:
+        """Return the kinks that the flow has met: none where it is smooth."""
+        return ()
 
 
 def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]) -> System:
@@ -143,6 +152,8 @@ def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray
         restore=partial(_after, net, rows),
         record=record,
         remaining=remaining,
+        X=X,
+        reachable=lambda: left,
         unit=min(1.0, reach) if 0 < reach < np.inf else 1.0,
         largest=_LARGEST_EXPONENT,
     )
@@ -181,12 +192,13 @@ def parameter_system(
         restore=net.replace,
         record=record,
         remaining=remaining,
+        X=X,
+        reachable=lambda: row_space(X).left,
     )
 
 
 def follow(
     system: System,
-    X: Float[np.ndarray, "n d"],
     *,
     asked: Float[np.ndarray, " t"] | None,
     tolerance: float,
@@ -194,11 +206,11 @@ def follow(
 ) -> RegressionRun:
     """Step through the asked times or, without them, to within `tolerance` of the limit."""
     times, states = [0.0], [system.start]
-    settled = _Settled(system, X, tolerance)
+    settled = _Settled(system, tolerance)
     steps, failure, message = 0, "", f"within a relative {tolerance:g} of the limit"
     bar = tqdm(desc="gradient flow", unit=" steps", disable=quiet(), delay=1)
-    square = system.start.size if system.jacobian is not None else X.shape[1]
-    with one_thread(max(X.size, square**2)), bar, warnings.catch_warnings():
+    square = system.start.size if system.jacobian is not None else system.X.shape[1]
+    with one_thread(max(system.X.size, square**2)), bar, warnings.catch_warnings():
         # What LSODA complains of is in `complaint` as well.
         warnings.filterwarnings("ignore", "lsoda: ", UserWarning)
         try:
@@ -252,11 +264,23 @@ def follow(
         run = replace(run, converged=False)
         warnings.warn(
             f"flow: {failure}, at t={run.times[-1]:.6g} with loss {run.loss[-1]:.3g}; estimated "
-            f"relative distance to the limit {run.remaining:.1e}, asked for {tolerance:g}",
+            f"relative distance to the limit {run.remaining:.1e}, asked for {tolerance:g}"
+            f"{_out_of_size(system.X)}",
             TrainingWarning,
             stacklevel=3,
         )
     return run
+
+
+def _out_of_size(X: Float[np.ndarray, "n d"]) -> str:
+    """Say what to rescale X by where the squares of its entries are beyond what a flow can sum."""
+    size = float(np.abs(X).max())
+    if size == 0 or 1e-50 < size < 1e50:
+        return ""
+    return (
+        f"; the entries of X are as large as {size:.2g}: rescale them, X / {size:.2g}, which "
+        f"multiplies w by {size:.2g}"
+    )
 
 
 class _Settled:
@@ -267,9 +291,9 @@ class _Settled:
     the time has doubled, since at the level of rounding errors residuals fall no more.
     """
 
-    def __init__(self, system: System, X: Float[np.ndarray, "n d"], tolerance: float) -> None:
-        self._reachable = row_space(X).left
-        self._system, self._tolerance = system, tolerance
+    def __init__(self, system: System, tolerance: float) -> None:
+        self._reachable = system.reachable()
+        self._system, self._tolerance, X = system, tolerance, system.X
         # Where there is nothing to learn, rounding is all the residual there is from the start.
         fitted = X @ system.record(system.start[None])[0][0]
         rounding = 1e-15 * len(X[0]) * float(np.linalg.norm(fitted))

@@ -13,7 +13,7 @@ from ibtools._validation import array, count, increasing, of_kind, positive, reg
 from ibtools.models import LinearNeuron, RegressionModel
 from ibtools.trainers.flow.layers import NeuronRun
 from ibtools.trainers.flow.row_space import row_space_system
-from ibtools.trainers.flow.systems import System, follow
+from ibtools.trainers.flow.systems import follow
 from ibtools.trainers.warning import TrainingWarning
 
 
@@ -111,16 +111,16 @@ def warped_flow(
         result[:, 0] -= velocity(tau, state) / state[0]
         return result
 
-    system = System(
+    system = replace(
+        plain,
         start=np.append(plain.start, 0.0),
         field=velocity,
         jacobian=None if plain.jacobian is None else jacobian,
         restore=partial(_without_clock, plain.restore),
         record=lambda states: plain.record(states[:, :-1]),
         remaining=lambda state: plain.remaining(state[:-1]),
-        unit=plain.unit,
     )
-    run = follow(system, X, asked=asked, tolerance=tolerance, max_steps=max_steps)
+    run = follow(system, asked=asked, tolerance=tolerance, max_steps=max_steps)
     times, states, message = run.times, run._states, run.message
     before = int(np.sum(states[:, 0] * neuron.a > 0))
     if before < len(times):

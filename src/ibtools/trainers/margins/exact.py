@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 from torch import Tensor, nn
 
-from ibtools._validation import one_of, real
+from ibtools._validation import count, one_of, real
 from ibtools.metrics.margins import loss_threshold
 from ibtools.models.layers import parameter_layers
 from ibtools.trainers.margins.problem import Problem, State, few_threads
@@ -81,9 +81,10 @@ def exact_flow(
     y: ArrayLike,
     *,
     loss: str = "exponential",
-    until_log_loss: float | int,
-    tolerance: float | int = 1e-8,
+    until_log_loss: float,
+    tolerance: float = 1e-8,
     stiff: bool = False,
+    max_steps: int = 5_000,
 ) -> ExactFlow:
     r"""Follow gradient flow by a solver for differential equations, with its clock.
 
@@ -113,6 +114,8 @@ def exact_flow(
         Relative accuracy of the solver, between 1e-13 and 1e-2.
     stiff
         Whether to use a solver for stiff equations: for a log 𝓛 below about −50.
+    max_steps
+        Steps of the solver after which to give up.
 
     Raises
     ------
@@ -139,6 +142,7 @@ def exact_flow(
     -10.0
     """
     one_of("loss", loss, FLOW_LOSSES)
+    count("max_steps", max_steps)
     until, tolerance = real("until_log_loss", until_log_loss), real("tolerance", tolerance)
     if not 1e-13 <= tolerance <= 1e-2:
         raise ValueError(
@@ -155,10 +159,16 @@ def exact_flow(
             raise TypeError(
                 f"net must be in double precision, got {problem.flat.dtype}; call net.double()"
             )
-        return _solve(problem, until, tolerance, stiff=stiff)
+        return _solve(problem, until, tolerance, stiff=stiff, max_steps=max_steps)
 
 
-def _solve(problem: Problem, until: float, tolerance: float, *, stiff: bool) -> ExactFlow:
+class _TooManyStepsError(Exception):
+    """The solver has taken as many steps as it may."""
+
+
+def _solve(
+    problem: Problem, until: float, tolerance: float, *, stiff: bool, max_steps: int
+) -> ExactFlow:
     start = problem.flat.numpy().copy()
     p = start.size
     sizes = [
@@ -186,9 +196,14 @@ def _solve(problem: Problem, until: float, tolerance: float, *, stiff: bool) -> 
     def left(_: float, point: np.ndarray) -> float:
         return look(point[:p])[0].log_loss - until
 
-    def moving(_: float, point: np.ndarray) -> float:
+    def moving(time: float, point: np.ndarray) -> float:
+        # The solver asks once after each step, and before the first.
+        taken.append(time)
+        if len(taken) > max_steps + 1:
+            raise _TooManyStepsError
         return float(np.linalg.norm(look(point[:p])[1])) - _STILL
 
+    taken: list[float] = []
     left.terminal = moving.terminal = True  # type: ignore[attr-defined]
     first = look(start)[0].log_loss
     threshold = 0.0 if isinstance(problem, _Cubic) else loss_threshold(problem.loss)
@@ -197,10 +212,17 @@ def _solve(problem: Problem, until: float, tolerance: float, *, stiff: bool) -> 
             f"until_log_loss must be below that of the start, {first:.6g}, got {until:g}; there is "
             "nothing to follow"
         )
-    found = solve_ivp(
-        slope, (0.0, 1e12), np.append(start, np.zeros(2 + len(blocks))), events=(left, moving),
-        method="LSODA" if stiff else "DOP853", rtol=tolerance, atol=1e-3 * tolerance,
-    )  # fmt: skip
+    try:
+        found = solve_ivp(
+            slope, (0.0, 1e12), np.append(start, np.zeros(2 + len(blocks))), events=(left, moving),
+            method="LSODA" if stiff else "DOP853", rtol=tolerance, atol=1e-3 * tolerance,
+        )  # fmt: skip
+    except _TooManyStepsError:
+        raise RuntimeError(
+            f"the flow did not reach log loss {until:g} in max_steps={max_steps} steps; at a kink "
+            "that a net slides along a solver takes ever shorter ones: use margin_flow, which does "
+            "not, or an activation without kinks, or raise max_steps or tolerance"
+        ) from None
     if not found.t_events[0].size:
         stood = found.t_events[1].size > 0
         why = "its gradient has vanished" if stood else found.message

@@ -23,6 +23,7 @@ from ibtools.models.layers import parameter_layers
 from ibtools.models.margins import Margins
 from ibtools.models.reading import (
     as_outputs,
+    for_each,
     number_of_outputs,
     private_copy,
     refuse_frozen,
@@ -255,7 +256,7 @@ class Problem:
             return (as_outputs(outputs_at(parameters, x[None]), 1)[0] * s).sum()
 
         values = [p.detach() for p in self.weights]
-        rows = torch.func.vmap(torch.func.grad(product), in_dims=(None, 0, 0))(values, inputs, seed)
+        rows = for_each(torch.func.grad(product), values, inputs, seed)
         return torch.cat([row.reshape(len(inputs), -1) for row in rows], dim=1)
 
 
@@ -393,7 +394,7 @@ def _pair(value: tuple[int, ...]) -> tuple[int, int]:
     return value[0], value[1]
 
 
-def number(name: str, value: float | int) -> float:
+def number(name: str, value: float) -> float:
     """Return `value`, an int or a float, as a finite float."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     return real(name, float(value) if whole else value)

@@ -32,7 +32,7 @@ class Recorder:
         """Return the number of records."""
         return len(self._records)
 
-    def add(self, flat: np.ndarray, layer_norms: np.ndarray, **values: float | int) -> None:
+    def add(self, flat: np.ndarray, layer_norms: np.ndarray, **values: float) -> None:
         """Add one record; the alignment with the last one is computed here.
 
         Wherever this is interrupted, `cut` to what there was before leaves it as if never begun.

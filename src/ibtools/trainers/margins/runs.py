@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ibtools._files import whole_file
 from ibtools._validation import file_path, place
 from ibtools.metrics.margins import (
     inverse_loss,
@@ -287,13 +288,10 @@ class MarginRun(Generic[Net]):
             "has_near_homogeneity": self.near_homogeneity is not None,
             "progress": progress,
         }
-        whole = file_path("path", path)
-        part = whole.with_name(whole.name + ".part")
-        with part.open("wb") as file:
+        with whole_file(file_path("path", path)) as file:
             np.savez(
                 file, **columns, **arrays, parameters=last.cpu().numpy(), facts=json.dumps(facts)
             )
-        part.replace(whole)
 
     def __repr__(self) -> str:
         """Say how far the run came and why it ended."""
