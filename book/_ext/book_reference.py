@@ -31,6 +31,8 @@ from used import imported_by, public, theorems
 logger = logging.getLogger(__name__)
 
 FOLDER = "book/reference/"
+TYPE_RETURNED = re.compile(r"^(:(?:returns|Yields): )\*(\w+\[.*\])\*(?= --|$)")
+SHAPE = re.compile(r'" ?([^"]*?) ?"')
 APART = (nodes.reference, nodes.title, addnodes.pending_xref, addnodes.desc)
 BACKTICKS = re.compile(r"(:[\w:]+:)?(``?)([^`]+)\2")
 FIELD = re.compile(r"^(\w+(?:, \w+)*)$")
@@ -173,6 +175,10 @@ def link_names(
         for word in words.split(", ")
     }
     for number, line in enumerate(lines):
+        if found := TYPE_RETURNED.match(line):  # as code, or its quotes would be a text's
+            shown = SHAPE.sub(r'"\1"', found[2].replace("np.ndarray", "ndarray"))
+            lines[number] = f"{found[1]}``{shown}``{line[found.end() :]}"
+            continue
         if line.startswith((":returns:", ":Yields:")):
             lines[number] = re.sub(r"(?<![\\*\w])\*(\w+)\*(?![\w*])", type_in_words(package), line)
     lines[:] = marked("\n".join(lines), package, own).split("\n")
