@@ -411,6 +411,7 @@ class _Training:
             loss="cross_entropy",
             until_log10_loss=target,
             max_steps=limit,
+            seed=self.choice.seed,
             resume=self.run,
         )
 

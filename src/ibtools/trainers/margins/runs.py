@@ -213,6 +213,11 @@ class MarginRun(Generic[Net]):
         unit = self._unit()
         return self.slack / self.gradient_norm / self._norm() * unit**2
 
+    @property
+    def first_epochs(self) -> int:
+        """How many steps at first were epochs of minibatches, and not yet steps of the flow."""
+        return int(self._progress.get("first_epochs", 0))
+
     def _norm(self) -> Column:
         return np.where(self.norm > 0, self.norm, np.nan)
 
@@ -295,8 +300,9 @@ class MarginRun(Generic[Net]):
 
     def __repr__(self) -> str:
         """Say how far the run came and why it ended."""
+        first = f", {self.first_epochs} of them epochs of minibatches" if self.first_epochs else ""
         return (
-            f"{type(self).__name__}({self.steps[-1]} steps, log10 loss "
+            f"{type(self).__name__}({self.steps[-1]} steps{first}, log10 loss "
             f"{self.log_loss[-1] / np.log(10):.6g}, normalized margin "
             f"{self.normalized_margin[-1]:.6g}, converged={self.converged}: "
             f"{self.message.split('; ')[0]})"

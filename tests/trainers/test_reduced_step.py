@@ -1,0 +1,211 @@
+"""Steps where the heaviest margins vary one by one and the others as one; the first phase."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ibtools.data import digits
+from ibtools.metrics.margins import loss_threshold
+from ibtools.models.nets import MLP
+from ibtools.trainers import TrainingWarning
+from ibtools.trainers.margins import implicit
+from ibtools.trainers.margins.entropy import entropy_step
+from ibtools.trainers.margins.implicit import margin_flow
+from ibtools.trainers.margins.implicit_step import Nearby, many_margins_step
+from ibtools.trainers.margins.problem import Linearization, Problem
+from ibtools.trainers.margins.reduced_step import ReducedSteps, log_excess, log_weights
+from ibtools.trainers.margins.runs import MarginRun, load_run
+
+LOSSES = ["exponential", "logistic", "cross_entropy"]
+
+
+def problem_of(loss: str) -> Problem:
+    random = np.random.default_rng(0)
+    outputs = 3 if loss == "cross_entropy" else 1
+    net = MLP([5, 6, outputs], "squared_relu", seed=0)
+    X = random.normal(size=(30, 5))
+    with torch.no_grad():
+        values = net(torch.tensor(X)).numpy()
+    y = values.argmax(1) if outputs > 1 else np.sign(values)
+    return Problem(net, X, y, loss)
+
+
+def quietly(*arguments: object, **options: object) -> MarginRun:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrainingWarning)
+        return margin_flow(*arguments, **options)
+
+
+# ------------------------------------------------------------------ the small problem
+
+
+@pytest.mark.parametrize("log_constant", [-np.inf, 2.0])
+@pytest.mark.parametrize("factored", [1200, 0])
+@pytest.mark.parametrize("h", [1e-3, 1.0, 30.0])
+def test_the_least_of_the_small_problem(
+    h: float, factored: int, log_constant: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ibtools.trainers.margins.entropy._FACTORED", factored)
+    random = np.random.default_rng(0)
+    J = random.normal(size=(40, 25)) + 0.5
+    s, K = random.normal(size=40) * 3, J @ J.T
+    c = entropy_step(s, K, h, log_constant=log_constant, start=np.zeros(40), tolerance=2e-6)
+    # At the least of log(C + Σe^(−s−Kc)) + cᵀKc/2h the step d = Jᵀc is h times the pull there.
+    logs = np.append(-(s + K @ c), log_constant)
+    v = np.exp(logs[:-1] - np.logaddexp.reduce(logs))
+    pull = J.T @ v
+    np.testing.assert_allclose(J.T @ c / h, pull, rtol=0, atol=2.1e-6 * np.linalg.norm(pull))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_weights_and_excess_are_those_of_the_loss(loss: str) -> None:
+    state = problem_of(loss).evaluate()
+    logs = log_weights(state.margins, loss)
+    torch.testing.assert_close(
+        torch.exp(logs - state.log_loss), state.weights, rtol=1e-12, atol=1e-15
+    )
+    excess = np.exp(log_excess(state.margins, loss))
+    expected = np.exp(state.log_loss) * (1 - float(state.weights.sum()))
+    assert excess == pytest.approx(expected, rel=1e-3, abs=1e-12)
+
+
+# ------------------------------------------------------------------ one step
+
+
+@pytest.mark.parametrize("rows", [3, 12, 1000])
+@pytest.mark.parametrize("h", [1e-2, 0.3])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_step_with_few_rows_is_that_of_all_margins(loss: str, h: float, rows: int) -> None:
+    problem = problem_of(loss)
+    state = problem.evaluate()
+    nearby = Nearby(state.margins, torch.arange(state.margins.numel()), loss)
+    whole = many_margins_step(nearby, Linearization(problem), h, tolerance=1e-9)
+    size = float(problem.pulled(state.weights).norm())
+    steps = ReducedSteps(problem, state, gradient=size, rows=rows, longest=np.inf, tolerance=1e-4)
+    d = steps(h)
+    assert d is not None
+    # The problem is convex, its second derivative at least 1/h: so near is what solves it so well.
+    assert float((d - whole).norm()) <= 1.01e-4 * h * size
+    assert len(steps._chosen) <= rows
+
+
+def test_of_a_step_that_is_too_long_only_the_length_matters() -> None:
+    problem = problem_of("exponential")
+    state = problem.evaluate()
+    size = float(problem.pulled(state.weights).norm())
+    steps = ReducedSteps(problem, state, gradient=size, rows=5, longest=1e-3, tolerance=1e-4)
+    d = steps(10.0)
+    assert d is not None
+    assert float(d.norm()) > 1e-3
+
+
+# ------------------------------------------------------------------ whole runs
+
+
+def test_the_path_with_few_rows_is_that_of_all_margins(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = digits()
+    X, y = X[:60], y[:60]
+    net = MLP([64, 8, 10], "squared_relu", seed=0)
+    begun = margin_flow(net, X, y, loss="cross_entropy", until_log10_loss=-1).net
+    options = {"loss": "cross_entropy", "until_log10_loss": -10}
+    whole = margin_flow(begun, X, y, **options)
+    monkeypatch.setattr(implicit, "_MANY", 0)
+    monkeypatch.setattr(implicit, "_FEW", 0)
+    monkeypatch.setattr(implicit, "_ROWS", 40)
+    run = margin_flow(begun, X, y, first_phase=False, **options)
+    assert run.converged
+    assert run.smoothed_margin_drops[-1] == 0
+    assert run.steps[-1] == whole.steps[-1]
+    # A step's error is a twentieth of the relative step, of 0.05; errors of many do not add up.
+    assert not np.array_equal(run.log_loss, whole.log_loss)
+    np.testing.assert_allclose(run.log_loss, whole.log_loss, rtol=5e-3)
+    np.testing.assert_allclose(run.smoothed_margin, whole.smoothed_margin, rtol=5e-3)
+
+
+# ------------------------------------------------------------------ the first phase
+
+
+TOY_X = np.random.default_rng(0).normal(size=(60, 4))
+TOY_Y = np.where(TOY_X[:, 0] + 0.5 * TOY_X[:, 1] > 0, 1.0, -1.0)
+TOY = (MLP([4, 20, 1], "squared_relu", bias="first", seed=0), TOY_X, TOY_Y)
+FIRST = {"first_phase": True, "seed": 0, "until_log10_loss": -1, "max_steps": 200}
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ibtools.trainers.margins.first_phase._BATCH", 15)
+
+
+@pytest.fixture(scope="module")
+def whole() -> MarginRun:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ibtools.trainers.margins.first_phase._BATCH", 15)
+        return quietly(*TOY, **FIRST)
+
+
+def test_a_first_phase_leads_to_the_threshold_and_is_told(whole: MarginRun) -> None:
+    run = whole
+    first = run.first_epochs
+    assert 0 < first < run.steps[-1]
+    above = run.log_loss >= loss_threshold("exponential")
+    assert np.all(above[:first])
+    assert not np.any(above[first:])
+    # Of the flow's time it takes none.
+    assert np.all(run.effective_time[: first + 1] == 0)
+    assert np.all(np.diff(run.effective_time[first:]) > 0)
+    assert f"{first} of them epochs of minibatches" in repr(run)
+    assert run.smoothed_margin_drops[-1] == 0
+
+
+def test_without_need_there_is_no_first_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = quietly(*TOY, until_log10_loss=-3, max_steps=3)
+    assert plain.first_epochs == 0
+    monkeypatch.setattr(implicit, "_MANY", 0)
+    with pytest.raises(ValueError, match=r"seed is needed .* pass seed=0, say, or first_phase=F"):
+        margin_flow(*TOY)
+    assert quietly(*TOY, seed=0, max_steps=2).first_epochs == 2
+    assert quietly(*TOY, first_phase=False, max_steps=2).first_epochs == 0
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_a_first_phase_is_wanted_or_not() -> None:
+    with pytest.raises(TypeError, match="first_phase must be True, False or None, got str"):
+        margin_flow(*TOY, first_phase="yes")
+
+
+@pytest.mark.parametrize(("after", "saved"), [(0, True), (4, False)])
+def test_a_run_in_parts_is_the_whole_run(
+    after: int, saved: bool, whole: MarginRun, tmp_path: Path
+) -> None:
+    stop = whole.first_epochs + after - 2
+    part = quietly(*TOY, **FIRST | {"max_steps": stop})
+    assert part.steps[-1] == stop
+    if saved:
+        part.save(tmp_path / "run.npz")
+        part = load_run(tmp_path / "run.npz", TOY[0])
+    run = quietly(*TOY, **FIRST, resume=part)
+    np.testing.assert_array_equal(run.log_loss, whole.log_loss)
+    np.testing.assert_array_equal(run.effective_time, whole.effective_time)
+    assert run.first_epochs == whole.first_epochs
+
+
+def test_an_interrupted_epoch_is_made_anew(
+    whole: MarginRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, calls = Problem.batch_gradient, []
+
+    def interrupted(*arguments: object) -> object:
+        calls.append(1)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Problem, "batch_gradient", interrupted)
+        part = quietly(*TOY, **FIRST)
+    assert part.message == "interrupted"
+    run = quietly(*TOY, **FIRST, resume=part)
+    np.testing.assert_array_equal(run.log_loss, whole.log_loss)
