@@ -1,6 +1,7 @@
 """The bibliography lists its entries by author and year, as the text cites them."""
 
 from pybtex.plugin import register_plugin
+from pybtex.richtext import Text
 from pybtex.style.formatting.plain import Style as PlainStyle
 from pybtex.style.labels import BaseLabelStyle
 from sphinx.application import Sphinx
@@ -21,6 +22,7 @@ def author_year(entry) -> str:
     names = [" ".join((*person.prelast_names, *person.last_names)) for person in people]
     if len(names) > 2:
         names = [f"{names[0]} et al."]
+    names = [str(Text.from_latex(name)) for name in names]
     return f"{' and '.join(names)}, {entry.fields.get('year', 'n.d.')}"
 
 

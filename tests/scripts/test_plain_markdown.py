@@ -4,6 +4,7 @@ import re
 import textwrap
 
 import pytest
+from citations import ROOT, cite, list_works, read_bibliography
 from hypothesis import given
 from hypothesis import strategies as st
 from labels import read_book
@@ -159,6 +160,15 @@ def test_citations_by_author_and_year(plain):
         r"[Lyu and Li \[2020\]](https://doi.org/10.1/x); (Woodworth et al., 2021); "
         "([Lyu and Li, 2020](https://doi.org/10.1/x); Woodworth et al., 2021)"
     )
+
+
+def test_no_work_of_the_book_is_cited_in_the_letters_of_tex():
+    bibliography = read_bibliography(ROOT / "book" / "references.bib")
+    works = set(bibliography.entries)
+    shown = [cite(bibliography, work, in_sentence=True) for work in sorted(works)]
+    shown += list_works(bibliography, works)
+    assert len(shown) > 100
+    assert [line for line in shown if re.search(r"[{}$]|\\[A-Za-z\"'`^]", line)] == []
 
 
 def test_admonitions_and_dropdowns(plain):
