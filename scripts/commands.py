@@ -23,6 +23,10 @@ from versions import COMMAND, Versions
 
 SITE = ROOT / "_build" / "html"
 JUPYTERLAB = "jupyterlab==4.6.6"
+IN_JUPYTERLAB = """\
+Opening JupyterLab. The lectures are book/*/*.ipynb, the exercises course/*/*.ipynb; 'Run All Cells'
+of the menu 'Run' draws their figures. The .md files beside the lectures are their source. What you
+save stays; 'make notebooks' writes all of them anew. Stop with Ctrl-C."""
 JUPYTER_BOOK = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
 
 
@@ -151,10 +155,13 @@ class Commands:
         self.environment.prepare()
         self.environment.variables |= self.environment.pip_variables()
         self.environment.pip("install", "-c", "requirements.txt", JUPYTERLAB, what=JUPYTERLAB)
+        print(IN_JUPYTERLAB, flush=True)
+        root = hasattr(os, "geteuid") and os.geteuid() == 0
         return self.python(
             *("-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", "--port", self.port),
             "--LabApp.default_url=/lab/tree/book/intro.ipynb",
             *(() if sys.stdout.isatty() else ("--no-browser",)),
+            *(("--allow-root",) if root else ()),  # as in a container; Jupyter asks to be told
         )
 
     def site_report(self) -> int:
