@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from book_site import DESKTOP, PHONE
 from sliders import CONTROL, CONTROLS, KEEP, KINDS, LOOK
 from visible import CHANGED, clipped, faults_of_figures, faults_of_formulas, sticking_out
+from visits import STANDS
 
 
 class Tab(Protocol):
@@ -50,6 +51,13 @@ HANDLE = """index => {
     return [handle.getAttribute('aria-valuetext'), `${x} ${y}`];
 }""".replace("HANDLES", repr(HANDLES))
 
+HARMLESS = (
+    # Firefox says so of a formula of which it has read a part when it first draws the page, too.
+    "Invalid markup: Incorrect number of children",
+    # WebKit says so where a formula's line has grown with it: the script looks again a frame later.
+    "ResizeObserver loop completed with undelivered notifications.",
+)
+
 MALFORMED = """[...document.querySelectorAll("msub, msup, mfrac, mover, munder, msubsup")]
     .filter(e => e.childElementCount !== (e.localName === "msubsup" ? 3 : 2))
     .map(e => e.outerHTML.slice(0, 80))"""
@@ -84,11 +92,10 @@ def faults_in(tab: Tab, name: str, url: str) -> dict[str, list[str]]:
         "keyboard": no_key_moves(tab),
     }
     tab.resize(**PHONE["viewport"])
+    tab.evaluate(STANDS)  # what follows its size has followed
     faults["too wide for a phone"] = sticking_out(tab)
     faults["cut off on a phone"] = clipped(tab)
-    # Firefox says so of a formula of which it has read a part when it first draws the page, too.
-    half_read = "Invalid markup: Incorrect number of children"
-    faults["complaints"] = [error for error in tab.errors if not error.startswith(half_read)]
+    faults["complaints"] = [error for error in tab.errors if not error.startswith(HARMLESS)]
     faults["MathML"] = tab.evaluate(MALFORMED)
     return {what: found for what, found in faults.items() if found}
 

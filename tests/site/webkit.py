@@ -151,9 +151,11 @@ def webkit(driver: str, folder: Path) -> Iterator[Tab]:
         try:
             _wait_for(port, process)
             tab = Tab(port)
-            yield tab
-            with suppress(RuntimeError):  # the browser may have ended before
-                tab.close()
+            try:
+                yield tab
+            finally:
+                with suppress(RuntimeError, OSError):  # the browser may have ended before
+                    tab.close()
         finally:
             process.terminate()
             process.wait(timeout=30)
