@@ -14,7 +14,7 @@ export VENV PORT PYTHON PART MINUTES NAME PAGES TAG PDF
 # Any Python can run this; it makes the virtual environment, and keeps the machine's settings out.
 RUN := @python=$$(sh scripts/find_python.sh) && "$$python" -I scripts/commands.py
 
-.PHONY: help setup book test test-oldest test-newest lecture serve lab site-report notebooks quizzes course slides pdf bundle bench mutants lint format doctor clean
+.PHONY: help setup book test test-oldest test-newest test-webkit lecture serve lab site-report notebooks quizzes course slides pdf bundle bench mutants lint format doctor clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ test-oldest: ## test the package with the lowest versions it allows (PART=short:
 
 test-newest: ## test the package with the newest versions there are, any warning an error
 	$(RUN) test-newest
+
+test-webkit: ## the pages in WebKitGTK, as in Firefox by `make test` (PAGES=imd/flows,intro)
+	$(RUN) test-webkit
 
 lecture: ## build one page while you write it, and open it (NAME=imd/scale-and-shape)
 	$(RUN) lecture

@@ -1,4 +1,7 @@
-"""Find the browsers that the tests drive; as a script, also install those that are missing."""
+"""Find the browsers that the tests drive; as a script, also install those that are missing.
+
+``python scripts/browser.py webkit`` is for WebKitGTK, which `make test` does without.
+"""
 
 import os
 import shutil
@@ -53,22 +56,49 @@ def runs(path: str, says: str) -> bool:
     return answer.returncode == 0 and says in answer.stdout
 
 
+def find_webkit() -> str | None:
+    """Path of WebKitGTK's driver, where there also is the display for it that no one sees."""
+    driver, display = shutil.which("WebKitWebDriver"), shutil.which("Xvfb")
+    return driver if display else None
+
+
+def install_by_apt(*packages: str) -> None:
+    """Do nothing where we may not."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+        names = " ".join(packages)
+        print(f"Installing {names} for the browser tests (apt-get install).", flush=True)
+        subprocess.run(["apt-get", "update", "-qq"])
+        apt = ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", *packages]
+        subprocess.run(apt, stdout=subprocess.DEVNULL)
+
+
 def install(name: str, package: str, find: Callable[[], str | None]) -> None:
     """Through apt where we may, else Playwright's own build in the user's cache."""
-    if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        print(f"Installing {package} for the browser tests (apt-get install).", flush=True)
-        subprocess.run(["apt-get", "update", "-qq"])
-        apt = ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", package]
-        subprocess.run(apt, stdout=subprocess.DEVNULL)
-        if find():
-            return
+    install_by_apt(package)
+    if find():
+        return
     print(f"Installing {name} for the browser tests (playwright install {name}).", flush=True)
     subprocess.run([sys.executable, "-m", "playwright", "install", name])
 
 
 BROWSERS = (("chromium", "chromium", find_chromium), ("firefox", "firefox-esr", find_firefox))
 
-if __name__ == "__main__":
+WEBKIT = ("webkit2gtk-driver", "xvfb")
+
+
+def provide_webkit() -> None:
+    """Playwright's own WebKit is no help: nothing but Playwright speaks to it."""
+    if not find_webkit():
+        install_by_apt(*WEBKIT)
+    if not (found := find_webkit()):
+        sys.exit(
+            "This needs the programs WebKitWebDriver and Xvfb, which could not be installed. "
+            f"Install them (Debian, Ubuntu: apt install {' '.join(WEBKIT)}), and put them on PATH."
+        )
+    print(f"Browser for the tests: {found}")
+
+
+def provide_all() -> None:
     for name, package, find in BROWSERS:
         if not find():
             install(name, package, find)
@@ -78,3 +108,7 @@ if __name__ == "__main__":
                 f"(Debian: apt install {package}), or set {name.upper()} to the path of yours."
             )
         print(f"Browser for the tests: {found}")
+
+
+if __name__ == "__main__":
+    provide_webkit() if sys.argv[1:] == ["webkit"] else provide_all()

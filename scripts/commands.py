@@ -171,6 +171,16 @@ class Commands:
             self.environment.variables |= {"PAGES": os.environ["PAGES"]}
         return self.python("scripts/site_report.py")
 
+    def test_webkit(self) -> int:
+        """Build the book, and ask its pages in WebKitGTK what is asked in Firefox."""
+        if code := self.book() or self.python("scripts/browser.py", "webkit"):
+            return code
+        self.environment.variables |= {"IBTOOLS_SITE": str(SITE)}
+        if "PAGES" in os.environ:
+            self.environment.variables |= {"PAGES": os.environ["PAGES"]}
+        print("Asking the pages in WebKitGTK.", flush=True)
+        return self.python("-m", "pytest", "--quiet", "--no-header", "tests/site/webkit_pages.py")
+
     def notebooks(self) -> int:
         self.environment.prepare()
         return self.python("scripts/notebooks.py")
@@ -264,7 +274,7 @@ def free_port() -> int:
 
 
 COMMANDS = (
-    *("setup", "book", "test", "test-oldest", "test-newest"),
+    *("setup", "book", "test", "test-oldest", "test-newest", "test-webkit"),
     *("lecture", "serve", "lab", "site-report", "notebooks"),
     *("course", "quizzes", "slides", "pdf", "bundle"),
     *("bench", "mutants", "lint", "format", "doctor"),

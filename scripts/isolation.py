@@ -13,7 +13,7 @@ from pathlib import Path
 
 # What reaches the network, finds programs and data, or says who and where one is.
 KEPT = re.compile(
-    r"PATH|USER|LOGNAME|SHELL|TERM|TZ|CI|CHROMIUM|IBTOOLS_\w+|PLAYWRIGHT_\w+|NETRC"
+    r"PATH|USER|LOGNAME|SHELL|TERM|TZ|CI|CHROMIUM|FIREFOX|IBTOOLS_\w+|PLAYWRIGHT_\w+|NETRC"
     r"|(?:https?|ftp|all|no)_proxy|(?:HTTPS?|FTP|ALL|NO)_PROXY"
     r"|SSL_CERT_(?:FILE|DIR)|(?:REQUESTS|CURL)_CA_BUNDLE|NODE_EXTRA_CA_CERTS"
     r"|(?:DY)?LD_\w+|NIX_\w+|CC|CXX|SDKROOT|MACOSX_DEPLOYMENT_TARGET"

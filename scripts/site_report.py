@@ -93,15 +93,18 @@ def cell(column: str, value: float | None) -> str:
     )
 
 
-def pages() -> list[str]:
-    known = [page for page, _ in reading_order(yaml.safe_load((ROOT / "_toc.yml").read_text()))]
+def chosen(known: list[str]) -> list[str]:
+    """Return the pages that ``PAGES`` names, none where it is not set."""
     wanted = os.environ.get("PAGES", "").replace(",", " ").split()
-    if not wanted:
-        return [page for page in known if page.count("/") == 2]
     names = [f"book/{name.removeprefix('book/').removesuffix('.md')}" for name in wanted]
     if unknown := [name for name in names if name not in known]:
         sys.exit(f"PAGES: no such page: {', '.join(unknown)}; one of\n    " + "\n    ".join(known))
     return names
+
+
+def pages() -> list[str]:
+    known = [page for page, _ in reading_order(yaml.safe_load((ROOT / "_toc.yml").read_text()))]
+    return chosen(known) or [page for page in known if page.count("/") == 2]
 
 
 def main() -> int:

@@ -31,9 +31,6 @@ SETTINGS = {
 }
 
 
-ARROW_LEFT, ARROW_RIGHT = "\ue012", "\ue014"
-
-
 class Tab:
     """One page, and what it complained about and asked for."""
 
