@@ -66,6 +66,7 @@ class Tab:
         options = {"webkitgtk:browserOptions": {"args": ["--automation"]}}
         session = self._command("POST", "/session", {"capabilities": {"alwaysMatch": options}})
         self._address += f"/session/{session['sessionId']}"
+        self._frame = 0, 0  # how much larger the window is than the page
         self._command("POST", "/timeouts", {"script": 120_000, "pageLoad": 120_000})
 
     @property
@@ -82,17 +83,25 @@ class Tab:
 
     def resize(self, width: int, height: int) -> None:
         """Give the page a size; the window also has a bar."""
-        frame = 0, 0
-        for _ in range(50):
-            rect = {"x": 0, "y": 0, "width": width + frame[0], "height": height + frame[1]}
+        for _ in range(20):
+            wide, high = self._frame
+            rect = {"x": 0, "y": 0, "width": width + wide, "height": height + high}
             self._command("POST", "/window/rect", rect)
-            inner = self.evaluate("[innerWidth, innerHeight]")
+            inner, outer = self._settled()
             if inner == [width, height]:
                 return
-            outer = self.evaluate("[outerWidth, outerHeight]")
-            frame = outer[0] - inner[0], outer[1] - inner[1]
-            time.sleep(0.05)
+            self._frame = outer[0] - inner[0], outer[1] - inner[1]
         raise RuntimeError(f"a page of {width} by {height} was asked for; it has {inner}")
+
+    def _settled(self) -> list[list[int]]:
+        """Return the sizes of page and window when they are the same twice: the page follows."""
+        before = None
+        while True:
+            now = self.evaluate("[[innerWidth, innerHeight], [outerWidth, outerHeight]]")
+            if now == before:
+                return now
+            before = now
+            time.sleep(0.1)
 
     def evaluate(self, script: str, argument: object = None) -> Any:
         """Return what an expression, or a function of the argument, gives in the page."""
