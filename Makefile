@@ -19,22 +19,22 @@ RUN := @python=$$(sh scripts/find_python.sh) && "$$python" -I scripts/commands.p
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-setup: ## the virtual environment alone (a few minutes the first time; the others do it too)
+setup: ## the virtual environment alone (the others do it too)
 	$(RUN) setup
 
-book: ## build the book as a web site (six minutes the first time, then some seconds)
+book: ## build the book as a web site (some minutes the first time; then only what changed)
 	$(RUN) book
 
-test: ## check everything the book says, and the site itself (twenty-five minutes)
+test: ## check everything the book says, and the site itself (up to an hour)
 	$(RUN) test
 
-test-oldest: ## test the package with the lowest versions it allows (PART=short: a minute or two)
+test-oldest: ## test the package with the lowest versions it allows (PART=short: without PyTorch)
 	$(RUN) test-oldest
 
 test-newest: ## test the package with the newest versions there are, any warning an error
 	$(RUN) test-newest
 
-test-webkit: ## the pages in WebKitGTK, as in Firefox by `make test` (PAGES=imd/flows,intro)
+test-webkit: ## the pages in WebKitGTK, as in Firefox by `make test` (PAGES=imd/steps,intro)
 	$(RUN) test-webkit
 
 lecture: ## build one page while you write it, and open it (NAME=imd/scale-and-shape)
@@ -52,13 +52,13 @@ pdf: ## each lecture, the problem sets and the whole book on paper (NAME=imd/ste
 lab: ## open the notebooks in JupyterLab, which is installed for it (PORT=8000)
 	$(RUN) lab
 
-site-report: ## speed, weight and formulas of the built pages, in a table (PAGES=imd/flows,intro)
+site-report: ## speed, weight and formulas of the built pages, in a table (PAGES=imd/steps,intro)
 	$(RUN) site-report
 
-notebooks: ## write book/*.ipynb from book/*.md (some seconds)
+notebooks: ## write book/*.ipynb from book/*.md
 	$(RUN) notebooks
 
-quizzes: ## write the lectures' questions for a learning platform, as GIFT and QTI (a second)
+quizzes: ## write the lectures' questions for a learning platform, as GIFT and QTI
 	$(RUN) quizzes
 
 course: ## notebooks for students and instructors, and homework, in _build/course (TAG=2027-spring)
@@ -73,7 +73,7 @@ bench: ## measure ibtools against what one would use instead
 mutants: ## change one sign or number of a formula at a time: does a test notice? (MINUTES=30)
 	$(RUN) mutants
 
-lint: ## formatting, style and types (half a minute)
+lint: ## formatting, style and types
 	$(RUN) lint
 
 format: ## put the code into its standard form

@@ -41,8 +41,8 @@ class Commands:
     def book(self) -> int:
         self.environment.prepare()
         print(
-            "Building the book. What changed is run again: everything, about six minutes on two "
-            "cores, or nothing, some seconds.",
+            "Building the book. What changed is run again: everything, some minutes, or nothing, "
+            "some seconds.",
             flush=True,
         )
         with self.alone():
@@ -57,7 +57,7 @@ class Commands:
 
     def test(self) -> int:
         self.environment.prepare()
-        print("Checking everything: twenty to twenty-five minutes on two cores.", flush=True)
+        print("Checking everything: up to an hour on two cores.", flush=True)
         with self.alone():
             return self.python("scripts/check.py")
 

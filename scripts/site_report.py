@@ -1,6 +1,6 @@
 """`make site-report`: how fast, how light and how whole the built pages are, as a table.
 
-``PAGES=imd/flows,intro`` looks at those pages alone.
+``PAGES=imd/steps,intro`` looks at those pages alone.
 """
 
 import os

@@ -146,6 +146,10 @@ def test_keys_of_a_presenter(site, stage):
     source = decks.read_deck(decks.SOURCES / f"{deck}.md", f"book/{deck}")
     assert said.startswith(source.slides[at].notes.partition("$")[0].strip())
     notes.close()
+
+    page.keyboard.press("Shift+Slash")  # ?
+    listed = page.wait_for_selector(".r-overlay-help").inner_text()
+    assert all(key in listed for key in ("M\t", "D\t", "Speaker notes"))
     assert page.complaints == []
 
 
