@@ -56,8 +56,9 @@ class NearHomogeneity:
         q′: :math:`\|h\| \le q'(\|\theta\|)`. Not the derivative of `size`.
     homogenized
         :math:`f_H(\theta; x) = \lim_{c\to\infty} f(c\,\theta; x)/c^M` as a net. It shares the
-        parameters of the net it came from, under the same names: where that is trained, this one
-        follows. Those that do not enter f_H have gradient 0.
+        parameters of the net it came from, under the same names: where that is changed, this one
+        follows. Trainers work on a copy; of a trained net derive it anew, from `run.net`. Parameters
+        that do not enter f_H have gradient 0.
     radius
         Bound on ‖x‖.
     of_differences

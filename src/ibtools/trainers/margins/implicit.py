@@ -80,7 +80,7 @@ def margin_flow(
     loss
         "exponential", "logistic", or with k outputs "cross_entropy". Sums over samples.
     until_log10_loss
-        log₁₀ 𝓛 at which to stop; −10⁶ is fine.
+        log₁₀ 𝓛 to reach; −10⁶ is fine. The run ends at the first record at or below it.
 
     Returns
     -------
@@ -97,7 +97,8 @@ def margin_flow(
     near_homogeneity
         For a net that is only nearly homogeneous: its order and p_a, as
         `ibtools.theory.homogeneity.near_homogeneity` gives them. Then what never decreases is the
-        modified margin, from strong separability on, and the smoothed one may.
+        modified margin, from strong separability on (ψ = ℓ⁻¹(𝓛) above p_a(ρ), which bounds how far
+        f is from homogeneous); the smoothed one may.
     order
         L, declared for a net whose layers do not say it; it is held against the data.
     first_phase

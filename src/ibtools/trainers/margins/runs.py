@@ -157,11 +157,12 @@ class MarginRun(Generic[Net]):
 
     @property
     def modified_margin(self) -> Column:
-        """The margin that theory proves to grow for this run, (t,); NaN before it applies.
+        """The margin that theory proves to grow for this run, (t,).
 
         For a net that is nearly homogeneous, given p_a (`near_homogeneity`): (ψ − p_a(ρ))/ρ^M with
-        ψ = ℓ⁻¹(𝓛) (Cai et al. 2025). For a homogeneous net: γ̂ of gradient descent, from the first
-        record with 𝓛 ≤ e⁻² on (Lyu & Li 2020); NaN where 𝓛 ≥ 1 again.
+        ψ = ℓ⁻¹(𝓛) (Cai et al. 2025), at all records; proven to grow once it is positive. For a
+        homogeneous net: γ̂ of gradient descent, from the first record with 𝓛 ≤ e⁻² on (Lyu & Li
+        2020); NaN before, and where 𝓛 ≥ 1 again.
 
         Raises
         ------
