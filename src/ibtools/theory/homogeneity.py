@@ -57,8 +57,8 @@ class NearHomogeneity:
     homogenized
         :math:`f_H(\theta; x) = \lim_{c\to\infty} f(c\,\theta; x)/c^M` as a net. It shares the
         parameters of the net it came from, under the same names: where that is changed, this one
-        follows. Trainers work on a copy; of a trained net derive it anew, from `run.net`. Parameters
-        that do not enter f_H have gradient 0.
+        follows. Trainers work on a copy: of a trained net derive it anew, from `run.net`. What does
+        not enter f_H has gradient 0.
     radius
         Bound on ‖x‖.
     of_differences
