@@ -1,11 +1,16 @@
 """Mends what the theme and the extensions leave wrong on a page."""
 
+import re
+
 from docutils import nodes
 from sphinx.application import Sphinx
 
 # docutils calls the entries of its list of works "doc-biblioentry", a role that ARIA has since
 # withdrawn, so that to a screen reader the list has no items.
 MENDED_HTML = {'role="doc-biblioentry"': 'role="listitem"'}
+
+# Sphinx sets the parameters of a signature as definitions of nothing.
+LONG_SIGNATURE = re.compile(r'(<dt class="sig [^>]*>(?:(?!</dt>).)*?)<dl>(.*?)</dl>', re.DOTALL)
 
 # Paper is white, whatever the screen is.
 LIGHT_ON_PAPER = """
@@ -37,6 +42,12 @@ def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict, doc
 def mend_html(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
     for wrong, right in MENDED_HTML.items():
         context["body"] = context.get("body", "").replace(wrong, right)
+    context["body"] = LONG_SIGNATURE.sub(parameters_in_lines, context.get("body", ""))
+
+
+def parameters_in_lines(found: re.Match[str]) -> str:
+    lines = found[2].replace("<dd>", "<div>").replace("</dd>", "</div>")
+    return f'{found[1]}<div class="sig-parameters">{lines}</div>'
 
 
 def name_buttons(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:

@@ -385,7 +385,7 @@ def test_a_search_that_finds_nothing_of_use_is_missed(fault, address, visit):
         page.route("**/search.js*", lambda route: route.fulfill(
             body=f"{fault};\n{route.fetch().text()}", content_type="text/javascript"
         ))  # fmt: skip
-    page.reload()
+    page.goto(f"{address}/search.html")  # anew: what is shown already is not looked for again
     page.wait_for_selector(".search-count", state="attached")
     assert faults_of_search(page, asked) != []
 
