@@ -59,7 +59,7 @@ def test_raw_markup_is_seen():
 
 def test_long_signatures_have_a_line_for_each_parameter(site):
     flow = entries(site, "book/reference/trainers")["ibtools.trainers.margin_flow"]
-    lines = [line.get_text() for line in flow.select("dl > dd")]
+    lines = [line.get_text() for line in flow.select(".sig-parameters > div")]
     assert lines[:3] == ["net: nn.Module,", "X: ArrayLike | Tensor,", "y: ArrayLike,"]
     assert "max_steps: int = 20_000," in lines
 
