@@ -1,5 +1,6 @@
 """From a random start to where the smoothed margin begins: Adam on minibatches."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,7 @@ from ibtools.models.nets import torch_generator
 from ibtools.trainers.margins.problem import Problem, State
 
 _BATCH = 100
-# Kingma and Ba's means; their rate of 1e-3 is this share of the weights of an ordinary start.
-_FORGET, _FORGET_SQUARES = 0.9, 0.999
+# Kingma and Ba's rate of 1e-3 is this share of the weights of an ordinary start.
 _RATE = 0.02
 # So many epochs in a row without a new least loss, and there is no hope.
 _PATIENCE = 30
@@ -41,9 +41,7 @@ class FirstPhase:
         self._problem = problem
         self._order = torch_generator(seed)
         self._rate = _RATE * float(problem.flat.double().square().mean().sqrt())
-        self._mean = torch.zeros_like(problem.flat)
-        self._squares = torch.zeros_like(problem.flat)
-        self._updates = 0
+        self._adam = torch.optim.Adam([problem.flat], lr=self._rate, eps=1e-12)
         self._least, self._stale = np.inf, 0
 
     def goes_on(self, state: State) -> bool:
@@ -55,14 +53,9 @@ class FirstPhase:
         """Go once through the data; return where that leads."""
         problem = self._problem
         for samples in torch.randperm(problem.n, generator=self._order).split(_BATCH):
-            gradient = problem.batch_gradient(samples, float(np.log(len(samples))))
-            self._updates += 1
-            self._mean.lerp_(gradient, 1 - _FORGET)
-            self._squares.mul_(_FORGET_SQUARES)
-            self._squares.addcmul_(gradient, gradient, value=1 - _FORGET_SQUARES)
-            size = (self._squares / (1 - _FORGET_SQUARES**self._updates)).sqrt_().add_(1e-12)
-            step = self._rate / (1 - _FORGET**self._updates)
-            problem.flat.addcdiv_(self._mean, size, value=-step)
+            problem.flat.grad = problem.batch_gradient(samples, float(np.log(len(samples))))
+            self._adam.step()
+        problem.flat.grad = None
         state = problem.evaluate()
         self._stale = 0 if state.log_loss < self._least else self._stale + 1
         self._least = min(self._least, state.log_loss)
@@ -70,22 +63,29 @@ class FirstPhase:
 
     def memory(self) -> dict[str, Any]:
         """Return all that the next epoch depends on beside the parameters."""
+        moments = self._adam.state.get(self._problem.flat, {})
         return {
-            "first_mean": self._mean.cpu().numpy().copy(),
-            "first_squares": self._squares.cpu().numpy().copy(),
+            **{f"first_{name}": value.cpu().numpy().copy() for name, value in moments.items()},
             "first_order": self._order.get_state().numpy(),
-            "first_updates": self._updates,
             "first_rate": self._rate,
             "first_least": self._least,
             "first_stale": self._stale,
         }
 
+    @staticmethod
+    def remembered(memory: Mapping[str, Any]) -> bool:
+        """Return whether a run that left this was in its first phase."""
+        return "first_rate" in memory
+
     def recall(self, memory: dict[str, Any]) -> None:
         """Take it up."""
-        self._mean.copy_(torch.as_tensor(memory["first_mean"]))
-        self._squares.copy_(torch.as_tensor(memory["first_squares"]))
+        flat = self._problem.flat
+        self._adam.state.clear()  # what an interrupted epoch left
+        for name in ("step", "exp_avg", "exp_avg_sq"):
+            if (kept := memory.get(f"first_{name}")) is not None:
+                place = "cpu" if name == "step" else flat.device
+                self._adam.state[flat][name] = torch.tensor(kept, device=place)
         self._order.set_state(torch.tensor(memory["first_order"]))
-        self._updates = int(memory["first_updates"])
-        self._rate = float(memory["first_rate"])
+        self._rate = self._adam.param_groups[0]["lr"] = float(memory["first_rate"])
         self._least = float(memory["first_least"])
         self._stale = int(memory["first_stale"])

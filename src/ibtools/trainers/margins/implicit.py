@@ -184,7 +184,7 @@ def _begins_with_minibatches(
             "let the size of the problem decide"
         )
     if resume is not None:
-        return "first_updates" in resume._progress
+        return FirstPhase.remembered(resume._progress)
     if asked is None:
         asked = problem.n * problem.margins.each > _MANY
     if not asked:
@@ -338,7 +338,7 @@ class _Flow(Stepper):
         """Take them up."""
         self.h = float(memory["h"])
         self.first_epochs = int(memory.get("first_epochs", 0))
-        if "first_updates" not in memory:
+        if not FirstPhase.remembered(memory):
             self.first = None
         elif self.first is not None:
             self.first.recall(memory)
