@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -156,15 +156,12 @@ class Running:
         return Result(self.step, outcome, self.ended - self.start)
 
 
-def run(step: Step, environment: dict[str, str], results: Sequence[Result]) -> Iterator[Result]:
-    """Run ``step``, what it prints shown at once, unless what ran before makes it pointless."""
-    if not may_run(step, results):
-        yield Result(step, "not run", 0.0)
-        return
+def run(step: Step, environment: dict[str, str]) -> Result:
+    """Run ``step``; what it prints is shown at once."""
     print(f"\n=== {step.name}: {step.purpose}", flush=True)
     start = time.monotonic()
     code = subprocess.run(step.command, cwd=ROOT, env=environment).returncode
-    yield Result(step, "FAILED" if code else "passed", time.monotonic() - start)
+    return Result(step, "FAILED" if code else "passed", time.monotonic() - start)
 
 
 def main(names: list[str]) -> int:
@@ -178,10 +175,13 @@ def main(names: list[str]) -> int:
     results: list[Result] = []
     beside: dict[str, Running] = {}
     for step in chosen:
-        if step.beside in {other.name for other in chosen} and may_run(step, results):
+        if not may_run(step, results):
+            results.append(Result(step, "not run", 0.0))
+            continue
+        if step.beside in {other.name for other in chosen}:
             beside[step.beside] = Running(step, environment)
             continue
-        results += run(step, environment, results)
+        results.append(run(step, environment))
         if guest := beside.pop(step.name, None):
             results.append(guest.result())
         if any(done.name == "book" and end == "passed" for done, end, _ in results):
