@@ -62,6 +62,8 @@ class Environment:
 
     def prepare(self) -> None:
         """Leave a whole environment there, or exit with one sentence on what is in the way."""
+        if self.mark.exists() and self.look_over().remedy == "nothing":
+            return  # and nobody who sets up another one beside it needs to be waited for
         with only_one(self.root, "Another command is setting up this folder; waiting for it."):
             finding = self.look_over()
             if finding.remedy == "nothing":
