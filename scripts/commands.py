@@ -140,10 +140,14 @@ class Commands:
         return self.book() or self.from_the_site("scripts/handouts.py", "NAME")
 
     def from_the_site(self, script: str, *settings: str) -> int:
-        given = {name: value for name in settings if (value := os.environ.get(name))}
-        self.environment.variables |= given
+        self.hand_on(*settings)
         with self.alone():
             return self.python(script)
+
+    def hand_on(self, *settings: str) -> None:
+        """Let a script see what was typed behind the command."""
+        given = {name: value for name in settings if (value := os.environ.get(name))}
+        self.environment.variables |= given
 
     def doctor(self) -> int:
         """Say what a report of an error should; this sets nothing up."""
@@ -167,8 +171,7 @@ class Commands:
     def site_report(self) -> int:
         """Measure the built pages in a browser."""
         self.environment.prepare()
-        if "PAGES" in os.environ:
-            self.environment.variables |= {"PAGES": os.environ["PAGES"]}
+        self.hand_on("PAGES")
         return self.python("scripts/site_report.py")
 
     def test_webkit(self) -> int:
@@ -176,8 +179,7 @@ class Commands:
         if code := self.book() or self.python("scripts/browser.py", "webkit"):
             return code
         self.environment.variables |= {"IBTOOLS_SITE": str(SITE)}
-        if "PAGES" in os.environ:
-            self.environment.variables |= {"PAGES": os.environ["PAGES"]}
+        self.hand_on("PAGES")
         print("Asking the pages in WebKitGTK.", flush=True)
         return self.python("-m", "pytest", "--quiet", "--no-header", "tests/site/webkit_pages.py")
 
@@ -193,8 +195,7 @@ class Commands:
     def course(self) -> int:
         """Write the notebooks of a course; with TAG=2027-spring they name that tag."""
         self.environment.prepare()
-        if tag := os.environ.get("TAG"):
-            self.environment.variables |= {"TAG": tag}
+        self.hand_on("TAG")
         return self.python("scripts/write_course.py")
 
     def bundle(self) -> int:
