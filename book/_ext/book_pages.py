@@ -40,9 +40,10 @@ def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict, doc
 
 
 def mend_html(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
+    body = context.get("body", "")
     for wrong, right in MENDED_HTML.items():
-        context["body"] = context.get("body", "").replace(wrong, right)
-    context["body"] = LONG_SIGNATURE.sub(parameters_in_lines, context.get("body", ""))
+        body = body.replace(wrong, right)
+    context["body"] = LONG_SIGNATURE.sub(parameters_in_lines, body)
 
 
 def parameters_in_lines(found: re.Match[str]) -> str:
