@@ -105,7 +105,7 @@ class SmallProject:
     def make(self, *arguments: str, **changes: str | None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["make", *arguments], cwd=self.root, capture_output=True, text=True,
-            env=self.environment(**changes), errors="replace",
+            env=self.environment(**changes), errors="replace", timeout=300,
         )  # fmt: skip
 
     @property

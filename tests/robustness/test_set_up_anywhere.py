@@ -11,6 +11,7 @@ import time
 import urllib.parse
 
 import pytest
+from environment import only_one
 from small_project import SmallProject
 
 pytestmark = pytest.mark.slow
@@ -81,7 +82,8 @@ def test_the_printed_link_opens(project):
 def test_a_finished_set_up_is_used_and_found_damaged(project):
     """One after the other: nothing to do, pins changed, a package damaged, the folder renamed."""
     begun = time.monotonic()
-    answer = project.make("setup")
+    with only_one(project.root, ""):  # as while another environment is set up beside it
+        answer = project.make("setup")
     assert (answer.returncode, answer.stdout) == (0, "")
     assert time.monotonic() - begun < 10
 
