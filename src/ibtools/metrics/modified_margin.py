@@ -46,6 +46,7 @@ def modified_margin(
 
     Examples
     --------
+    >>> from ibtools.metrics import modified_margin
     >>> modified_margin([-6.0, -1e6], [2.0, 1e3], order=2, gap=[2.0, 1e3])
     array([1.   , 0.999])
     """
@@ -91,6 +92,7 @@ def strong_separability(
 
     Examples
     --------
+    >>> from ibtools.metrics.modified_margin import strong_separability
     >>> strong_separability([-1.0, -3.0], [2.0, 2.0])
     array([False,  True])
     """
@@ -114,6 +116,7 @@ def separability_start(
 
     Examples
     --------
+    >>> from ibtools.metrics import separability_start
     >>> separability_start([-1.0, -3.0, -4.0], [2.0, 2.0, 2.1])
     1
     """

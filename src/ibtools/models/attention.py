@@ -27,6 +27,8 @@ class SoftmaxAttention(nn.Module):
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.models import SoftmaxAttention
     >>> tokens = torch.tensor([[[1.0, 0.0], [0.2, 0.9], [-0.5, 0.4]]], dtype=torch.float64)
     >>> SoftmaxAttention(2)(tokens).detach().numpy().round(6)
     array([0.584947])

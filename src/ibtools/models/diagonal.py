@@ -46,6 +46,7 @@ class DiagonalNet(ByValue):
 
     Examples
     --------
+    >>> from ibtools.models import DiagonalNet
     >>> net = DiagonalNet([0.5, 0.2], [0.4, -0.1], [0.1, 0.3], [0.3, 0.5])
     >>> net.predictor
     array([ 0.17, -0.17])
@@ -95,6 +96,7 @@ class DiagonalNet(ByValue):
 
         Examples
         --------
+        >>> from ibtools.models import DiagonalNet
         >>> net = DiagonalNet.from_scale_shape(scale=0.01, shape=0.5, d=2)
         >>> net.u_plus * net.v_plus, net.predictor
         (array([0.01, 0.01]), array([0., 0.]))
@@ -263,6 +265,7 @@ class TiedDiagonalNet(ByValue):
 
     Examples
     --------
+    >>> from ibtools.models import TiedDiagonalNet
     >>> TiedDiagonalNet([2.0, 1.0], [1.0, 1.0]).predictor
     array([3., 0.])
     """

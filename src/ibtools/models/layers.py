@@ -15,6 +15,8 @@ class SquaredReLU(nn.Module):
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.models import SquaredReLU
     >>> SquaredReLU()(torch.tensor([-1.0, 3.0]))
     tensor([0., 9.])
     """
@@ -45,6 +47,9 @@ class Residual(nn.Module):
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.models import Residual
     >>> Residual(nn.ReLU())(torch.tensor([-1.0, 3.0]))
     tensor([-1.,  6.])
     """
@@ -69,6 +74,9 @@ class Sum(nn.Module):
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.models import SquaredReLU, Sum
     >>> Sum(nn.Identity(), SquaredReLU())(torch.tensor([2.0]))
     tensor([6.])
     """
@@ -88,6 +96,9 @@ class Product(nn.Module):
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.models import Product, SquaredReLU
     >>> Product(nn.Identity(), SquaredReLU())(torch.tensor([2.0]))
     tensor([8.])
     """
@@ -112,6 +123,8 @@ class DifferenceOfSquares(nn.Module):
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.models import DifferenceOfSquares
     >>> DifferenceOfSquares(2)(torch.ones(3, 2, dtype=torch.float64)).shape
     torch.Size([3, 1])
     """
@@ -150,6 +163,7 @@ def activation_named(name: str) -> nn.Module:
 
     Examples
     --------
+    >>> from ibtools.models.layers import activation_named
     >>> activation_named("squared_relu")
     SquaredReLU()
     """

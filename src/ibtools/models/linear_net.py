@@ -44,6 +44,7 @@ class LinearNet(ByValue):
 
     Examples
     --------
+    >>> from ibtools.models import LinearNet
     >>> net = LinearNet(a=[1.0, 2.0], W=[[1.0, 0.0], [0.0, 1.0]])
     >>> net.predictor
     array([1., 2.])
@@ -87,6 +88,7 @@ class LinearNet(ByValue):
 
         Examples
         --------
+        >>> from ibtools.models import LinearNet
         >>> LinearNet.strictly_balanced([0.3, -0.4], [0.0, 2.0]).predictor.round(12)
         array([0.  , 0.25])
         """
@@ -115,6 +117,7 @@ class LinearNet(ByValue):
 
         Examples
         --------
+        >>> from ibtools.models import LinearNet
         >>> LinearNet.gaussian(neurons=3, d=5, scale=0.1, seed=0).W.shape
         (3, 5)
         """

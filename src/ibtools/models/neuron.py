@@ -46,6 +46,8 @@ class LinearNeuron(ByValue):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.models import LinearNeuron
     >>> neuron = LinearNeuron(a=1.0, w=[3.0, -4.0])
     >>> neuron.predictor, neuron.balancedness
     (array([ 3., -4.]), -24.0)
@@ -102,6 +104,7 @@ class LinearNeuron(ByValue):
 
         Examples
         --------
+        >>> from ibtools.models import LinearNeuron
         >>> neuron = LinearNeuron.from_scale_shape(scale=0.1, shape=0.0, direction=[3.0, 0.0, 4.0])
         >>> neuron.predictor.round(12)
         array([0.06, 0.  , 0.08])
@@ -213,6 +216,7 @@ class LinearNeuron(ByValue):
 
         Examples
         --------
+        >>> from ibtools.models import LinearNeuron
         >>> from ibtools.theory import hessian_map_defect
         >>> neuron = LinearNeuron(a=1.0, w=[0.6, 0.8])
         >>> hessian_map_defect(neuron.metric_at(), neuron.predictor)[0].round(12) + 0.0
@@ -310,6 +314,8 @@ def part_outside(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.models.neuron import part_outside
     >>> part_outside(np.array([3.0, 4.0]), np.array([[0.0, 1.0]]))
     array([3., 0.])
     """

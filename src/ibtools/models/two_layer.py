@@ -51,6 +51,8 @@ class TwoLayerNet(ByValue):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.models import TwoLayerNet
     >>> net = TwoLayerNet([[1.0, 0.0], [0.0, 1.0]], slope=0.5)
     >>> net.predict(np.array([[2.0, 3.0], [-2.0, 3.0]]))
     array([-1., -4.])
@@ -97,6 +99,7 @@ class TwoLayerNet(ByValue):
 
         Examples
         --------
+        >>> from ibtools.models import TwoLayerNet
         >>> TwoLayerNet.initialize(m=3, d=5, slope=0.1, scale=1e-3, seed=0).W.shape
         (6, 5)
         """

@@ -71,7 +71,7 @@ class Exploration:
 
     Examples
     --------
-    >>> from ibtools.show import figure
+    >>> from ibtools.show import explore, figure
     >>> def draw(slope):
     ...     fig, ax = figure()
     ...     ax.plot([-1, 1], [-slope, slope])
@@ -338,7 +338,7 @@ def explore(
     Examples
     --------
     >>> import numpy as np
-    >>> from ibtools.show import figure, linspace
+    >>> from ibtools.show import explore, figure, linspace
     >>> def draw(slope):
     ...     fig, ax = figure()
     ...     ax.plot([-1, 1], [-slope, slope])

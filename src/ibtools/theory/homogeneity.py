@@ -75,6 +75,8 @@ class NearHomogeneity:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.theory import near_homogeneity
     >>> neuron = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Softplus())
     >>> h = near_homogeneity(neuron, radius=1.0)
     >>> h.defect_bound([0.0, 5.0]), h.gap_bound(5.0)
@@ -191,6 +193,7 @@ def near_homogeneity(
     Examples
     --------
     >>> from ibtools.models import MLP
+    >>> from ibtools.theory import near_homogeneity
     >>> net = MLP(widths=[2, 5, 1], activation="softplus", bias=True, seed=0)
     >>> h = near_homogeneity(net, radius=1.0)
     >>> h
@@ -359,7 +362,11 @@ def stream_after(module: nn.Module, before: Stream, name: str) -> tuple[Stream, 
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from torch import nn
+    >>> from ibtools.theory import near_homogeneity
     >>> from ibtools.theory.activations import suprema
+    >>> from ibtools.theory.homogeneity import Stream, smooth_activation, stream_after
     >>> mish = suprema(  # z tanh(log(1 + eᶻ)) and its derivative
     ...     lambda z: z * np.tanh(np.logaddexp(0, z)),
     ...     lambda z: np.tanh(np.logaddexp(0, z))

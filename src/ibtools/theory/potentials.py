@@ -39,6 +39,8 @@ class HypentropyPotential(ByValue):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.theory import HypentropyPotential
     >>> q = HypentropyPotential(sqrt_k=[2.0, 2.0], start=[0.0, 0.0])
     >>> q.gradient(np.array([np.sinh(1.0), 0.0]))
     array([0.5, 0. ])
@@ -152,6 +154,8 @@ def implicit_potential(
 
     Examples
     --------
+    >>> from ibtools.models import DiagonalNet
+    >>> from ibtools.theory import implicit_potential
     >>> net = DiagonalNet.from_scale_shape(scale=0.01, shape=0.0, d=3)
     >>> q = implicit_potential(net)
     >>> q.sqrt_k

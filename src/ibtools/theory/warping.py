@@ -29,6 +29,7 @@ def layer_sizes(
 
     Examples
     --------
+    >>> from ibtools.theory.warping import layer_sizes
     >>> layer_sizes(3.0, 2.0)
     (array(2.), array(1.))
     """
@@ -62,6 +63,7 @@ def warp(delta: float, w: ArrayLike) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import warp
     >>> warp(3.0, [0.0, 2.0])
     3.0
     """
@@ -93,6 +95,7 @@ def neuron_metric_defect(delta: float, w: ArrayLike) -> Float[np.ndarray, "d d d
 
     Examples
     --------
+    >>> from ibtools.theory import neuron_metric_defect
     >>> neuron_metric_defect(0.0, [0.6, 0.8])[0].round(12)
     array([[ 0. , -0.4],
            [ 0.4,  0. ]])
@@ -128,6 +131,8 @@ def single_neuron(net: LinearNet) -> LinearNeuron:
 
     Examples
     --------
+    >>> from ibtools.models import LinearNet
+    >>> from ibtools.theory.warping import single_neuron
     >>> single_neuron(LinearNet.strictly_balanced([3.0, 4.0], [0.0, 1.0])).a
     5.0
     """
@@ -169,6 +174,7 @@ class WarpedPotential(ByValue):
 
     Examples
     --------
+    >>> from ibtools.theory import WarpedPotential
     >>> q = WarpedPotential(delta=0.0, start=[0.0, 1.0])
     >>> q([4.0, 0.0]), q([0.0, 4.0])
     (8.0, 2.0)

@@ -52,6 +52,8 @@ class Predictor:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.trainers import Predictor
     >>> net = Predictor(np.array([1.0, 2.0]), lambda w: 2 * np.eye(2))
     >>> net.velocity(np.eye(2), np.array([2.0, 4.0]))
     array([1., 2.])
@@ -223,6 +225,7 @@ def gradient_flow(
     Examples
     --------
     >>> from ibtools.models import DiagonalNet
+    >>> from ibtools.trainers import gradient_flow
     >>> net = DiagonalNet.from_scale_shape(scale=0.01, shape=0.0, d=3)
     >>> run = gradient_flow(net, [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5])
     >>> run.converged, run.w[-1].round(6)
@@ -302,6 +305,8 @@ def metric_flow(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.trainers import metric_flow
     >>> run = metric_flow(lambda w: np.eye(2), [[3.0, 4.0]], [25.0], start=[0.0, 0.0])
     >>> run.w[-1].round(8)
     array([3., 4.])
@@ -349,6 +354,8 @@ def mirror_flow(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.trainers import mirror_flow
     >>> class Entropy:
     ...     def hessian(self, w):
     ...         return np.diag(1 / w)
@@ -413,6 +420,7 @@ def gradient_descent(
     Examples
     --------
     >>> from ibtools.models import DiagonalNet
+    >>> from ibtools.trainers import gradient_descent
     >>> net = DiagonalNet.from_scale_shape(scale=1.0, shape=0.0, d=2)
     >>> run = gradient_descent(net, [[1.0, 2.0]], [1.0], step_size=0.01, steps=2000)
     >>> run.converged, float(run.loss[-1]) < 1e-20

@@ -152,6 +152,7 @@ def margin_flow(
     Examples
     --------
     >>> from ibtools.models import DeepLinear
+    >>> from ibtools.trainers import margin_flow
     >>> X, y = [[3.0, -1.0], [1.0, 2.0], [-4.0, -4.0]], [1.0, 1.0, -1.0]
     >>> run = margin_flow(DeepLinear(d=2, depth=1, seed=0), X, y, until_log10_loss=-10_000)
     >>> bool(abs(run.normalized_margin[-1] - 7 / 13**0.5) < 1e-3), run.smoothed_margin_drops[-1]
