@@ -22,7 +22,13 @@ class SquaredReLU(nn.Module):
     """
 
     def forward(self, z: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """Return max(z, 0)², of the shape of `z`."""
+        """Return max(z, 0)², of the shape of `z`.
+
+        Parameters
+        ----------
+        z
+            Inputs, of any shape.
+        """
         return torch.relu(z).square()
 
 
@@ -59,7 +65,18 @@ class Residual(nn.Module):
         self.inner = nn.Sequential(*modules("inner", inner))
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """Return x + inner(x), of the shape of `x`."""
+        """Return x + inner(x), of the shape of `x`.
+
+        Parameters
+        ----------
+        x
+            What the branch gets, and what is added to its output.
+
+        Raises
+        ------
+        ValueError
+            If the branch does not keep the shape of `x`.
+        """
         added: Tensor = self.inner(x)
         if added.shape != x.shape:
             raise ValueError(
@@ -71,6 +88,11 @@ class Residual(nn.Module):
 
 class Sum(nn.Module):
     """The sum of several modules' outputs on one input.
+
+    Parameters
+    ----------
+    *terms
+        The modules, one or more; their outputs are broadcast against each other.
 
     Examples
     --------
@@ -86,13 +108,24 @@ class Sum(nn.Module):
         self.terms = nn.ModuleList(modules("terms", terms))
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """Return the sum of all terms at `x`."""
+        """Return the sum of all terms at `x`.
+
+        Parameters
+        ----------
+        x
+            What every term gets.
+        """
         outputs = [term(x) for term in self.terms]
         return torch.stack(torch.broadcast_tensors(*outputs)).sum(0)
 
 
 class Product(nn.Module):
     """The product, entry by entry, of several modules' outputs on one input.
+
+    Parameters
+    ----------
+    *factors
+        The modules, one or more; their outputs are broadcast against each other.
 
     Examples
     --------
@@ -108,7 +141,13 @@ class Product(nn.Module):
         self.factors = nn.ModuleList(modules("factors", factors))
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """Return the product of all factors at `x`."""
+        """Return the product of all factors at `x`.
+
+        Parameters
+        ----------
+        x
+            What every factor gets.
+        """
         outputs = [factor(x) for factor in self.factors]
         return torch.stack(torch.broadcast_tensors(*outputs)).prod(0)
 
@@ -119,7 +158,7 @@ class DifferenceOfSquares(nn.Module):
     Parameters
     ----------
     d
-        Number of features.
+        Number of features. All of u and v start at 1, so that all weights start at 0.
 
     Examples
     --------
@@ -136,7 +175,13 @@ class DifferenceOfSquares(nn.Module):
         self.v = nn.Parameter(torch.ones(d, dtype=torch.float64))
 
     def forward(self, x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch 1"]:
-        """Return ⟨u² − v², x⟩, with an axis of its own as any layer with one output."""
+        """Return ⟨u² − v², x⟩, with an axis of its own as any layer with one output.
+
+        Parameters
+        ----------
+        x
+            Inputs, (…, d).
+        """
         return (x @ (self.u.square() - self.v.square())).unsqueeze(-1)
 
 

@@ -51,7 +51,13 @@ class Net(nn.Module):
         self.layers = nn.Sequential(*modules("layers", layers))
 
     def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n *k"]:
-        """Return the outputs at inputs `x`: (n,) for one output, (n, k) for k classes."""
+        """Return the outputs at inputs `x`: (n,) for one output, (n, k) for k classes.
+
+        Parameters
+        ----------
+        x
+            Inputs, one sample a row, (n, …).
+        """
         outputs: Tensor = self.layers(x)
         return outputs.squeeze(-1) if outputs.shape[-1] == 1 else outputs
 

@@ -141,6 +141,11 @@ class LinearNeuron(ByValue):
         """Return the neuron with these `parameters` (1 + d,), ordered as in `parameters`.
 
         An array of floats is not copied.
+
+        Parameters
+        ----------
+        parameters
+            In the order of `parameters`, (1 + d,).
         """
         return self._with(parameters)
 
@@ -153,7 +158,13 @@ class LinearNeuron(ByValue):
 
     @checked
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        """Return the outputs on the rows of `X`, shape (n,)."""
+        """Return the outputs on the rows of `X`, shape (n,).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         inputs = X @ self.w
         return self.a * self._slopes(inputs) * inputs
 
@@ -164,6 +175,13 @@ class LinearNeuron(ByValue):
         """Return −∂L/∂parameters, (1 + d,), of the squared loss with residual r = y − prediction.
 
         On a kink (wᵀx = 0) the slope of the leaky ReLU is taken to be 1.
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        residual
+            r, (n,); labels minus outputs.
         """
         inputs = X @ self.w
         pull = (self._slopes(inputs) * residual) @ X
@@ -171,7 +189,13 @@ class LinearNeuron(ByValue):
 
     @checked
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-        """Return the Gram matrix, (n, n), of the outputs' gradients in the weights."""
+        """Return the Gram matrix, (n, n), of the outputs' gradients in the weights.
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         inputs = X @ self.w
         slopes = self._slopes(inputs)
         tilted = slopes[:, None] * X
@@ -274,6 +298,13 @@ class LinearNeuron(ByValue):
         """Return the derivative of the flow's velocity in the weights, minus the loss's Hessian.
 
         Away from the kinks, where it exists; (1 + d, 1 + d).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        y
+            Labels, (n,).
         """
         inputs = X @ self.w
         slopes = self._slopes(inputs)

@@ -115,6 +115,11 @@ class Grid:
     def text(self, value: Any) -> str:
         """Return how a value is shown: ``3.2·10⁻⁵``.
 
+        Parameters
+        ----------
+        value
+            One of `values`.
+
         Examples
         --------
         >>> from ibtools.show import geomspace, linspace
@@ -137,6 +142,11 @@ class Grid:
 
     def spoken(self, value: Any) -> str:
         """Return how a value is read aloud; superscripts are silent in many screen readers.
+
+        Parameters
+        ----------
+        value
+            One of `values`.
 
         Examples
         --------
@@ -163,6 +173,11 @@ class Grid:
     def key(self, value: Any) -> str:
         """Return how a value is written in an address.
 
+        Parameters
+        ----------
+        value
+            One of `values`.
+
         Examples
         --------
         >>> from ibtools.show import geomspace
@@ -175,6 +190,11 @@ class Grid:
 
     def setting(self, value: Any) -> str:
         """Return what a caption says of a value.
+
+        Parameters
+        ----------
+        value
+            One of `values`.
 
         Examples
         --------

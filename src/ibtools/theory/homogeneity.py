@@ -95,19 +95,43 @@ class NearHomogeneity:
     of_differences: bool = False
 
     def defect_bound(self, r: ArrayLike | float) -> Float[np.ndarray, "*t"]:
-        """Return p′(r), at norms r = ‖θ‖ ≥ 0 of any shape."""
+        """Return p′(r), at norms r = ‖θ‖ ≥ 0 of any shape.
+
+        Parameters
+        ----------
+        r
+            Norms, at least 0, of any shape.
+        """
         return _at(self.defect, r)
 
     def gap_bound(self, r: ArrayLike | float) -> Float[np.ndarray, "*t"]:
-        """Return p_a(r), at norms r = ‖θ‖ ≥ 0 of any shape."""
+        """Return p_a(r), at norms r = ‖θ‖ ≥ 0 of any shape.
+
+        Parameters
+        ----------
+        r
+            Norms, at least 0, of any shape.
+        """
         return _at(self.gap, r)
 
     def size_bound(self, r: ArrayLike | float) -> Float[np.ndarray, "*t"]:
-        """Return q(r), at norms r = ‖θ‖ ≥ 0 of any shape."""
+        """Return q(r), at norms r = ‖θ‖ ≥ 0 of any shape.
+
+        Parameters
+        ----------
+        r
+            Norms, at least 0, of any shape.
+        """
         return _at(self.size, r)
 
     def gradient_bound(self, r: ArrayLike | float) -> Float[np.ndarray, "*t"]:
-        """Return q′(r), at norms r = ‖θ‖ ≥ 0 of any shape."""
+        """Return q′(r), at norms r = ‖θ‖ ≥ 0 of any shape.
+
+        Parameters
+        ----------
+        r
+            Norms, at least 0, of any shape.
+        """
         return _at(self.gradient, r)
 
     def differences(self) -> "NearHomogeneity":

@@ -214,6 +214,11 @@ class WarpedPotential(ByValue):
         It is :math:`|a|^3 - \tfrac32\delta|a|`, less its value at 0, in a form that cancels
         nowhere: with n = ‖w‖, :math:`n^2(n^2 + |a|\sqrt\delta + \delta/2)/(|a| + \sqrt\delta)` for
         δ ≥ 0, and :math:`|a|(a^2 + \tfrac32|\delta|)` for δ < 0.
+
+        Parameters
+        ----------
+        size
+            x = ‖w̃‖, at least 0, of any shape.
         """
         outer, inner = layer_sizes(self.delta, size)
         if self.delta < 0:
@@ -226,7 +231,13 @@ class WarpedPotential(ByValue):
     def __call__(
         self, w: Float[np.ndarray, "*batch d"] | ArrayLike
     ) -> Float[np.ndarray, "*batch"] | float:
-        """Return q(w̃), shape (…), for w̃ of shape (…, d)."""
+        """Return q(w̃), shape (…), for w̃ of shape (…, d).
+
+        Parameters
+        ----------
+        w
+            w̃, (…, d).
+        """
         w = points("w", w, self.dim)
         value = self.radial(_norm(w)) + w @ self.tilt
         return float(value) if value.ndim == 0 else value
@@ -237,6 +248,11 @@ class WarpedPotential(ByValue):
         """Return the mirror variable ∇q(w̃) = (3/2) sgn(a)(w − w₀), shape (…, d).
 
         At the corner w̃ = 0 of δ < 0 it is the middle of the subdifferential.
+
+        Parameters
+        ----------
+        w
+            w̃, (…, d).
         """
         return self._slope(points("w", w, self.dim)) + self.tilt
 
@@ -244,6 +260,11 @@ class WarpedPotential(ByValue):
         r"""Return the Hessian's eigenvalues across and along w̃.
 
         :math:`\tfrac32/|a|`, d − 1 times, and :math:`\tfrac34|a|/R`; at w̃ = 0 they agree.
+
+        Parameters
+        ----------
+        w
+            w̃, (d,).
         """
         size = float(_norm(vector("w", w, size=self.dim)))
         outer = float(layer_sizes(self.delta, size)[0])
@@ -253,6 +274,11 @@ class WarpedPotential(ByValue):
 
     def hessian(self, w: Float[np.ndarray, " d"] | ArrayLike) -> Float[np.ndarray, "d d"]:
         r"""Return the Hessian ∇²q(w̃) = g(w̃)H(w̃), (d, d).
+
+        Parameters
+        ----------
+        w
+            w̃, (d,).
 
         Raises
         ------

@@ -50,6 +50,22 @@ class Mirror(Protocol):
 class Predictor:
     """A bare linear predictor that moves in a metric: w' = H(w)⁻¹Xᵀr.
 
+    It is what the runs of `metric_flow` and `mirror_flow` have for a network.
+
+    Parameters
+    ----------
+    predictor
+        w, (d,); it is copied.
+    metric
+        H, called with a weight vector (d,); it returns a matrix (d, d).
+
+    Raises
+    ------
+    TypeError
+        If `metric` is no function.
+    ValueError
+        If `predictor` is no finite vector.
+
     Examples
     --------
     >>> import numpy as np
@@ -80,7 +96,13 @@ class Predictor:
 
     @checked
     def replace(self, parameters: Float[np.ndarray, " d"]) -> "Predictor":
-        """Return the predictor `parameters`, (d,), in the same metric."""
+        """Return the predictor `parameters`, (d,), in the same metric.
+
+        Parameters
+        ----------
+        parameters
+            w, (d,).
+        """
         moved = object.__new__(Predictor)
         object.__setattr__(moved, "predictor", parameters)
         object.__setattr__(moved, "metric", self.metric)
@@ -88,20 +110,40 @@ class Predictor:
 
     @checked
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        """Return the outputs on the rows of `X`, (n,)."""
+        """Return the outputs on the rows of `X`, (n,).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         return X @ self.predictor
 
     @checked
     def velocity(
         self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, " d"]:
-        """Return H⁻¹Xᵀr, (d,)."""
+        """Return H⁻¹Xᵀr, (d,).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        residual
+            r, (n,); labels minus outputs.
+        """
         pull = X.T @ residual
         return np.linalg.solve(self.metric(self.predictor), pull)
 
     @checked
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-        """Return X H⁻¹ Xᵀ, (n, n)."""
+        """Return X H⁻¹ Xᵀ, (n, n).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         return X @ np.linalg.solve(self.metric(self.predictor), X.T)
 
 

@@ -248,6 +248,11 @@ class MarginRun(Generic[Net]):
     def net_at(self, index: int) -> Net:
         """Return the whole net at record `index` (negative counts from the end).
 
+        Parameters
+        ----------
+        index
+            The place of the record, from 0; −1 is the last.
+
         Raises
         ------
         IndexError

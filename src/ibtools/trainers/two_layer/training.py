@@ -110,6 +110,11 @@ class TwoLayerRun:
     def net_at(self, index: int) -> TwoLayerNet:
         """Return the network at record `index` (negative counts from the end).
 
+        Parameters
+        ----------
+        index
+            The place of the record, from 0; −1 is the last.
+
         Raises
         ------
         IndexError
@@ -163,6 +168,11 @@ class TwoLayerBatch(Sequence[TwoLayerRun]):
 
     def last(self, name: str) -> Shaped[np.ndarray, "B ..."]:
         """Return the last record of every run: of the attribute `name`, stacked, (B, …).
+
+        Parameters
+        ----------
+        name
+            Of an attribute of `TwoLayerRun` that has an entry a record, such as "stable_rank".
 
         Examples
         --------
