@@ -102,17 +102,38 @@ def strong_separability(
 def separability_start(
     log_loss: ArrayLike | float, gap: ArrayLike | float, loss: str = "exponential"
 ) -> int | None:
-    """Return the index of the record from which on strong separability holds to the end.
+    r"""Return the index of the record from which on strong separability holds to the end.
+
+    It is :math:`\psi > p_a(r)`: the loss is below what the gap could account for. From there on the
+    `modified_margin` is positive, and gradient flow never lowers it.
 
     Parameters
     ----------
-    log_loss, gap, loss
-        Of a run, (t,); as in `strong_separability`.
+    log_loss
+        log 𝓛 along a run, 𝓛 the sum over samples, (t,).
+    gap
+        p_a(r) along it, (t,), at least 0: `NearHomogeneity.gap_bound` of the norms.
+    loss
+        "exponential", "logistic" or "cross_entropy".
 
     Returns
     -------
     int or None
         ``None`` if it does not hold at the last record.
+
+    Raises
+    ------
+    ValueError
+        If a gap is negative, something is NaN, the shapes differ, or there is no such loss.
+
+    See Also
+    --------
+    near_homogeneity : the bounds of a network.
+    modified_margin : what never falls from there on.
+
+    References
+    ----------
+    Cai et al. (2025), strong separability condition.
 
     Examples
     --------

@@ -37,7 +37,7 @@ class Frame:
     Attributes
     ----------
     parameters
-        What `draw` was called with.
+        What the function that draws was called with, by name.
     alt
         What is to be seen, in words.
     svg

@@ -83,7 +83,7 @@ def tail_growth(u: ArrayLike | float, loss: str = "exponential") -> Numbers:
     u
         log(1/𝓛) > log(1/ℓ(0)), of any shape.
     loss
-        One of `TAILS`.
+        "exponential", "logistic", "cross_entropy" or "cubic", e^(−q³).
 
     Returns
     -------
@@ -125,7 +125,7 @@ def growth_cap(loss: str = "exponential", *, classes: int = 2) -> float:
     Parameters
     ----------
     loss
-        One of `TAILS`.
+        "exponential", "logistic", "cross_entropy" or "cubic", e^(−q³).
     classes
         k ≥ 2, for cross-entropy; the logistic loss is that of two classes.
 
@@ -174,7 +174,7 @@ def norm_bound(
     order
         L > 0.
     n
-        n.
+        The number of samples, at least 1.
     initial_norm
         ρ₀ > 0.
     loss, classes
@@ -222,9 +222,9 @@ def margin_bracket(
     log_loss
         log 𝓛, of the sum over the samples, of any shape.
     n
-        n.
+        The number of samples, at least 1.
     loss
-        One of `TAILS`.
+        "exponential", "logistic", "cross_entropy" or "cubic", e^(−q³).
     classes
         k ≥ 2, for cross-entropy.
 

@@ -69,7 +69,7 @@ def margin_flow(
 
     With more than 20 000 margins the flow begins where 𝓛 < ℓ(0), and Adam on minibatches leads
     there from a start above: a first phase, of which each epoch counts as one step, without time.
-    ``run.first_epochs`` tells how many there were.
+    `MarginRun.first_epochs` tells how many there were.
 
     Parameters
     ----------
