@@ -73,7 +73,7 @@ def margin_flow(
 
     With more than 20 000 margins the flow begins where 𝓛 < ℓ(0), and Adam on minibatches leads
     there from a start above: a first phase, of which each epoch counts as one step, without time.
-    Its rate is halved where 𝓛 does not fall. ``run.first_epochs`` tells how many there were.
+    Its rate is halved where 𝓛 does not fall. `MarginRun.first_epochs` tells how many there were.
 
     Parameters
     ----------
@@ -156,6 +156,7 @@ def margin_flow(
     Examples
     --------
     >>> from ibtools.models import DeepLinear
+    >>> from ibtools.trainers import margin_flow
     >>> X, y = [[3.0, -1.0], [1.0, 2.0], [-4.0, -4.0]], [1.0, 1.0, -1.0]
     >>> run = margin_flow(DeepLinear(d=2, depth=1, seed=0), X, y, until_log10_loss=-10_000)
     >>> bool(abs(run.normalized_margin[-1] - 7 / 13**0.5) < 1e-3), run.smoothed_margin_drops[-1]
