@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ class Kernel:
         return 0
 
     def send_signal(self, number: int) -> None:
-        os.kill(self.pid, number)
+        with suppress(ProcessLookupError):  # as `Popen` does
+            os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
@@ -61,7 +63,7 @@ class Kernel:
 def warm() -> subprocess.Popen[str]:
     """Start the process that has imported the libraries; it ends with the one that asked."""
     return subprocess.Popen(
-        [sys.executable, __file__],
+        [sys.executable, __file__, *LIBRARIES],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -84,7 +86,7 @@ def launch_kernel(command: list[str], *, env: dict[str, str], cwd: str | None, *
 def serve() -> None:
     """Fork a kernel for each line that comes in."""
     del sys.path[0]  # this folder, which a reader does not have on the path
-    for name in LIBRARIES:
+    for name in sys.argv[1:]:
         importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that none is left when it has ended
     gc.freeze()  # to look through what was imported is no kernel's work
