@@ -42,6 +42,7 @@ SOURCES = (
     "src/ibtools",
     "requirements.txt",
     "book/_ext/book_execution.py",
+    "book/_ext/book_kernels.py",
     "book/_ext/book_runs.py",
     "book/_ext/code_alone.py",
     "book/conftest.py",
