@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ibtools.data import Classification
-from ibtools.experiments import EXPERIMENTS, SETTINGS, load_result, named, named_runs, tasks
+from ibtools.experiments import EXPERIMENTS, SETTINGS, budget, load_result, named, named_runs, tasks
 from ibtools.experiments.__main__ import main
 from ibtools.experiments.budget import Budget, in_words, measured
 from ibtools.experiments.catalogue import experiment
@@ -19,7 +19,7 @@ from ibtools.experiments.results import Result, folder_of_results, rounded, writ
 KEPT = sorted(path.stem for path in folder_of_results().glob("*.json"))
 RATES, LONGER, TWO = (
     "mnist-1000-mlp-rates",
-    "mnist-1000-squared-mlp-longer",
+    "mnist-300-squared-mlp-longer",
     "mnist-20-two-layer",
 )
 
@@ -67,7 +67,7 @@ def test_run_keeps_what_report_prints(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if name == LONGER:  # the others' budgets are measured
+    if name != TWO:  # one is measured, which is quick
         monkeypatch.setattr(named, "measured", lambda *_, **__: Budget(1.0, 0.1, 0.0))
     places = ["--results", str(tmp_path / "results")]
     command = ["run", name, *places, "--out", str(tmp_path / "out")]
@@ -142,14 +142,19 @@ def test_a_run_that_lacks_disk_is_not_begun(
     assert not (tmp_path / "new").exists()
 
 
-def test_a_budget_grows_with_what_is_asked(small: None) -> None:
-    """Twice the runs take twice as long, and so do twice the epochs."""
+def test_a_budget_counts_every_run_and_all_its_epochs(
+    small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    costs = iter([0.75, 0.25, 0.5] * 2)  # other programs take time away, and give none
+    monkeypatch.setattr(budget, "seconds_per_epoch", lambda *_, **__: next(costs))
     one = experiment(RATES)
-    alone = replace(one, tasks=one.tasks[:1])
-    budget = measured(replace(one, tasks=one.tasks[:1] * 4), device="cpu", root=None, steps=None)
-    once = measured(alone, device="cpu", root=None, steps=None)
-    assert budget.disk == pytest.approx(4 * once.disk)
-    assert 0 < once.seconds < budget.seconds
+    many = replace(one, tasks=tuple({**one.tasks[0], "seed": seed} for seed in range(4)))
+    found = measured(many, device="cpu", root=None, steps=None)
+    assert found.seconds == 4 * 12 * 0.25
+    longer = replace(one, tasks=tuple({**task, "epochs": 24} for task in many.tasks))
+    twice = measured(longer, device="cpu", root=None, steps=None)
+    assert twice.seconds == 2 * found.seconds
+    assert twice.disk == pytest.approx(2 * found.disk)
     assert in_words(90) == "1.5 minutes"
 
 

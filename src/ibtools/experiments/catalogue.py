@@ -135,33 +135,33 @@ def _two_layer(name: str, data: str, what: str) -> Experiment:
 
 
 _ALL = (
-    _rates("mnist-1000-mlp-rates", "mnist_mlp", 1000, 1000, "MLP 784–100–10, 1000 digits of MNIST"),
+    _rates("mnist-1000-mlp-rates", "mnist_mlp", 1000, 300, "MLP 784–100–10, 1000 digits of MNIST"),
     _rates(
         "fashion-1000-mlp-rates",
         "fashion_mlp",
         1000,
-        1000,
+        300,
         "MLP 784–100–10, 1000 images of Fashion-MNIST",
     ),
     _rates(
         "mnist-500-small-cnn-rates",
         "mnist_small_cnn",
         500,
-        500,
+        300,
         "small CNN (4 and 8 channels), 500 digits of MNIST",
         dtype="float32",
     ),
     _longer(
-        "mnist-1000-squared-mlp-longer",
+        "mnist-300-squared-mlp-longer",
         "mnist_squared_mlp",
-        1000,
-        "squared-ReLU MLP 784–100–10, 1000 digits of MNIST",
+        300,
+        "squared-ReLU MLP 784–100–10, 300 digits of MNIST",
     ),
     _longer(
-        "fashion-1000-squared-mlp-longer",
+        "fashion-300-squared-mlp-longer",
         "fashion_squared_mlp",
-        1000,
-        "squared-ReLU MLP 784–100–10, 1000 images of Fashion-MNIST",
+        300,
+        "squared-ReLU MLP 784–100–10, 300 images of Fashion-MNIST",
     ),
     _two_layer("mnist-20-two-layer", "mnist", "20 digits of MNIST, threes and eights"),
     _two_layer("fashion-20-two-layer", "fashion", "20 images of Fashion-MNIST, dresses and bags"),

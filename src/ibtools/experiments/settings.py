@@ -105,6 +105,7 @@ def _small(
     load: Callable[..., Classification],
     net: Callable[..., Net],
     *,
+    rate: float = 0.5,
     input_shape: tuple[int, ...] = (784,),
 ) -> Setting:
     """Return how a net is trained that one core trains in minutes."""
@@ -114,7 +115,7 @@ def _small(
         n=60_000,
         input_shape=input_shape,
         batch_size=100,
-        rates={"constant": 0.5, "loss_based": 0.1},
+        rates={"constant": rate, "loss_based": 0.1},
         epochs=100,
         flow_steps=1000,
         log10_loss=-1000.0,
@@ -169,9 +170,9 @@ SETTINGS: Mapping[str, Setting] = {
         checkpoint_every=5,
     ),
     "mnist_mlp": _small(_as_rows(mnist), _mlp("relu")),
-    "mnist_squared_mlp": _small(_as_rows(mnist), _mlp("squared_relu")),
-    "mnist_small_cnn": _small(mnist, _small_cnn, input_shape=(1, 28, 28)),
+    "mnist_squared_mlp": _small(_as_rows(mnist), _mlp("squared_relu"), rate=0.1),
+    "mnist_small_cnn": _small(mnist, _small_cnn, rate=0.1, input_shape=(1, 28, 28)),
     "fashion_mlp": _small(_as_rows(fashion_mnist), _mlp("relu")),
-    "fashion_squared_mlp": _small(_as_rows(fashion_mnist), _mlp("squared_relu")),
+    "fashion_squared_mlp": _small(_as_rows(fashion_mnist), _mlp("squared_relu"), rate=0.1),
 }
 """What can be asked for by name: the data sets, each with its net and how that is trained."""
