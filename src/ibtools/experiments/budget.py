@@ -18,11 +18,13 @@ from ibtools.experiments.settings import SETTINGS
 from ibtools.experiments.tasks import images
 from ibtools.experiments.training import Choice, seconds_per_epoch
 from ibtools.metrics.attack import l2_attack
+from ibtools.trainers.margins.descent import descend
 from ibtools.trainers.margins.implicit import margin_flow
 from ibtools.trainers.warning import TrainingWarning
 
 _FLOW_STEPS = 100
 _TIMES = 3
+_STARTED = 20.0  # seconds
 _TRIED = 3  # images that are attacked to see how long it takes
 _RECORDS_APART = 1.02  # as `descend` has it
 
@@ -117,7 +119,7 @@ def _net(task: Task, device: str, root: str | None, steps: int) -> float:
     total = epoch * choice.epochs
     net = choice.new_net(device=device)
     if choice.schedule == "flow":
-        total += _flow_step(choice, net, train_on) * steps
+        total += _flow_step(choice, net, train_on, epoch) * steps
     if task["attacked"]:
         begun = time.perf_counter()
         l2_attack(net, test.X[:_TRIED], _guessed(net, test.X[:_TRIED]), seed=0)
@@ -126,12 +128,25 @@ def _net(task: Task, device: str, root: str | None, steps: int) -> float:
     return total
 
 
-def _flow_step(choice: Choice, net: nn.Module, data: Classification) -> float:
+def _flow_step(choice: Choice, net: nn.Module, data: Classification, epoch: float) -> float:
+    """Return what a step takes after some seconds of minibatches; at a random start it is more."""
     X, y = data.X[: choice.samples], data.y[: choice.samples]
+    setting = SETTINGS[choice.data]
+    started = descend(
+        net,
+        X,
+        y,
+        loss="cross_entropy",
+        step_size=setting.rates["constant"] / len(y),
+        batch_size=min(setting.batch_size, len(y)),
+        seed=0,
+        until_log10_loss=0.0,
+        max_epochs=max(1, min(choice.epochs, int(_STARTED / max(epoch, 1e-9)))),
+    ).net
 
     def taken(steps: int) -> float:
         begun = time.perf_counter()
-        margin_flow(net, X, y, loss="cross_entropy", max_steps=steps, first_phase=False)
+        margin_flow(started, X, y, loss="cross_entropy", max_steps=steps, first_phase=False)
         return time.perf_counter() - begun
 
     once = taken(1)

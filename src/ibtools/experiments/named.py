@@ -12,7 +12,13 @@ from ibtools.experiments.budget import Budget, disk_free, in_words, measured, me
 from ibtools.experiments.catalogue import EXPERIMENTS, Experiment, Task, experiment
 from ibtools.experiments.first_images import first_images, keep_first_images
 from ibtools.experiments.named_runs import RUNS, first_steps
-from ibtools.experiments.results import Result, load_result, provenance, write_result
+from ibtools.experiments.results import (
+    Result,
+    commit_of_code,
+    load_result,
+    provenance,
+    write_result,
+)
 from ibtools.sweeps import sweep
 
 WORDS = ("list", "run", "report")
@@ -178,6 +184,7 @@ def run(options: argparse.Namespace) -> int:
     print(f"{len(chosen.tasks)} runs take {budget.words} (from first steps on {options.device})")
     _check(budget, options)
     home = options.out / chosen.name
+    commit = commit_of_code()
     # A run alone shows its epochs and the time that is left; many, how many are done.
     tasks = [
         {
@@ -200,7 +207,7 @@ def run(options: argparse.Namespace) -> int:
     memory = float(max(one.pop("memory") for one in columns))
     result = Result(
         chosen.name,
-        provenance(_command(options), options.device, seconds, memory),
+        provenance(_command(options), commit, options.device, seconds, memory),
         tuple({**task, **one} for task, one in zip(chosen.tasks, columns, strict=True)),
         _first(chosen, options.results, root),
     )

@@ -169,13 +169,17 @@ def rounded(value: Any) -> Any:
     return value
 
 
-def provenance(command: str, device: str, seconds: float, memory: float) -> dict[str, Any]:
+def provenance(
+    command: str, commit: str, device: str, seconds: float, memory: float
+) -> dict[str, Any]:
     """Return what a result says of how it was made; no name of a person, host or folder is in it.
 
     Parameters
     ----------
     command
         That makes it anew.
+    commit
+        Of the code when it began.
     device
         "cpu" or a PyTorch device.
     seconds
@@ -185,7 +189,7 @@ def provenance(command: str, device: str, seconds: float, memory: float) -> dict
     """
     return {
         "command": command,
-        "commit": _commit(),
+        "commit": commit,
         "date": datetime.now(UTC).date().isoformat(),
         "machine": _machine(device),
         "versions": {
@@ -197,8 +201,8 @@ def provenance(command: str, device: str, seconds: float, memory: float) -> dict
     }
 
 
-def _commit() -> str:
-    """Return the commit of the code; with changes, if there are any to the package."""
+def commit_of_code() -> str:
+    """Return the commit of the package's code, and whether anything was changed since."""
     here = Path(__file__).resolve().parent
 
     def git(*words: str) -> str:
