@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 SOURCES = (
     "src/ibtools",
+    "results",
     "requirements.txt",
     "book/_ext/book_execution.py",
     "book/_ext/book_kernels.py",

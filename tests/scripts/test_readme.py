@@ -204,7 +204,13 @@ def test_options_it_names_are_taken(capsys):
         (run_claims, ["default all", "--out FILE"]),
         (
             run_experiments,
-            ["{digits,mnist,cifar10}", "--seeds", "-1 for as many", "Lyu and Li (2020)"],
+            [
+                "{digits,mnist,cifar10,",
+                "run NAME",
+                "--seeds",
+                "-1 for as many",
+                "Lyu and Li (2020)",
+            ],
         ),
     ):
         with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""``python -m ibtools.experiments {margins,robustness,cost} [options]``."""
+"""``python -m ibtools.experiments {list,run,report,margins,robustness,cost} [options]``."""
 
 import argparse
 import math
@@ -19,14 +19,22 @@ try:
 except ModuleNotFoundError:
     sys.exit("the experiments train nets with PyTorch, which is missing: pip install torch")
 
+from ibtools.experiments import named
+from ibtools.experiments.catalogue import experiment
 from ibtools.experiments.settings import BIASES, SCHEDULES, SETTINGS
 from ibtools.experiments.tasks import images, one_run
 from ibtools.experiments.training import Choice, seconds_per_epoch, write_table
 from ibtools.sweeps import outcomes
 
 _ABOUT = """\
-Experiments of Lyu and Li (2020), Gradient descent maximizes the margin of homogeneous neural
-networks, at full length.
+Experiments at full length. Those that have a name, from several papers:
+
+  list        what they are, and what they took where they were run
+  run NAME    run one, and keep its curves in results/; `run --help` says more
+  report      tables of what is kept
+
+Your own, after Lyu and Li (2020), Gradient descent maximizes the margin of homogeneous neural
+networks:
 
   margins     train, and print the normalized margin: a constant rate against the loss-based one,
               with biases and without
@@ -70,14 +78,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in named.WORDS:
+        options = named.read(given, {"seed": _seed, "jobs": _jobs, "minutes": _minutes})
+    else:
+        options = _parser().parse_args(given)
     try:
+        if options.experiment in named.WORDS:
+            return _named(options)
         device = _device(options.device, getattr(torch, options.dtype))
         choices = _choices(options)
         if options.experiment == "cost":
             _cost(choices, device)
         else:
-            _check_folder(options.out)
+            _check_folder(options.out, "--out")
             return _experiment(options, choices, device)
     except ValueError as error:
         print(f"{error}", file=sys.stderr)
@@ -90,6 +104,20 @@ def _main(arguments: Sequence[str] | None) -> int:
         print(str(error) or "interrupted; the same command goes on", file=sys.stderr)
         return 130
     return 0
+
+
+def _named(options: argparse.Namespace) -> int:
+    if options.experiment == "list":
+        print(named.listed(options.results))
+        return 0
+    if options.experiment == "report":
+        print(named.report(options.names, options.results))
+        return 0
+    experiment(options.name)  # a name that is none is told first
+    _check_folder(options.out, "--out")
+    _check_folder(options.results, "--results")
+    options.device = _device(options.device, torch.float32)
+    return named.run(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -179,6 +207,13 @@ def _integer(text: str, *, least: int) -> int:
     return value
 
 
+def _minutes(text: str) -> float:
+    value = _number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text!r}")
+    return value
+
+
 def _number(text: str) -> float:
     try:
         value = float(text)
@@ -204,13 +239,13 @@ def _device(name: str, dtype: torch.dtype) -> str:
     return name
 
 
-def _check_folder(folder: Path) -> None:
+def _check_folder(folder: Path, option: str) -> None:
     """Refuse a folder that cannot be, before hours are spent."""
     there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
     if not there.is_dir():
-        raise ValueError(f"--out {folder}: {there} is not a folder; name another place")
+        raise ValueError(f"{option} {folder}: {there} is not a folder; name another place")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise ValueError(f"--out {folder}: {there} cannot be written to; name another place")
+        raise ValueError(f"{option} {folder}: {there} cannot be written to; name another place")
 
 
 def _choices(options: argparse.Namespace) -> list[Choice]:

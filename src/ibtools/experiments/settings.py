@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import DTypeLike
 
-from ibtools.data import Classification, cifar10, digits, mnist
-from ibtools.models.nets import ConvNet, mnist_cnn, vgg16
+from ibtools.data import Classification, cifar10, digits, fashion_mnist, mnist
+from ibtools.models.nets import MLP, ConvNet, Net, mnist_cnn, vgg16
 
 SCHEDULES = ("constant", "loss_based", "flow")
 BIASES: Mapping[str, bool | str] = {"first": "first", "all": True, "none": False}
@@ -48,10 +48,10 @@ class Setting:
         Epochs between checkpoints.
     """
 
-    net: Callable[..., ConvNet]
+    net: Callable[..., Net]
     load: Callable[..., Classification]
     n: int
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     batch_size: int
     rates: Mapping[str, float]
     epochs: int
@@ -76,6 +76,53 @@ def _digits(
     test = np.arange(len(X)) % _EVERY_FIFTH == 0
     chosen = test if split == "test" else ~test
     return Classification(X[chosen].astype(dtype), y[chosen])
+
+
+def _small_cnn(*, bias: bool | str, seed: int | np.random.Generator, dtype: torch.dtype) -> ConvNet:
+    return ConvNet(
+        (1, 28, 28), [[4], [8]], kernel=[5, 3], outputs=10, bias=bias, seed=seed, dtype=dtype
+    )
+
+
+def _mlp(activation: str) -> Callable[..., MLP]:
+    def net(*, bias: bool | str, seed: int | np.random.Generator, dtype: torch.dtype) -> MLP:
+        return MLP([784, 100, 10], activation, bias=bias, seed=seed, dtype=dtype)
+
+    return net
+
+
+def _as_rows(load: Callable[..., Classification]) -> Callable[..., Classification]:
+    def rows(
+        *, split: str, dtype: DTypeLike = np.float64, root: str | PathLike[str] | None = None
+    ) -> Classification:
+        X, y = load(split=split, dtype=dtype, root=root)
+        return Classification(X.reshape(len(X), -1), y)
+
+    return rows
+
+
+def _small(
+    load: Callable[..., Classification],
+    net: Callable[..., Net],
+    *,
+    rate: float = 0.5,
+    input_shape: tuple[int, ...] = (784,),
+) -> Setting:
+    """Return how a net is trained that one core trains in minutes."""
+    return Setting(
+        net=net,
+        load=load,
+        n=60_000,
+        input_shape=input_shape,
+        batch_size=100,
+        rates={"constant": rate, "loss_based": 0.1},
+        epochs=100,
+        flow_steps=1000,
+        log10_loss=-1000.0,
+        log10_losses=(0.0, -1.0, -3.0, -10.0, -100.0, -1000.0),
+        radii=(0.5, 1.0, 1.5),
+        checkpoint_every=100,
+    )
 
 
 SETTINGS: Mapping[str, Setting] = {
@@ -122,5 +169,10 @@ SETTINGS: Mapping[str, Setting] = {
         radii=(0.1, 0.25, 0.5),
         checkpoint_every=5,
     ),
+    "mnist_mlp": _small(_as_rows(mnist), _mlp("relu")),
+    "mnist_squared_mlp": _small(_as_rows(mnist), _mlp("squared_relu"), rate=0.1),
+    "mnist_small_cnn": _small(mnist, _small_cnn, rate=0.1, input_shape=(1, 28, 28)),
+    "fashion_mlp": _small(_as_rows(fashion_mnist), _mlp("relu")),
+    "fashion_squared_mlp": _small(_as_rows(fashion_mnist), _mlp("squared_relu"), rate=0.1),
 }
 """What can be asked for by name: the data sets, each with its net and how that is trained."""

@@ -1,0 +1,188 @@
+"""What an experiment will take on this machine, from its first steps and not from a table."""
+
+import math
+import shutil
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from ibtools.data import Classification
+from ibtools.experiments.catalogue import Experiment, Task
+from ibtools.experiments.named_runs import choice_of, memory_held, pair, two_layer_path
+from ibtools.experiments.settings import SETTINGS
+from ibtools.experiments.tasks import images
+from ibtools.experiments.training import Choice, seconds_per_epoch
+from ibtools.metrics.attack import l2_attack
+from ibtools.trainers.margins.descent import descend
+from ibtools.trainers.margins.implicit import margin_flow
+from ibtools.trainers.warning import TrainingWarning
+
+_FLOW_STEPS = 100
+_TIMES = 3
+_STARTED = 20.0  # seconds
+_TRIED = 3  # images that are attacked to see how long it takes
+_RECORDS_APART = 1.02  # as `descend` has it
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What all runs of an experiment take.
+
+    Attributes
+    ----------
+    seconds
+        Of all runs one after another, extrapolated from first steps made here.
+    memory
+        What a run holds, GB: what this process held when its first steps were made.
+    disk
+        What checkpoints take at most, GB.
+    """
+
+    seconds: float
+    memory: float
+    disk: float
+
+    @property
+    def words(self) -> str:
+        """The three in words."""
+        disk = f"at most {self.disk:.2g} GB" if self.disk > 0 else "next to nothing"
+        return (
+            f"about {in_words(self.seconds)} of computing, {self.memory:.1f} GB of memory for each "
+            f"run at a time, and {disk} of disk"
+        )
+
+
+def in_words(seconds: float) -> str:
+    """Return a time as one says it."""
+    for unit, size in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= size:
+            return f"{seconds / size:.2g} {unit}"
+    return f"{math.ceil(seconds)} seconds"
+
+
+def measured(experiment: Experiment, *, device: str, root: str | None, steps: int | None) -> Budget:
+    """Make the first steps of an experiment, and return what the whole will take.
+
+    Parameters
+    ----------
+    experiment
+        What is to be run.
+    device
+        "cpu" or a PyTorch device.
+    root
+        The folder of the data sets; ``None`` for the usual one.
+    steps
+        How many steps the flow takes, from a run that is kept; ``None`` counts 100.
+    """
+    seconds = disk = 0.0
+    known: dict[tuple[object, ...], float] = {}
+    for task in experiment.tasks:
+        # Runs that differ in their seeds or schedules alone take as long.
+        alike = tuple(task.get(k) for k in ("data", "bias", "samples", "dtype", "attacked"))
+        alike += (task.get("schedule") == "flow",)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TrainingWarning)  # it is stopped on purpose
+            if experiment.kind == "two_layer":
+                if alike not in known:
+                    known[alike] = _two_layer_step(task, root)
+                seconds += known[alike] * task["steps"]
+            else:
+                if alike not in known:
+                    known[alike] = _net(task, device, root, steps or _FLOW_STEPS)
+                seconds += known[alike]
+                disk += _disk(task)
+    return Budget(seconds, memory_held(), disk)
+
+
+def _two_layer_step(task: Task, root: str | None) -> float:
+    X, y = pair(task, root)
+
+    def taken(steps: int) -> float:
+        begun = time.perf_counter()
+        two_layer_path(X, y, {**task, "steps": steps})
+        return time.perf_counter() - begun
+
+    taken(2)
+    return max(taken(60) - taken(10), 0.0) / 50
+
+
+def _net(task: Task, device: str, root: str | None, steps: int) -> float:
+    choice = choice_of(task)
+    train_on, test = images(choice.data, choice.dtype, root)
+    # The quickest of several: what other programs took away is not counted.
+    epoch = min(seconds_per_epoch(choice, device=device) for _ in range(_TIMES))
+    total = epoch * choice.epochs
+    net = choice.new_net(device=device)
+    if choice.schedule == "flow":
+        total += _flow_step(choice, net, train_on, epoch) * steps
+    if task["attacked"]:
+        begun = time.perf_counter()
+        l2_attack(net, test.X[:_TRIED], _guessed(net, test.X[:_TRIED]), seed=0)
+        each = (time.perf_counter() - begun) / _TRIED
+        total += 2 * each * task["attacked"] * len(task["log10_losses"])
+    return total
+
+
+def _flow_step(choice: Choice, net: nn.Module, data: Classification, epoch: float) -> float:
+    """Return what a step takes after some seconds of minibatches; at a random start it is more."""
+    X, y = data.X[: choice.samples], data.y[: choice.samples]
+    setting = SETTINGS[choice.data]
+    started = descend(
+        net,
+        X,
+        y,
+        loss="cross_entropy",
+        step_size=setting.rates["constant"] / len(y),
+        batch_size=min(setting.batch_size, len(y)),
+        seed=0,
+        until_log10_loss=0.0,
+        max_epochs=max(1, min(choice.epochs, int(_STARTED / max(epoch, 1e-9)))),
+    ).net
+
+    def taken(steps: int) -> float:
+        begun = time.perf_counter()
+        margin_flow(started, X, y, loss="cross_entropy", max_steps=steps, first_phase=False)
+        return time.perf_counter() - begun
+
+    once = taken(1)
+    return max(taken(3) - once, 0.0) / 2
+
+
+def _guessed(net: nn.Module, X: np.ndarray) -> np.ndarray:
+    """Return the classes that a net at its start gives, so that there is something to attack."""
+    with torch.no_grad():
+        weight = next(net.parameters())
+        return np.asarray(net(torch.as_tensor(X).to(weight)).argmax(1).cpu().numpy())
+
+
+def _disk(task: Task) -> float:
+    """Return what a run's checkpoints take: its records, once and for each of the losses."""
+    choice = choice_of(task)
+    parameters = sum(p.numel() for p in choice.new_net().parameters())
+    # One record an epoch until the growth is more than one.
+    every = 1 / (_RECORDS_APART - 1)
+    steps = choice.epochs if choice.schedule != "flow" else SETTINGS[choice.data].flow_steps
+    records = min(steps, every) + max(math.log(steps / every), 0.0) / math.log(_RECORDS_APART)
+    size = 4 if choice.dtype == "float32" else 8
+    return records * parameters * size * (1 + len(choice.log10_losses)) / 1e9
+
+
+def memory_available() -> float:
+    """Return the memory that is free for programs, GB; ∞ where the system does not tell."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="utf-8")
+    except OSError:
+        return math.inf
+    lines = [line.split() for line in text.splitlines() if line.startswith("MemAvailable:")]
+    return float(lines[0][1]) / 1e6 if lines else math.inf
+
+
+def disk_free(folder: Path) -> float:
+    """Return the room on the disk of a folder that need not be there yet, GB."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(there).free / 1e9

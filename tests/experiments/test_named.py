@@ -1,0 +1,211 @@
+"""Experiments with a name: found, refused, run, kept, and their first steps made again."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ibtools.data import Classification
+from ibtools.experiments import EXPERIMENTS, SETTINGS, budget, load_result, named, named_runs, tasks
+from ibtools.experiments.__main__ import main
+from ibtools.experiments.budget import Budget, in_words, measured
+from ibtools.experiments.catalogue import experiment
+from ibtools.experiments.first_images import first_images
+from ibtools.experiments.named_runs import first_steps
+from ibtools.experiments.results import Result, folder_of_results, rounded, write_result
+
+KEPT = sorted(path.stem for path in folder_of_results().glob("*.json"))
+RATES, LONGER, TWO = (
+    "mnist-1000-mlp-rates",
+    "mnist-300-squared-mlp-longer",
+    "mnist-20-two-layer",
+)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the data the few images that are kept, and the runs short."""
+    X, y = first_images("mnist")
+    setting = SETTINGS["mnist_mlp"]
+
+    def load(*, split: str, dtype: object = None, root: object = None) -> Classification:
+        return Classification(X.reshape(100, -1), y)
+
+    for name in ("mnist_mlp", "mnist_squared_mlp"):
+        monkeypatch.setitem(
+            SETTINGS, name, replace(SETTINGS[name], load=load, batch_size=20, n=100)
+        )
+    assert setting.n == 60_000
+    tasks._loaded.cache_clear()
+
+    def pair(**_: object) -> Classification:
+        two = (y == 3) | (y == 8)
+        return Classification(X[two], np.where(y[two] == 8, 1.0, -1.0))
+
+    monkeypatch.setattr(named_runs, "_PAIRS", {"mnist": (pair, (3, 8))})
+    monkeypatch.setattr(
+        "ibtools.experiments.first_images._LOAD", {"mnist": lambda **_: Classification(X, y)}
+    )
+    short = {"epochs": 12, "samples": 100}
+    for name, change in (
+        (RATES, short),
+        (LONGER, {**short, "epochs": 30, "log10_losses": [0.0], "attacked": 1}),
+        (TWO, {"steps": 20}),
+    ):
+        one = EXPERIMENTS[name]
+        changed = tuple({**task, **change} for task in one.tasks[:2])
+        monkeypatch.setitem(EXPERIMENTS, name, replace(one, tasks=changed))
+
+
+@pytest.mark.parametrize("name", [RATES, LONGER, TWO])
+def test_run_keeps_what_report_prints(
+    name: str,
+    small: None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if name != TWO:  # one is measured, which is quick
+        monkeypatch.setattr(named, "measured", lambda *_, **__: Budget(1.0, 0.1, 0.0))
+    places = ["--results", str(tmp_path / "results")]
+    command = ["run", name, *places, "--out", str(tmp_path / "out")]
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert "of computing" in told
+    assert "GB of memory" in told
+    path = tmp_path / "results" / f"{name}.json"
+    kept = load_result(name, tmp_path / "results")
+    assert len(kept.runs) == len(EXPERIMENTS[name].tasks)
+    assert kept.about["command"] == f"python -m ibtools.experiments run {name}"
+    assert str(tmp_path) not in path.read_text()
+    assert kept.about["seconds"] > 0 < kept.about["memory"]
+    assert kept.about["machine"]["cores"] >= 1
+    assert main(["report", name, *places]) == 0
+    assert capsys.readouterr().out.strip() in told
+    # The same command finds its runs, and writes the same over it.
+    assert main(command) == 0
+    again = load_result(name, tmp_path / "results")
+    assert again.runs == kept.runs
+    assert again.first == kept.first
+    if name == LONGER:
+        assert kept.runs[0]["attacked_log10_loss"][0] <= 0
+        assert 0 < kept.runs[0]["train_certified"][0] <= kept.runs[0]["train_distance"][0]
+    # What is damaged is named with what mends it, and no trace of Python is shown.
+    path.write_text(path.read_text()[:-100])
+    assert main(["report", *places]) == 1
+    assert f"run {name} makes it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "mnist"], "name must be one of 'mnist-1000-mlp-rates'"),
+        (["run", TWO, "--minutes", "1"], "allow --minutes 120"),
+        (["run", TWO], "say --yes if it is to begin, or --minutes 120"),
+        (["run", TWO, "--yes", "--jobs", "3"], "close other programs"),
+        (["run", TWO, "--yes", "--out", "{file}"], "{file} is not a folder"),
+        (["run", TWO, "--yes", "--results", "{file}"], "--results {file}"),
+        (["run", TWO, "--yes", "--device", "abacus"], "use cpu"),
+        (["report", "--results", "{file}-nowhere"], "no result is kept there"),
+        (["report", TWO, "--results", "{file}-nowhere"], f"run {TWO} makes it"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_before_anything_begins(
+    arguments: list[str],
+    told: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(named, "measured", lambda *_, **__: Budget(6000.0, 5.0, 0.0))
+    monkeypatch.setattr(named, "memory_available", lambda: 12.0)
+    monkeypatch.setattr(named, "sweep", None)  # whoever begins fails
+    file = tmp_path / "file"
+    file.touch()
+    places = [] if arguments[0] == "report" or "--out" in arguments else ["--out", str(tmp_path)]
+    assert main([*(word.format(file=file) for word in arguments), *places]) == 1
+    complaint = capsys.readouterr().err
+    assert told.format(file=file) in complaint
+    assert len(complaint.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_run_that_lacks_disk_is_not_begun(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(named, "measured", lambda *_, **__: Budget(1.0, 0.0, 1e9))
+    monkeypatch.setattr(named, "sweep", None)
+    assert main(["run", TWO, "--out", str(tmp_path / "new")]) == 1
+    assert "name a folder on another disk" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_budget_counts_every_run_and_all_its_epochs(
+    small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    costs = iter([0.75, 0.25, 0.5] * 2)  # other programs take time away, and give none
+    monkeypatch.setattr(budget, "seconds_per_epoch", lambda *_, **__: next(costs))
+    one = experiment(RATES)
+    many = replace(one, tasks=tuple({**one.tasks[0], "seed": seed} for seed in range(4)))
+    found = measured(many, device="cpu", root=None, steps=None)
+    assert found.seconds == 4 * 12 * 0.25
+    longer = replace(one, tasks=tuple({**task, "epochs": 24} for task in many.tasks))
+    twice = measured(longer, device="cpu", root=None, steps=None)
+    assert twice.seconds == 2 * found.seconds
+    assert twice.disk == pytest.approx(2 * found.disk)
+    assert in_words(90) == "1.5 minutes"
+
+
+def test_other_seeds_are_runs_of_their_own() -> None:
+    many = experiment(TWO).with_seeds([5, 7])
+    assert len(many.tasks) == 9 * 2
+    assert {task["seed"] for task in many.tasks} == {5, 7}
+
+
+def test_a_result_comes_back_as_it_was_kept(tmp_path: Path) -> None:
+    run = {"seed": 0, "curve": np.array([1 / 3, np.nan, -np.inf]), "ended": "early"}
+    result = Result("x", {"date": "today"}, (run,), {"a": {"b": np.float64(2.0)}})
+    path = write_result(result, tmp_path)
+    found = load_result("x", tmp_path)
+    np.testing.assert_array_equal(found.column("curve", seed=0), [0.333333, np.nan, np.nan])
+    assert found.run(seed=0)["ended"] == "early"
+    assert found.first == {"a": {"b": 2.0}}
+    assert json.loads(path.read_text())["about"] == {"date": "today"}
+    with pytest.raises(ValueError, match="single out one"):
+        found.run(seed=1)
+    with pytest.raises(ValueError, match="'curve', 'ended', 'seed'"):
+        found.column("loss", seed=0)
+    path.write_text('{"about": 3}')
+    with pytest.raises(OSError, match="holds no result"):
+        load_result("x", tmp_path)
+
+
+def test_every_result_is_that_of_an_experiment_and_small() -> None:
+    assert TWO in KEPT
+    assert set(KEPT) <= set(EXPERIMENTS)
+    for name in KEPT:
+        kept = load_result(name)
+        assert kept.runs
+        assert kept.first
+        assert {"command", "commit", "date", "machine", "versions"} <= set(kept.about)
+        assert (folder_of_results() / f"{name}.json").stat().st_size < 100_000
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_the_first_steps_lead_where_they_led(name: str) -> None:
+    kept, one = load_result(name), EXPERIMENTS[name]
+    by_label = {named.label_of(task): task for task in one.tasks}
+    X, y = first_images(named.data_of(one.tasks[0]))
+    again = {label: first_steps(one.kind, by_label[label], X, y) for label in kept.first}
+    assert rounded(again).keys() == kept.first.keys()
+    for label, columns in kept.first.items():
+        for column, values in columns.items():
+            np.testing.assert_allclose(
+                again[label][column],
+                np.array(values, dtype=float),
+                rtol=2e-5,
+                atol=1e-12,
+                err_msg=f"{name}, {label}, {column}: make it anew by {kept.about['command']}",
+            )
