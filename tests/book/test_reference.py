@@ -2,11 +2,14 @@
 
 import inspect
 import re
+import runpy
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import joblib
 import pytest
 from signatures import made_by_users, signature
 from used import called, imported_by, public, theorems
@@ -212,6 +215,24 @@ def test_there_are_rows_for_every_chapter() -> None:
     assert {row.rpartition("`, `")[2].split(".")[0] for row in ROWS} >= {
         claim.split(".")[0] for claim in CLAIMS
     }
+
+
+@pytest.mark.slow
+def test_the_sweep_that_is_shown_runs_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (PAGES / "sweeps.md").read_text(encoding="utf-8")
+    call, study = re.findall(r"(?:^(?: {4}.*)?\n)+", text.partition("| If")[0], re.M)[-2:]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "study.py").write_text(textwrap.dedent(study), encoding="utf-8")
+    (tmp_path / "call.py").write_text(textwrap.dedent(call), encoding="utf-8")
+    with joblib.parallel_config(backend="sequential"):
+        names = runpy.run_path("call.py", run_name="__main__")
+    assert names["runs"].message == "finished"
+    assert names["norms"].shape == (3, 5)
+    assert (names["norms"] > 0).all()
+    assert len(names["load_sweep"]("norms").tasks) == 15
 
 
 @pytest.mark.slow

@@ -39,7 +39,9 @@ class Sweep:
         For each task what the function returned, a dict; ``None`` where there is nothing yet. What
         was returned as a single number, word or array is called "value".
     failures
-        Why tasks failed, by their place in `tasks`.
+        Why tasks failed, by their place in `tasks`: the kind of the error and its message. Where
+        it was raised, the traceback, stands with the settings in the folder's
+        ``tasks/*.failed.json``, one file a task, until the task succeeds.
     message
         "finished", "interrupted", or how many tasks failed.
     """
@@ -173,13 +175,13 @@ def sweep(
 
     Each finished task is a file in `folder`, written whole. The same call again runs only what has
     no result: what was interrupted, what failed, and settings that are new. A task that raises does
-    not stop the others. Ctrl-C returns what there is.
+    not stop the others, and `Sweep.failures` has the reason. Ctrl-C returns what there is.
 
     Parameters
     ----------
     function
-        Called as ``function(**task)`` in another process. It returns a number, a word, an array, or
-        a dict of these.
+        Called as ``function(**task)`` in another process: it imports what it needs, or is at home
+        in a module that does. It returns a number, a word, an array, or a dict of these.
     tasks
         The settings of each call: numbers, words, truth values, ``None`` or lists of these. Data
         are drawn in the function, from a seed among its settings.
