@@ -216,6 +216,7 @@ def experiment(name: str) -> Experiment:
 
     Examples
     --------
+    >>> from ibtools.experiments.catalogue import experiment
     >>> len(experiment("mnist-20-two-layer").tasks)
     27
     """

@@ -118,6 +118,7 @@ def load_result(name: str, folder: str | os.PathLike[str] | None = None) -> Resu
 
     Examples
     --------
+    >>> from ibtools.experiments import load_result
     >>> load_result("mnist-20-two-layer").run(noise=0.1, scale=1e-3, seed=0)["samples"]
     20
     """
