@@ -61,7 +61,7 @@ solve(get_ipython())
 del solve
 """
 LONGEST = 600  # seconds for a block of a solution
-FEW = 3  # notebooks for which it does not pay to import the libraries in advance
+FEW = 9  # notebooks for which it does not pay to import the libraries in advance
 
 
 class Notebook(IPyNbFile):

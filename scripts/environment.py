@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # -I leaves it out
 
-from isolation import PIP_KEPT, isolated, pip_settings, usable
+from isolation import PIP_KEPT, isolated, made, pip_settings, usable
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
@@ -64,7 +64,7 @@ class Environment:
         """Leave a whole environment there, or exit with one sentence on what is in the way."""
         if self.mark.exists() and self.look_over().remedy == "nothing":
             return  # and nobody who sets up another one beside it needs to be waited for
-        with only_one(self.root, "Another command is setting up this folder; waiting for it."):
+        with only_one(self.turn(), "Another command is setting this up; waiting for it."):
             finding = self.look_over()
             if finding.remedy == "nothing":
                 return
@@ -78,6 +78,10 @@ class Environment:
                 sys.exit(f"Set-up failed: pip is done, but {damage}. The same command tries anew.")
             self.write_mark()
             print("Set-up is done; it runs again only when the packages' list changes.", flush=True)
+
+    def turn(self) -> Path:
+        """Return a folder to hold while the environment is set up; others may be beside it."""
+        return made(self.root / "_build" / ".set-up" / self.place.name)
 
     def look_over(self) -> Finding:
         """Say what has to be done; takes a fraction of a second where that is nothing."""
@@ -208,9 +212,14 @@ class Environment:
         if sys.platform == "linux":
             self.install_cpu_torch()
         self.pip("install", "-r", "requirements.txt", what="the packages of requirements.txt")
+        self.install_the_package()
+
+    def install_the_package(self) -> None:
         # In the folder, as ".": pip takes brackets in a path for something else.
         editable = ("--no-deps", "--no-build-isolation", "--editable", ".")
-        self.pip("install", *editable, what="this project's package, ibtools, from src/")
+        # It writes beside the sources.
+        with only_one(self.root, "Another command is installing this package; waiting for it."):
+            self.pip("install", *editable, what="this project's package, ibtools, from src/")
 
     def pip_variables(self) -> dict[str, str]:
         """Return pip's settings of this machine, without those that change what goes where."""

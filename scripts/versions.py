@@ -57,11 +57,12 @@ class Versions(Environment):
         latest = ("--upgrade", "--upgrade-strategy", "eager") if self.which == "newest" else ()
         told = f"the {self.which} versions of what the package needs"
         self.pip("install", *latest, *wanted, *tools, "setuptools>=77", what=told)
-        editable = ("--no-deps", "--no-build-isolation", "--editable", ".")
-        self.pip("install", *editable, what="this project's package, ibtools, from src/")
+        self.install_the_package()
 
     def tests(self) -> tuple[str, ...]:
-        return (*(OLDEST if self.which == "oldest" else ()), *(SHORT if self.short else FULL))
+        # Beside `make test`, which has use for both cores, a second process would import all anew.
+        short = ("-n", "0", *SHORT)
+        return (*(OLDEST if self.which == "oldest" else ()), *(short if self.short else FULL))
 
 
 def lowest(need: str) -> str:

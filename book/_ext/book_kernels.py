@@ -89,6 +89,7 @@ def serve() -> None:
     for name in sys.argv[1:]:
         importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that none is left when it has ended
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for pytest; this ends with it
     gc.freeze()  # to look through what was imported is no kernel's work
     server = os.getpid()
     for line in sys.stdin:
@@ -99,6 +100,7 @@ def serve() -> None:
 def become_kernel(wish: dict[str, Any], server: int) -> None:
     """Be what a process would be that was started by the command."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.setsid()  # before its number is told: who interrupts it signals its group
     print(os.getpid(), flush=True)
     nothing = os.open(os.devnull, os.O_RDWR)

@@ -14,7 +14,7 @@ import json, os, random, signal, subprocess, sys
 print(json.dumps({
     "where": os.getcwd(), "path": sys.path, "flags": str(sys.flags),
     "environment": {k: v for k, v in os.environ.items() if k != "JPY_PARENT_PID"},
-    "children": str(signal.getsignal(signal.SIGCHLD)),
+    "signals": [str(signal.getsignal(n)) for n in (signal.SIGCHLD, signal.SIGINT)],
     "fails": subprocess.run(["false"]).returncode,
     "group": os.getpgid(0) == os.getsid(0) == os.getpid(),
     "package": "ibtools" in sys.modules,

@@ -11,7 +11,7 @@ import time
 import urllib.parse
 
 import pytest
-from environment import only_one
+from environment import Environment, only_one
 from small_project import SmallProject
 
 pytestmark = pytest.mark.slow
@@ -82,7 +82,9 @@ def test_the_printed_link_opens(project):
 def test_a_finished_set_up_is_used_and_found_damaged(project):
     """One after the other: nothing to do, pins changed, a package damaged, the folder renamed."""
     begun = time.monotonic()
-    with only_one(project.root, ""):  # as while another environment is set up beside it
+    environment = Environment(project.root / ".venv", root=project.root)
+    # As while it is set up for another, or another beside it.
+    with only_one(environment.turn(), ""), only_one(project.root, ""):
         answer = project.make("setup")
     assert (answer.returncode, answer.stdout) == (0, "")
     assert time.monotonic() - begun < 10

@@ -52,20 +52,22 @@ KINDS = """within => {
 }""".replace("CONTROLS", CONTROLS)
 
 # Values of every control in turn; those before it are at their ends, those after it at first. A
-# figure that the page computes has hundreds: pairs of neighbours among them stand for all.
+# figure that the page computes has hundreds, which one formula draws: few pairs of neighbours among
+# them stand for all.
 STEPS = """async changed => {
-    const MOST = 30, faults = [], change = eval(changed);
+    const faults = [], change = eval(changed);
     for (const [index, row] of [...document.querySelectorAll(CONTROLS)].entries()) {
         const control = CONTROL(row), figure = row.closest('.ib-figure');
         const picture = figure.querySelector('.ib-picture');
         const setting = figure.querySelector('.ib-setting');
-        const values = [], stride = Math.ceil(2 * (control.last + 1) / MOST);
+        const most = row.closest('[data-ib-figure]') ? 16 : 30;
+        const values = [], stride = Math.ceil(2 * (control.last + 1) / most);
         let before = null, lines = false, shown, said;
         const fault = what => faults.push(`control ${index}, ${row.dataset.name}: ${what}`);
         if (row.querySelector('input').tabIndex) fault('the Tab key passes it by');
         if (setting && !setting.checkVisibility()) fault('the caption cannot be seen');
         for (let k = 0; k <= control.last; k++) {
-            if (control.last > MOST && k % stride > 1 && k < control.last) continue;
+            if (control.last > most && k % stride > 1 && k < control.last) continue;
             control.set(k);
             await null;  // what waits for it has its turn
             const alt = picture.querySelector('svg')?.getAttribute('aria-label') || '';
