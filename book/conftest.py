@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 from book_execution import digest, prepare_kernels
+from book_kernels import launch_kernel
 from book_runs import FOLDER, code_cells, keep
 from book_solutions import code_of_solutions
+from jupyter_client.provisioning import local_provisioner
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 # What changes an output that is there; nbval passes over it, so that it would be shown wrongly.
@@ -59,6 +61,7 @@ solve(get_ipython())
 del solve
 """
 LONGEST = 600  # seconds for a block of a solution
+FEW = 3  # notebooks for which it does not pay to import the libraries in advance
 
 
 class Notebook(IPyNbFile):
@@ -154,6 +157,11 @@ def pytest_runtest_call(item: pytest.Item) -> Any:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> None:
     if isinstance(item, IPyNbCell) and isinstance(item.parent, Notebook):
         item.parent.seconds += call.duration
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if len({item.path for item in session.items if isinstance(item.parent, Notebook)}) > FEW:
+        local_provisioner.launch_kernel = launch_kernel
 
 
 def pytest_configure(config: pytest.Config) -> None:

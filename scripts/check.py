@@ -64,14 +64,8 @@ def steps() -> list[Step]:
         Step("browser", "there are browsers to test with", (python, "scripts/browser.py"), True),
         Step(
             "unit",
-            "unit and property tests",
+            "unit and property tests, the examples of all docstrings",
             (*PYTEST, *unit, *PARALLEL, SLOWEST, "-m", "not slow"),
-            True,
-        ),
-        Step(
-            "examples",
-            "docstrings' examples",
-            (*PYTEST, *PARALLEL, "--doctest-modules", "src/ibtools"),
             True,
         ),
         Step(

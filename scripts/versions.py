@@ -22,14 +22,13 @@ SHORT = (
     "tests/data/test_synthetic.py",
     "tests/data/test_tabular.py",
     "tests/sweeps",
-    "src/ibtools/show",  # its examples draw
+    "tests/test_examples.py",
 )
 FULL = (
     *(f"tests/{part}" for part in ("data", "models", "trainers", "metrics", "theory", "sweeps")),
-    "src/ibtools/show",
+    "tests/test_examples.py",
 )
 COMMAND = ("-m", "pytest", "--quiet", "--no-header", "-m", "not slow", "-n", "2")
-COMMAND += ("--doctest-modules",)
 # As users have it: old packages complain of newer ones, and old solvers count the parameters of a
 # function, which one with checks around it does not show.
 OLDEST = ("-W", "default::DeprecationWarning", "--jaxtyping-packages=")

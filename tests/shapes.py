@@ -34,15 +34,18 @@ def some_calls(*, typechecker: Any) -> Callable:
     def decorate(function: Any) -> Any:
         if not inspect.isfunction(function):  # a class: its methods come one by one
             return checked(function)
-        with_check, counted, calls = checked(function), -1, 0
+        # To make a check takes milliseconds, and many a function no test of a process calls.
+        with_check, counted, calls = None, -1, 0
 
         @wraps(function)
         def call(*args: object, **kwargs: object) -> object:
-            nonlocal counted, calls
+            nonlocal with_check, counted, calls
             if counted != current["test"]:
                 counted, calls = current["test"], 0
             calls += 1
             if calls <= FIRST or calls % EVERY == 0:
+                if with_check is None:
+                    with_check = checked(function)
                 return with_check(*args, **kwargs)
             return function(*args, **kwargs)
 

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,12 +44,13 @@ def _early_ends(tree: ast.AST) -> list[int]:
     ]
 
 
+@cache
+def _trees() -> list[tuple[Path, ast.AST]]:
+    return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in _FILES]
+
+
 def _offences(find) -> list[str]:
-    return [
-        f"{path.relative_to(_TESTS)}:{line}"
-        for path in _FILES
-        for line in find(ast.parse(path.read_text(encoding="utf-8")))
-    ]
+    return [f"{path.relative_to(_TESTS)}:{line}" for path, tree in _trees() for line in find(tree)]
 
 
 def test_every_approximation_states_its_absolute_tolerance() -> None:

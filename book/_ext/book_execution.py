@@ -21,6 +21,7 @@ from importlib import metadata
 from pathlib import Path
 
 from book_runs import FOLDER, complaints, kept
+from code_alone import code_digest
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
 from jupyter_cache.cache.db import NbCacheRecord
@@ -42,7 +43,9 @@ SOURCES = (
     "results",
     "requirements.txt",
     "book/_ext/book_execution.py",
+    "book/_ext/book_kernels.py",
     "book/_ext/book_runs.py",
+    "book/_ext/code_alone.py",
     "book/conftest.py",
 )
 WITHOUT = ("src/ibtools/course",)  # no page runs a checker; it shows that there is one
@@ -61,7 +64,10 @@ FOREIGN = ("MPLBACKEND", "MATPLOTLIBRC", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYT
 
 
 def digest(root: Path) -> str:
-    """Digest of what a run depends on besides the page: package, pins, Python, this file."""
+    """Digest of what a run depends on besides the page: package, pins, Python, this file.
+
+    Of Python's files it is their code: a docstring is shown, by the reference, and not run.
+    """
     sha = hashlib.sha256(sys.version.encode())
     without = [root / folder for folder in WITHOUT]
     for source in SOURCES:
@@ -71,7 +77,7 @@ def digest(root: Path) -> str:
                 continue
             if file.is_file():
                 sha.update(file.relative_to(root).as_posix().encode() + b"\0")
-                sha.update(hashlib.sha256(file.read_bytes()).digest())
+                sha.update(code_digest(file))
     return sha.hexdigest()[:16]
 
 

@@ -50,6 +50,8 @@ class Public(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         package = self.arguments[0]
         names = [f"{package}.{name}" for name in re.findall(r"\w+", "\n".join(self.content))]
+        for source in sources(package):  # of a docstring, only this page depends on it
+            self.env.note_dependency(str(source))
         self.env.temp_data.setdefault("reference_names", []).extend(names)
         rows = []
         for name in names:
@@ -62,6 +64,11 @@ class Public(SphinxDirective):
             rows += [f"   * - {shown}", f"     - {said}"]
         head = [f".. py:currentmodule:: {package}", "", ".. list-table::", "   :widths: 30 70"]
         return _rst(self, [*head, "   :class: public-names", "", *rows])
+
+
+def sources(package: str) -> list[Path]:
+    """Return the files of a package, wherever in it a public name may be at home."""
+    return sorted(Path(sys.modules[package].__file__).parent.rglob("*.py"))
 
 
 class Entries(SphinxDirective):

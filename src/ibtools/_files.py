@@ -22,6 +22,8 @@ def whole_file(path: Path, *, shared: bool = False) -> Iterator[BinaryIO]:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
+    >>> from ibtools._files import whole_file
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "numbers.txt"
     ...     with whole_file(file) as out:

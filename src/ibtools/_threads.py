@@ -40,6 +40,7 @@ def one_thread(entries: int = 0) -> Iterator[None]:
     Examples
     --------
     >>> import numpy as np
+    >>> from ibtools._threads import one_thread
     >>> with one_thread(entries=20 * 20):
     ...     solved = np.linalg.solve(np.eye(20), np.ones(20))
     """

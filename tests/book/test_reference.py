@@ -3,7 +3,9 @@
 import inspect
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from signatures import made_by_users, signature
@@ -17,6 +19,9 @@ WITHOUT_EXAMPLE = ("trainers.load_run", "experiments.train", "experiments.assess
 LISTED = re.compile(r"^```\{public\} (\S+)\n(.*?)^```$", re.M | re.S)
 ROWS = re.findall(r"^\| (?!what you train|---|\[|\|)(.*) \|$", CHOOSING, re.M)
 NAMES = sorted(public())
+SECTION = re.compile(
+    r"^([A-Z][\w ]+)\n-{3,}\n(.*?)(?=^[A-Z][\w ]+\n-{3,}\n|^\.\. |\Z)", re.M | re.S
+)
 CLAIMS = {claim.id: claim for claim in public()["ibtools.claims.CLAIMS"]}
 
 
@@ -67,6 +72,91 @@ def missing(name: str) -> list[str]:
 def test_an_entry_says_what_goes_in_and_shows_a_call(package: str) -> None:
     faults = {name: missing(name) for name in NAMES if name.rpartition(".")[0] == package}
     assert {name: found for name, found in faults.items() if found} == {}
+
+
+def methods(name: str, kind: type) -> Iterator[tuple[str, Any]]:
+    """Give the methods of a public class that its entry shows, by their full names."""
+    for own in dir(kind):
+        member = inspect.getattr_static(kind, own)
+        plain = inspect.unwrap(getattr(member, "__func__", member))
+        ours = str(getattr(plain, "__module__", "")).startswith("ibtools.")
+        if inspect.isfunction(plain) and ours and (own == "__call__" or not own.startswith("_")):
+            yield f"{name}.{own}", plain
+
+
+def described(text: str, *sections: str) -> set[str]:
+    """Return what some sections of a docstring have an item for."""
+    return {
+        name.lstrip("*")
+        for title, body in SECTION.findall(text)
+        if title in sections
+        for line in re.findall(r"^(\S.*)$", body, re.M)
+        for name in line.partition(" : ")[0].split(", ")
+    }
+
+
+def undescribed(name: str, thing: Any) -> dict[str, list[str]]:
+    """Return the parameters that a docstring does not describe, and those that it makes up."""
+    if inspect.isclass(thing):
+        found = dict(methods(name, thing))
+        faults = {n: f for own, m in found.items() for n, f in undescribed(own, m).items()}
+        if not made_by_users(thing) or not thing.__init__.__module__.startswith("ibtools."):
+            return faults
+    elif not callable(thing):
+        return {}
+    else:
+        faults = {}
+    text, given = (
+        inspect.getdoc(thing) or "",
+        set(inspect.signature(thing).parameters) - {"self", "cls"},
+    )
+    said = described(text, "Parameters", "Other Parameters")
+    fields = described(text, "Attributes") if inspect.isclass(thing) else set()
+    if wrong := sorted((given - said - fields) | (said - given)):
+        faults[name] = wrong
+    return faults
+
+
+@pytest.mark.parametrize("package", sorted({name.rpartition(".")[0] for name in NAMES}))
+def test_every_parameter_is_described_and_no_other(package: str) -> None:
+    of_package = {n: thing for n, thing in public().items() if n.rpartition(".")[0] == package}
+    faults = [undescribed(name, thing) for name, thing in of_package.items()]
+    assert [found for found in faults if found] == []
+
+
+def test_a_parameter_without_a_description_is_seen() -> None:
+    def one(x: float, *, order: int) -> float:
+        """Return one.
+
+        Parameters
+        ----------
+        x, y
+            Two.
+
+        Returns
+        -------
+        order
+            Something else.
+        """
+
+    class Kind:
+        """A class.
+
+        Parameters
+        ----------
+        d
+            Its size.
+        """
+
+        def __init__(self, d: int, net: object) -> None: ...
+
+        def call(self, w: float) -> None:
+            """Call."""
+
+    for thing in (one, Kind, Kind.__init__, Kind.call):
+        thing.__module__ = "ibtools.somewhere"
+    assert undescribed("one", one) == {"one": ["order", "y"]}
+    assert undescribed("Kind", Kind) == {"Kind": ["net"], "Kind.call": ["w"]}
 
 
 def test_a_signature_is_what_the_source_says() -> None:

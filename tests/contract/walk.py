@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
+import pytest
 
 PACKAGES = ("data", "models", "trainers", "metrics", "theory", "show", "claims")
 
@@ -212,7 +213,11 @@ def example(name: str) -> Call:
     if name.count(".") == 2:
         return _example_of_method(name)
     function, own = named(name), name.partition(".")[2]
-    if (seen := _seen(function, function, {own: _Recorder(function)})) is None:
+    with pytest.MonkeyPatch.context() as instead:  # the example imports it from its package
+        home = importlib.import_module(f"ibtools.{name.partition('.')[0]}")
+        instead.setattr(home, own, _Recorder(function))
+        seen = _seen(function)
+    if seen is None:
         raise AssertionError(
             f"ibtools.{name} cannot be held to the contract, since its docstring shows no call of "
             f"it: give it an example, '>>> {own}(...)', on data as small as they can be"
@@ -227,9 +232,9 @@ def example(name: str) -> Call:
     )
 
 
-def _seen(of: Any, at_home_with: Any, names: dict[str, Any]) -> _SeenError | None:
+def _seen(of: Any) -> _SeenError | None:
     """Run an example up to the call that is looked for."""
-    names = {**vars(importlib.import_module(at_home_with.__module__)), **names}
+    names: dict[str, Any] = {}
     for step in doctest.DocTestParser().get_examples(inspect.getdoc(of) or ""):
         try:
             with contextlib.redirect_stdout(io.StringIO()):
@@ -255,7 +260,7 @@ def _example_of_method(name: str) -> Call:
 
     setattr(home, own, classmethod(recorder) if isinstance(member, classmethod) else recorder)
     try:
-        seen = next(filter(None, (_seen(of, kind, {}) for of in (plain, kind))), None)
+        seen = next(filter(None, (_seen(of) for of in (plain, kind))), None)
     finally:
         setattr(home, own, member)
     if seen is not None:
@@ -290,7 +295,7 @@ def instance(name: str) -> Any:
     It is one for all tests.
     """
     kind = named(name)
-    names = dict(vars(importlib.import_module(kind.__module__)))
+    names: dict[str, Any] = {}
     last: list[Any] = []
     for step in doctest.DocTestParser().get_examples(inspect.getdoc(kind) or ""):
         with contextlib.redirect_stdout(io.StringIO()):

@@ -45,8 +45,8 @@ class SmallBook:
         self.page, self.package = root / "book/page.md", root / "src/ibtools/__init__.py"
         for folder in ("book/_ext", "src/ibtools"):
             (root / folder).mkdir(parents=True)
-        for name in ("execution", "runs", "solutions"):
-            shutil.copy(ROOT / f"book/_ext/book_{name}.py", root / "book/_ext")
+        for name in ("book_execution", "book_kernels", "book_runs", "book_solutions", "code_alone"):
+            shutil.copy(ROOT / f"book/_ext/{name}.py", root / "book/_ext")
         shutil.copy(ROOT / "book/conftest.py", root / "book")
         fonts = "_build/.matplotlib"  # their index takes a second to make
         if (ROOT / fonts).is_dir():

@@ -27,6 +27,8 @@ def test_nothing_changed_nothing_runs(book):
 def test_a_change_in_the_package_or_the_pins_runs_the_pages_again(book):
     value, first_run = book.shown()
     assert value == "1"
+    book.package.write_text('"""Only said."""\n\nVALUE = 1  # no change\n')
+    assert book.shown() == (value, first_run)
     book.package.write_text("VALUE = 2\n")
     value, second_run = book.shown()
     assert value == "2"

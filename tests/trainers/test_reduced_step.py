@@ -43,12 +43,8 @@ def quietly(*arguments: object, **options: object) -> MarginRun:
 
 
 @pytest.mark.parametrize("log_constant", [-np.inf, 2.0])
-@pytest.mark.parametrize("factored", [1200, 0])
 @pytest.mark.parametrize("h", [1e-3, 1.0, 30.0])
-def test_the_least_of_the_small_problem(
-    h: float, factored: int, log_constant: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ibtools.trainers.margins.entropy._FACTORED", factored)
+def test_the_least_of_the_small_problem(h: float, log_constant: float) -> None:
     random = np.random.default_rng(0)
     J = random.normal(size=(40, 25)) + 0.5
     s, K = random.normal(size=40) * 3, J @ J.T
@@ -92,11 +88,42 @@ def test_a_step_with_few_rows_is_that_of_all_margins(loss: str, h: float, rows: 
     assert len(steps._chosen) <= rows
 
 
-def test_of_a_step_that_is_too_long_only_the_length_matters() -> None:
-    problem = problem_of("exponential")
+def steps_of(problem: Problem, *, rows: int, longest: float = np.inf) -> ReducedSteps:
     state = problem.evaluate()
     size = float(problem.pulled(state.weights).norm())
-    steps = ReducedSteps(problem, state, gradient=size, rows=5, longest=1e-3, tolerance=1e-4)
+    return ReducedSteps(problem, state, gradient=size, rows=rows, longest=longest, tolerance=1e-4)
+
+
+def test_other_rows_have_the_gram_matrix_of_all_computed_anew() -> None:
+    problem = problem_of("cross_entropy")
+    steps = steps_of(problem, rows=20)
+    random = torch.Generator().manual_seed(0)
+    for _ in range(3):
+        chosen = torch.randperm(steps._start.margins.numel(), generator=random)[:20].sort().values
+        assert 0 < int(torch.isin(chosen, steps._chosen).sum()) < 20
+        steps._choose(chosen)
+        np.testing.assert_allclose(steps._K, steps._tangents_of(chosen).gram(), rtol=1e-12)
+
+
+def test_a_quarter_more_rows_are_taken_where_these_have_all_weight() -> None:
+    problem = problem_of("exponential")
+    weights = problem.evaluate().weights.reshape(-1).sort().values
+    # 29 of 30 leave out less than a millionth, 28 do not.
+    assert float(weights[:1].sum()) < 1e-6 < float(weights[:2].sum())
+    assert len(steps_of(problem, rows=24)._chosen) == 29
+    assert len(steps_of(problem, rows=23)._chosen) == 23
+
+
+def test_no_more_rows_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Two layers, each an input and an output of its own: 5 + 6 and 6 + 3 numbers a row.
+    monkeypatch.setattr("ibtools.trainers.margins.reduced_step._HELD", 20 * 7 + 1)
+    steps = steps_of(problem_of("cross_entropy"), rows=1000)
+    assert len(steps._chosen) == 7
+    assert steps(0.3) is not None
+
+
+def test_of_a_step_that_is_too_long_only_the_length_matters() -> None:
+    steps = steps_of(problem_of("exponential"), rows=5, longest=1e-3)
     d = steps(10.0)
     assert d is not None
     assert float(d.norm()) > 1e-3
@@ -115,6 +142,7 @@ def test_the_path_with_few_rows_is_that_of_all_margins(monkeypatch: pytest.Monke
     monkeypatch.setattr(implicit, "_MANY", 0)
     monkeypatch.setattr(implicit, "_FEW", 0)
     monkeypatch.setattr(implicit, "_ROWS", 40)
+    monkeypatch.setattr(implicit, "_CAREFUL", implicit._AIM)
     run = margin_flow(begun, X, y, first_phase=False, **options)
     assert run.converged
     assert run.smoothed_margin_drops[-1] == 0
@@ -158,6 +186,19 @@ def test_a_first_phase_leads_to_the_threshold_and_is_told(whole: MarginRun) -> N
     assert np.all(np.diff(run.effective_time[first:]) > 0)
     assert f"{first} of them epochs of minibatches" in repr(run)
     assert run.smoothed_margin_drops[-1] == 0
+
+
+def test_where_minibatches_do_not_help_their_rate_is_halved_until_there_is_no_hope() -> None:
+    contradictory = (TOY[0], np.repeat(TOY_X[:20], 2, axis=0), np.tile([1.0, -1.0], 20))
+    options = FIRST | {"max_steps": 100}
+    run = quietly(*contradictory, **options)
+    # From its first value to 1e-4 of it the rate is halved 14 times, after two epochs each.
+    assert 28 <= run.first_epochs < 90
+    part = quietly(*contradictory, **options | {"max_steps": run.first_epochs - 5})
+    assert part._progress["first_rate"] < part._progress["first_largest_rate"]
+    on = quietly(*contradictory, **options, resume=part)
+    np.testing.assert_array_equal(on.log_loss, run.log_loss)
+    assert on.first_epochs == run.first_epochs
 
 
 def test_without_need_there_is_no_first_phase(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,7 @@ class Worst:
 
     Examples
     --------
+    >>> from ibtools.claims.claim import Worst
     >>> worst = Worst()
     >>> for predicted, measured in [(2.0, 2.1), (3.0, 3.0)]:
     ...     worst.see(abs(measured / predicted - 1), predicted, measured)
@@ -294,6 +295,7 @@ def claim(
 
     Examples
     --------
+    >>> from ibtools.claims import Comparison, claim
     >>> @claim("mine.half", title="A half", source="this example", statement="It is 0.5.")
     ... def half() -> Comparison:
     ...     predicted, measured = 0.5, 1 / 2

@@ -10,8 +10,8 @@ from ibtools.course.pages import pages
 class Lecture:
     """The names of a lecture, each made when it is asked for, by the lecture's own code.
 
-    ``lecture.few_X`` is what `few_X` is on the page; ``globals().update(lecture)`` makes all of its
-    names yours.
+    ``here.X`` is what ``X`` is on the page of ``here = lecture(...)``; ``globals().update(here)``
+    makes all of its names yours.
 
     Attributes
     ----------

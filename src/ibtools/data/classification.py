@@ -60,6 +60,7 @@ def blobs(
 
     Examples
     --------
+    >>> from ibtools.data import blobs
     >>> X, y = blobs(n=40, d=2, separation=6.0, seed=0)
     >>> X.shape, float(y.sum())
     ((40, 2), 0.0)
@@ -98,6 +99,7 @@ def xor() -> Classification:
 
     Examples
     --------
+    >>> from ibtools.data import xor
     >>> X, y = xor()
     >>> bool((y == X[:, 0] * X[:, 1]).all())
     True
@@ -120,6 +122,8 @@ def three_points() -> Classification:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.data import three_points
     >>> X, y = three_points()
     >>> (y * (7 * X @ np.array([3, 2]) / 7)).tolist()
     [7.0, 7.0, 20.0]

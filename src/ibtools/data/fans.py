@@ -30,6 +30,7 @@ def opposed_fans(d: int = 2) -> tuple[Float[np.ndarray, "10 d"], Float[np.ndarra
 
     Examples
     --------
+    >>> from ibtools.data import opposed_fans
     >>> X, y = opposed_fans()
     >>> X[2].round(6), X[7].round(6), y[[2, 7]]
     (array([0.84, 0.  ]), array([-0.756, -0.   ]), array([ 1., -1.]))

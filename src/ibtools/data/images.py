@@ -145,6 +145,7 @@ def digits(
 
     Examples
     --------
+    >>> from ibtools.data import digits
     >>> X, y = digits(classes=(3, 8))
     >>> X.shape, int((y == -1).sum()), int((y == 1).sum())
     ((357, 64), 183, 174)
@@ -223,6 +224,7 @@ def mnist(
 
     Examples
     --------
+    >>> from ibtools.data import mnist
     >>> X, y = mnist(classes=(3, 8))  # doctest: +SKIP
     >>> X.shape, int((y == -1).sum()), int((y == 1).sum())  # doctest: +SKIP
     ((11982, 1, 28, 28), 6131, 5851)
@@ -299,6 +301,7 @@ def fashion_mnist(
 
     Examples
     --------
+    >>> from ibtools.data import fashion_mnist
     >>> X, y = fashion_mnist(split="test")  # doctest: +SKIP
     >>> X.shape, y[:5].tolist()  # doctest: +SKIP
     ((10000, 1, 28, 28), [9, 2, 1, 1, 6])
@@ -373,6 +376,7 @@ def cifar10(
 
     Examples
     --------
+    >>> from ibtools.data import cifar10
     >>> X, y = cifar10(split="test", dtype="float32")  # doctest: +SKIP
     >>> X.shape, y[:3].tolist()  # doctest: +SKIP
     ((10000, 3, 32, 32), [3, 8, 8])

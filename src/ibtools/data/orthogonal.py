@@ -45,6 +45,7 @@ def nearly_orthogonal(
 
     Examples
     --------
+    >>> from ibtools.data import nearly_orthogonal, orthogonality
     >>> X, y = nearly_orthogonal(n=20, d=2000, seed=0)
     >>> X.shape, float(y.sum()), round(orthogonality(X), 2)
     ((20, 2000), 0.0, 0.53)
@@ -84,6 +85,7 @@ def orthogonality(X: ArrayLike) -> float:
 
     Examples
     --------
+    >>> from ibtools.data import orthogonality
     >>> orthogonality([[2.0, 0.0], [1.0, 3.0]])
     1.0
     >>> orthogonality([[2.0, 0.0], [0.0, 3.0]])
@@ -159,6 +161,7 @@ def noisy_digits(
 
     Examples
     --------
+    >>> from ibtools.data import noisy_digits, orthogonality
     >>> for noise in (0.0, 0.1, 0.3):
     ...     X, y = noisy_digits(noise=noise, seed=0)
     ...     print(round(orthogonality(X), 3))

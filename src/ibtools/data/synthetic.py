@@ -56,6 +56,8 @@ def sparse_regression(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.data import sparse_regression
     >>> X, y, truth = sparse_regression(n=100, d=1000, sparsity=5, noise_std=0.1, seed=0)
     >>> X.shape, y.shape, round(float(np.linalg.norm(truth)), 12)
     ((100, 1000), (100,), 1.0)

@@ -55,6 +55,7 @@ def diabetes_interactions(*, n: int = 50, seed: int | np.random.Generator) -> Di
 
     Examples
     --------
+    >>> from ibtools.data import diabetes_interactions
     >>> X, y, X_test, y_test, names = diabetes_interactions(n=50, seed=0)
     >>> X.shape, X_test.shape, names[0], names[-1]
     ((50, 64), (392, 64), 'age', 's6²')

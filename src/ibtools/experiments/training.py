@@ -117,7 +117,13 @@ class Choice:
         return f"{self.data}-{self.schedule}-bias_{self.bias}-seed{self.seed}"
 
     def new_net(self, *, device: str = "cpu") -> nn.Module:
-        """Return the net at its start."""
+        """Return the net at its start.
+
+        Parameters
+        ----------
+        device
+            Of PyTorch: where its parameters lie.
+        """
         net = SETTINGS[self.data].net(
             bias=BIASES[self.bias], seed=self.seed, dtype=getattr(torch, self.dtype)
         )

@@ -54,6 +54,8 @@ def layer_alignment(weights: Sequence[ArrayLike]) -> LayerAlignment:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.metrics import layer_alignment
     >>> found = layer_alignment([np.diag([3.0, 4.0]), [[0.0, 2.0]]])
     >>> found.rank_one, found.adjacent
     (array([0.8, 1. ]), array([1.]))

@@ -88,6 +88,8 @@ def l2_attack(
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.metrics import l2_attack
     >>> from ibtools.models import DeepLinear
     >>> net = DeepLinear(d=2, depth=1, seed=0)
     >>> _ = net.layers[0].weight.data.copy_(torch.tensor([[3.0, 4.0]]))

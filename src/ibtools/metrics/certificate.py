@@ -94,6 +94,8 @@ def certified_radius(
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.metrics import certified_radius
     >>> from ibtools.models import DeepLinear
     >>> net = DeepLinear(d=2, depth=1, seed=0)
     >>> _ = net.layers[0].weight.data.copy_(torch.tensor([[3.0, 4.0]]))
@@ -135,6 +137,8 @@ def lipschitz_bound(net: nn.Module, input_shape: tuple[int, ...]) -> float:
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.metrics import lipschitz_bound
     >>> from ibtools.models import DeepLinear
     >>> net = DeepLinear(d=2, depth=1, seed=0)
     >>> _ = net.layers[0].weight.data.copy_(torch.tensor([[3.0, 4.0]]))
@@ -376,6 +380,9 @@ def convolution_norm(module: nn.Conv2d, size: tuple[int, int]) -> float:
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.metrics.certificate import convolution_norm
     >>> layer = nn.Conv2d(1, 1, 3, padding=1, bias=False, dtype=torch.float64)
     >>> _ = layer.weight.data.fill_(1.0)
     >>> round(convolution_norm(layer, (2, 2)), 9), 8.9 < convolution_norm(layer, (64, 64)) <= 9

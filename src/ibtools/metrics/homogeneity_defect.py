@@ -67,6 +67,9 @@ def homogeneity_defects(
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.metrics import homogeneity_defects
     >>> net = nn.Linear(1, 1, dtype=torch.float64)
     >>> homogeneity_defects(net, [[2.0, 1.0]], [[3.0]], order=2).defects.squeeze()
     array(-7.)
@@ -136,6 +139,11 @@ def worst_defect_ratio(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from numpy.polynomial import Polynomial
+    >>> from torch import nn
+    >>> from ibtools.metrics import worst_defect_ratio
     >>> net = nn.Linear(1, 1, dtype=torch.float64)  # order 1; against order 2 it misses itself
     >>> bound = Polynomial([0.0, np.sqrt(2)])
     >>> found = worst_defect_ratio(net, bound, order=2, radius=1.0, input_shape=(1,), seed=0)
@@ -181,6 +189,11 @@ def worst_gap_ratio(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from numpy.polynomial import Polynomial
+    >>> from torch import nn
+    >>> from ibtools.metrics import worst_gap_ratio
     >>> def through(activation):
     ...     outer = nn.Linear(1, 1, bias=False, dtype=torch.float64)
     ...     return nn.Sequential(nn.Linear(1, 1, dtype=torch.float64), activation, outer)

@@ -135,6 +135,8 @@ def margin_kkt(
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.metrics import margin_kkt
     >>> from ibtools.models import DeepLinear
     >>> net = DeepLinear(d=2, depth=1, seed=0)
     >>> _ = net.layers[0].weight.data.copy_(torch.tensor([[3.0, 2.0]]))

@@ -74,6 +74,7 @@ def neuron_kkt(
 
     Examples
     --------
+    >>> from ibtools.metrics import neuron_kkt
     >>> kkt = neuron_kkt([0.0, -2.0], [0.0, 1.0], [[0.0, 1.0]], [-0.2], slope=0.1)
     >>> kkt.stationarity, round(kkt.feasibility, 12), kkt.multipliers
     (0.0, 0.0, array([10.]))

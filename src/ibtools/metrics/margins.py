@@ -39,6 +39,7 @@ def loss_threshold(loss: str) -> float:
 
     Examples
     --------
+    >>> from ibtools.metrics import loss_threshold
     >>> loss_threshold("exponential"), round(loss_threshold("logistic"), 6)
     (0.0, -0.366513)
     """
@@ -63,6 +64,7 @@ def inverse_loss(log_loss: ArrayLike | float, loss: str = "exponential") -> Numb
 
     Examples
     --------
+    >>> from ibtools.metrics import inverse_loss
     >>> inverse_loss([-3.0, -1e6], "logistic").round(6)
     array([2.975003e+00, 1.000000e+06])
     """
@@ -110,6 +112,7 @@ def normalized_margin(
 
     Examples
     --------
+    >>> from ibtools.metrics import normalized_margin
     >>> normalized_margin([8.0], [2.0], order=3)
     array([1.])
     """
@@ -156,6 +159,7 @@ def smoothed_margin(
 
     Examples
     --------
+    >>> from ibtools.metrics import smoothed_margin
     >>> smoothed_margin([-8000.0], [20.0], order=3)
     array([1.])
     """
@@ -200,6 +204,7 @@ def modified_descent_margin(
 
     Examples
     --------
+    >>> from ibtools.metrics import modified_descent_margin
     >>> modified_descent_margin([-1e9], [1e3], order=3, initial_log_loss=-2.0).round(6)
     array([1.])
     """
@@ -248,6 +253,8 @@ def layer_product_margin(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.metrics import layer_product_margin
     >>> layer_product_margin([12.0], np.array([[2.0, 3.0]]), [1, 1])
     array([2.])
     """

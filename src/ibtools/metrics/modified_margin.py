@@ -46,6 +46,7 @@ def modified_margin(
 
     Examples
     --------
+    >>> from ibtools.metrics import modified_margin
     >>> modified_margin([-6.0, -1e6], [2.0, 1e3], order=2, gap=[2.0, 1e3])
     array([1.   , 0.999])
     """
@@ -91,6 +92,7 @@ def strong_separability(
 
     Examples
     --------
+    >>> from ibtools.metrics.modified_margin import strong_separability
     >>> strong_separability([-1.0, -3.0], [2.0, 2.0])
     array([False,  True])
     """
@@ -100,20 +102,42 @@ def strong_separability(
 def separability_start(
     log_loss: ArrayLike | float, gap: ArrayLike | float, loss: str = "exponential"
 ) -> int | None:
-    """Return the index of the record from which on strong separability holds to the end.
+    r"""Return the index of the record from which on strong separability holds to the end.
+
+    It is :math:`\psi > p_a(r)`: the loss is below what the gap could account for. From there on the
+    `modified_margin` is positive, and gradient flow never lowers it.
 
     Parameters
     ----------
-    log_loss, gap, loss
-        Of a run, (t,); as in `strong_separability`.
+    log_loss
+        log 𝓛 along a run, 𝓛 the sum over samples, (t,).
+    gap
+        p_a(r) along it, (t,), at least 0: `NearHomogeneity.gap_bound` of the norms.
+    loss
+        "exponential", "logistic" or "cross_entropy".
 
     Returns
     -------
     int or None
         ``None`` if it does not hold at the last record.
 
+    Raises
+    ------
+    ValueError
+        If a gap is negative, something is NaN, the shapes differ, or there is no such loss.
+
+    See Also
+    --------
+    near_homogeneity : the bounds of a network.
+    modified_margin : what never falls from there on.
+
+    References
+    ----------
+    Cai et al. (2025), strong separability condition.
+
     Examples
     --------
+    >>> from ibtools.metrics import separability_start
     >>> separability_start([-1.0, -3.0, -4.0], [2.0, 2.0, 2.1])
     1
     """

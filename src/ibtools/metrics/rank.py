@@ -37,6 +37,7 @@ def stable_rank(W: ArrayLike) -> float:
 
     Examples
     --------
+    >>> from ibtools.metrics import stable_rank
     >>> stable_rank([[3.0, 0.0], [0.0, 4.0]])
     1.5625
     """
@@ -70,6 +71,8 @@ def stable_rank_gram(gram: Float[np.ndarray, "*batch p p"]) -> Float[np.ndarray,
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.metrics.rank import stable_rank_gram
     >>> W = np.array([[3.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
     >>> float(stable_rank_gram(W @ W.T))
     1.5625
@@ -125,6 +128,8 @@ def margin_spread(margins: Float[np.ndarray, "*batch n"]) -> Float[np.ndarray, "
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.metrics import margin_spread
     >>> float(margin_spread(np.array([3.0, 4.0, 5.0])))
     0.4
     """

@@ -24,6 +24,7 @@ def population_error(w: ArrayLike, truth: ArrayLike) -> float:
 
     Examples
     --------
+    >>> from ibtools.metrics import population_error
     >>> population_error([1.0, 0.0], [0.0, 2.0])
     5.0
     """
@@ -48,6 +49,7 @@ def mean_squared_error(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> float:
 
     Examples
     --------
+    >>> from ibtools.metrics import mean_squared_error
     >>> mean_squared_error([1.0], [[1.0], [2.0]], [1.0, 4.0])
     2.0
     """

@@ -27,6 +27,8 @@ class SoftmaxAttention(nn.Module):
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.models import SoftmaxAttention
     >>> tokens = torch.tensor([[[1.0, 0.0], [0.2, 0.9], [-0.5, 0.4]]], dtype=torch.float64)
     >>> SoftmaxAttention(2)(tokens).detach().numpy().round(6)
     array([0.584947])
@@ -40,6 +42,12 @@ class SoftmaxAttention(nn.Module):
         self.value = nn.Parameter(torch.eye(d, dtype=torch.float64)[0])
 
     def forward(self, x: Float[Tensor, "n tokens d"]) -> Float[Tensor, " n"]:
-        """Return the outputs, one for each row of tokens."""
+        """Return the outputs, one for each row of tokens.
+
+        Parameters
+        ----------
+        x
+            Tokens in rows, (n, tokens, d).
+        """
         scores = ((x @ self.key) @ (x[:, 0] @ self.query).unsqueeze(-1)).squeeze(-1)
         return (torch.softmax(scores, dim=1) * (x @ self.value)).sum(1)

@@ -40,6 +40,9 @@ def known_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int | None = N
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.models.declared import known_order
     >>> known_order(nn.Linear(2, 1), torch.ones(3, 2))
     Homogeneity(order=1, defect='', exponents={'': 1})
     """
@@ -85,6 +88,9 @@ def declared_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int) -> Hom
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.models.declared import declared_order
     >>> class Cubed(nn.Linear):
     ...     def forward(self, x):
     ...         return super().forward(x) ** 3

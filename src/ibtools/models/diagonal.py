@@ -46,6 +46,7 @@ class DiagonalNet(ByValue):
 
     Examples
     --------
+    >>> from ibtools.models import DiagonalNet
     >>> net = DiagonalNet([0.5, 0.2], [0.4, -0.1], [0.1, 0.3], [0.3, 0.5])
     >>> net.predictor
     array([ 0.17, -0.17])
@@ -95,6 +96,7 @@ class DiagonalNet(ByValue):
 
         Examples
         --------
+        >>> from ibtools.models import DiagonalNet
         >>> net = DiagonalNet.from_scale_shape(scale=0.01, shape=0.5, d=2)
         >>> net.u_plus * net.v_plus, net.predictor
         (array([0.01, 0.01]), array([0., 0.]))
@@ -124,6 +126,11 @@ class DiagonalNet(ByValue):
         """Return the network with these `parameters` (4d,), ordered as in `parameters`.
 
         An array of floats is not copied.
+
+        Parameters
+        ----------
+        parameters
+            Of all four vectors, one after the other, (4d,).
         """
         net = object.__new__(DiagonalNet)
         for name, weights in zip(
@@ -134,14 +141,28 @@ class DiagonalNet(ByValue):
 
     @checked
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        """Return the outputs on the rows of `X`, shape (n,)."""
+        """Return the outputs on the rows of `X`, shape (n,).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         return X @ self.predictor
 
     @checked
     def velocity(
         self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, " p"]:
-        """Return −∂L/∂parameters, (4d,), of the squared loss with residual r = y − prediction."""
+        """Return −∂L/∂parameters, (4d,), of the squared loss with residual r = y − prediction.
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        residual
+            r, (n,); labels minus outputs.
+        """
         pull = X.T @ residual
         return np.concatenate(
             [self.v_plus * pull, self.u_plus * pull, -self.v_minus * pull, -self.u_minus * pull]
@@ -149,7 +170,13 @@ class DiagonalNet(ByValue):
 
     @checked
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-        """Return the Gram matrix X H⁻¹ Xᵀ, (n, n), of the outputs' gradients in the weights."""
+        """Return the Gram matrix X H⁻¹ Xᵀ, (n, n), of the outputs' gradients in the weights.
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         return (X * self._inverse_metric()) @ X.T
 
     def _inverse_metric(self) -> Float[np.ndarray, " d"]:
@@ -225,6 +252,11 @@ class DiagonalNet(ByValue):
 
         The derivative is of each coordinate in its own entry of P: the others do not matter. Beyond
         the largest float both saturate, so that a solver's wild trial step stays finite.
+
+        Parameters
+        ----------
+        accumulated
+            P, (…, d): minus the gradient in w, integrated over time; 0 at the start.
         """
         start, rising, falling, largest = self._exponentials
         accumulated = points("accumulated", accumulated, start.size)
@@ -263,6 +295,7 @@ class TiedDiagonalNet(ByValue):
 
     Examples
     --------
+    >>> from ibtools.models import TiedDiagonalNet
     >>> TiedDiagonalNet([2.0, 1.0], [1.0, 1.0]).predictor
     array([3., 0.])
     """
@@ -289,7 +322,13 @@ class TiedDiagonalNet(ByValue):
 
     @checked
     def replace(self, parameters: Float[np.ndarray, " p"]) -> "TiedDiagonalNet":
-        """Return the network with these `parameters` (2d,); an array of floats is not copied."""
+        """Return the network with these `parameters` (2d,); an array of floats is not copied.
+
+        Parameters
+        ----------
+        parameters
+            Of both vectors, one after the other, (2d,).
+        """
         net = object.__new__(TiedDiagonalNet)
         for name, weights in zip(("u", "v"), np.split(parameters, 2), strict=True):
             object.__setattr__(net, name, weights)
@@ -297,18 +336,38 @@ class TiedDiagonalNet(ByValue):
 
     @checked
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        """Return the outputs on the rows of `X`, shape (n,)."""
+        """Return the outputs on the rows of `X`, shape (n,).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         return X @ self.predictor
 
     @checked
     def velocity(
         self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, " p"]:
-        """Return −∂L/∂parameters, (2d,), of the squared loss with residual r = y − prediction."""
+        """Return −∂L/∂parameters, (2d,), of the squared loss with residual r = y − prediction.
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        residual
+            r, (n,); labels minus outputs.
+        """
         pull = X.T @ residual
         return np.concatenate([2 * self.u * pull, -2 * self.v * pull])
 
     @checked
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-        """Return the Gram matrix, (n, n), of the outputs' gradients in the weights."""
+        """Return the Gram matrix, (n, n), of the outputs' gradients in the weights.
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         return (X * (4 * (self.u**2 + self.v**2))) @ X.T

@@ -38,6 +38,7 @@ class Homogeneity:
 
     Examples
     --------
+    >>> from ibtools.models import Homogeneity
     >>> Homogeneity(2, exponents={"0": 1, "2": 1}).order
     2
     """
@@ -212,6 +213,8 @@ def homogeneity_of(net: nn.Module) -> Homogeneity:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.models import homogeneity_of
     >>> homogeneity_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1, bias=False)))
     Homogeneity(order=2, defect='', exponents={'0': 1, '2': 1})
     >>> homogeneity_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))).defect
@@ -245,6 +248,8 @@ def homogeneity_order(net: nn.Module) -> int:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.models import SquaredReLU, homogeneity_order
     >>> homogeneity_order(nn.Sequential(nn.Linear(2, 3, bias=False), SquaredReLU()))
     2
     """

@@ -55,6 +55,10 @@ def check_order(
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.models import Homogeneity
+    >>> from ibtools.models.homogeneity_on_data import check_order
     >>> net = nn.Linear(2, 1, dtype=torch.float64)
     >>> X = torch.ones(3, 2, dtype=torch.float64)
     >>> check_order(net, X, Homogeneity(1))
@@ -148,6 +152,9 @@ def check_gap(
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.models.homogeneity_on_data import check_gap
     >>> net = nn.Linear(2, 1, dtype=torch.float64)
     >>> X = torch.ones(3, 2, dtype=torch.float64)
     >>> check_gap(net, X, order=1, gap_bound=lambda r: 0.0, of_differences=False)
@@ -187,6 +194,8 @@ def outputs_and_growth(outputs_at: Callable[[Tensor], Tensor]) -> tuple[Tensor, 
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.models.homogeneity_on_data import outputs_and_growth
     >>> outputs, growth = outputs_and_growth(lambda c: c**3 * torch.tensor([2.0]))
     >>> outputs.item(), growth.item()
     (2.0, 6.0)
@@ -226,6 +235,8 @@ def some_samples(X: Float[Tensor, "n ..."]) -> Float[Tensor, "m ..."]:
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.models.homogeneity_on_data import some_samples
     >>> some_samples(torch.arange(1000.0)[:, None]).shape
     torch.Size([256, 1])
     """
@@ -239,6 +250,8 @@ def two_points(net: nn.Module) -> Iterator[list[Tensor]]:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.models.homogeneity_on_data import two_points
     >>> layer = nn.utils.skip_init(nn.Linear, 1, 1)
     >>> _ = nn.init.zeros_(layer.bias)
     >>> here, drawn = two_points(layer)
@@ -279,6 +292,9 @@ def euler_defect(net: nn.Module, X: ArrayLike | Tensor, *, order: float) -> floa
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.models import euler_defect
     >>> net = nn.Linear(2, 1, dtype=torch.float64)
     >>> euler_defect(net, torch.ones(3, 2, dtype=torch.float64), order=1.0)
     0.0

@@ -15,12 +15,20 @@ class SquaredReLU(nn.Module):
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.models import SquaredReLU
     >>> SquaredReLU()(torch.tensor([-1.0, 3.0]))
     tensor([0., 9.])
     """
 
     def forward(self, z: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """Return max(z, 0)², of the shape of `z`."""
+        """Return max(z, 0)², of the shape of `z`.
+
+        Parameters
+        ----------
+        z
+            Inputs, of any shape.
+        """
         return torch.relu(z).square()
 
 
@@ -45,6 +53,9 @@ class Residual(nn.Module):
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.models import Residual
     >>> Residual(nn.ReLU())(torch.tensor([-1.0, 3.0]))
     tensor([-1.,  6.])
     """
@@ -54,7 +65,18 @@ class Residual(nn.Module):
         self.inner = nn.Sequential(*modules("inner", inner))
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """Return x + inner(x), of the shape of `x`."""
+        """Return x + inner(x), of the shape of `x`.
+
+        Parameters
+        ----------
+        x
+            What the branch gets, and what is added to its output.
+
+        Raises
+        ------
+        ValueError
+            If the branch does not keep the shape of `x`.
+        """
         added: Tensor = self.inner(x)
         if added.shape != x.shape:
             raise ValueError(
@@ -67,8 +89,16 @@ class Residual(nn.Module):
 class Sum(nn.Module):
     """The sum of several modules' outputs on one input.
 
+    Parameters
+    ----------
+    *terms
+        The modules, one or more; their outputs are broadcast against each other.
+
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.models import SquaredReLU, Sum
     >>> Sum(nn.Identity(), SquaredReLU())(torch.tensor([2.0]))
     tensor([6.])
     """
@@ -78,7 +108,13 @@ class Sum(nn.Module):
         self.terms = nn.ModuleList(modules("terms", terms))
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """Return the sum of all terms at `x`."""
+        """Return the sum of all terms at `x`.
+
+        Parameters
+        ----------
+        x
+            What every term gets.
+        """
         outputs = [term(x) for term in self.terms]
         return torch.stack(torch.broadcast_tensors(*outputs)).sum(0)
 
@@ -86,8 +122,16 @@ class Sum(nn.Module):
 class Product(nn.Module):
     """The product, entry by entry, of several modules' outputs on one input.
 
+    Parameters
+    ----------
+    *factors
+        The modules, one or more; their outputs are broadcast against each other.
+
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.models import Product, SquaredReLU
     >>> Product(nn.Identity(), SquaredReLU())(torch.tensor([2.0]))
     tensor([8.])
     """
@@ -97,7 +141,13 @@ class Product(nn.Module):
         self.factors = nn.ModuleList(modules("factors", factors))
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """Return the product of all factors at `x`."""
+        """Return the product of all factors at `x`.
+
+        Parameters
+        ----------
+        x
+            What every factor gets.
+        """
         outputs = [factor(x) for factor in self.factors]
         return torch.stack(torch.broadcast_tensors(*outputs)).prod(0)
 
@@ -108,10 +158,12 @@ class DifferenceOfSquares(nn.Module):
     Parameters
     ----------
     d
-        Number of features.
+        Number of features. All of u and v start at 1, so that all weights start at 0.
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.models import DifferenceOfSquares
     >>> DifferenceOfSquares(2)(torch.ones(3, 2, dtype=torch.float64)).shape
     torch.Size([3, 1])
     """
@@ -123,7 +175,13 @@ class DifferenceOfSquares(nn.Module):
         self.v = nn.Parameter(torch.ones(d, dtype=torch.float64))
 
     def forward(self, x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch 1"]:
-        """Return ⟨u² − v², x⟩, with an axis of its own as any layer with one output."""
+        """Return ⟨u² − v², x⟩, with an axis of its own as any layer with one output.
+
+        Parameters
+        ----------
+        x
+            Inputs, (…, d).
+        """
         return (x @ (self.u.square() - self.v.square())).unsqueeze(-1)
 
 
@@ -150,6 +208,7 @@ def activation_named(name: str) -> nn.Module:
 
     Examples
     --------
+    >>> from ibtools.models.layers import activation_named
     >>> activation_named("squared_relu")
     SquaredReLU()
     """

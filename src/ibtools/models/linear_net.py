@@ -44,6 +44,7 @@ class LinearNet(ByValue):
 
     Examples
     --------
+    >>> from ibtools.models import LinearNet
     >>> net = LinearNet(a=[1.0, 2.0], W=[[1.0, 0.0], [0.0, 1.0]])
     >>> net.predictor
     array([1., 2.])
@@ -87,6 +88,7 @@ class LinearNet(ByValue):
 
         Examples
         --------
+        >>> from ibtools.models import LinearNet
         >>> LinearNet.strictly_balanced([0.3, -0.4], [0.0, 2.0]).predictor.round(12)
         array([0.  , 0.25])
         """
@@ -115,6 +117,7 @@ class LinearNet(ByValue):
 
         Examples
         --------
+        >>> from ibtools.models import LinearNet
         >>> LinearNet.gaussian(neurons=3, d=5, scale=0.1, seed=0).W.shape
         (3, 5)
         """
@@ -140,7 +143,13 @@ class LinearNet(ByValue):
         return np.outer(self.a, self.a) - self.W @ self.W.T
 
     def is_strictly_balanced(self, *, tolerance: float = 1e-12) -> bool:
-        """Return whether aaᵀ = WWᵀ, to a `tolerance` relative to ‖a‖² + ‖W‖²."""
+        """Return whether aaᵀ = WWᵀ, to a `tolerance` relative to ‖a‖² + ‖W‖².
+
+        Parameters
+        ----------
+        tolerance
+            The largest difference that counts as none, relative to ‖a‖² + ‖W‖².
+        """
         size = np.sum(self.a**2) + np.sum(self.W**2)
         return bool(np.linalg.norm(self.balancedness) <= positive("tolerance", tolerance) * size)
 
@@ -181,6 +190,11 @@ class LinearNet(ByValue):
         """Return the network with these `parameters` (m + md,), ordered as in `parameters`.
 
         An array of floats is not copied.
+
+        Parameters
+        ----------
+        parameters
+            In the order of `parameters`, (m + md,).
         """
         net = object.__new__(LinearNet)
         object.__setattr__(net, "a", parameters[: self.neurons])
@@ -189,20 +203,40 @@ class LinearNet(ByValue):
 
     @checked
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        """Return the outputs on the rows of `X`, shape (n,)."""
+        """Return the outputs on the rows of `X`, shape (n,).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         return X @ self.predictor
 
     @checked
     def velocity(
         self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, " p"]:
-        """Return −∂L/∂parameters, (m + md,), of the squared loss, r = y − prediction."""
+        """Return −∂L/∂parameters, (m + md,), of the squared loss, r = y − prediction.
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        residual
+            r, (n,); labels minus outputs.
+        """
         pull = residual @ X
         return np.concatenate([self.W @ pull, np.outer(self.a, pull).ravel()])
 
     @checked
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-        """Return the Gram matrix, (n, n), of the outputs' gradients in the weights."""
+        """Return the Gram matrix, (n, n), of the outputs' gradients in the weights.
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         hidden = X @ self.W.T
         return np.sum(self.a**2) * (X @ X.T) + hidden @ hidden.T
 
@@ -271,6 +305,13 @@ class LinearNet(ByValue):
         """Return the derivative of the flow's velocity in the weights, minus the loss's Hessian.
 
         Shape (m + md, m + md).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        y
+            Labels, (n,).
         """
         m, d = self.W.shape
         pull = (y - self.predict(X)) @ X

@@ -22,6 +22,8 @@ class Margins:
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.models.margins import Margins
     >>> signs = Margins(torch.tensor([1.0, -1.0]), 1)
     >>> signs.of(torch.tensor([2.0, 3.0]))
     tensor([[ 2.],
@@ -67,6 +69,8 @@ class Margins:
 
         Examples
         --------
+        >>> import torch
+        >>> from ibtools.models.margins import Margins
         >>> Margins(torch.tensor([1]), 3).pulled(torch.tensor([[2.0, 3.0]]))
         tensor([[-2.,  5., -3.]])
         """
@@ -89,6 +93,8 @@ class Margins:
 
         Examples
         --------
+        >>> import torch
+        >>> from ibtools.models.margins import Margins
         >>> Margins(torch.tensor([1]), 2).directions(torch.tensor([0]), torch.tensor([0]))
         tensor([[-1.,  1.]], dtype=torch.float64)
         """
@@ -102,6 +108,9 @@ class Margins:
 
         Examples
         --------
+        >>> import numpy as np
+        >>> import torch
+        >>> from ibtools.models.margins import Margins
         >>> Margins(torch.tensor([1]), 3).per_class(np.array([[2.0, 3.0]]))
         array([[2., 0., 3.]])
         """

@@ -38,6 +38,9 @@ class Net(nn.Module):
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.models import Net
     >>> net = Net(nn.Linear(2, 1, bias=False, dtype=torch.float64))
     >>> net.order, net(torch.ones(5, 2, dtype=torch.float64)).shape
     (1, torch.Size([5]))
@@ -48,7 +51,13 @@ class Net(nn.Module):
         self.layers = nn.Sequential(*modules("layers", layers))
 
     def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n *k"]:
-        """Return the outputs at inputs `x`: (n,) for one output, (n, k) for k classes."""
+        """Return the outputs at inputs `x`: (n,) for one output, (n, k) for k classes.
+
+        Parameters
+        ----------
+        x
+            Inputs, one sample a row, (n, …).
+        """
         outputs: Tensor = self.layers(x)
         return outputs.squeeze(-1) if outputs.shape[-1] == 1 else outputs
 
@@ -108,6 +117,7 @@ class MLP(Net):
 
     Examples
     --------
+    >>> from ibtools.models import MLP
     >>> net = MLP(widths=[64, 20, 1], activation="squared_relu", bias=False, seed=0)
     >>> net.order
     3
@@ -170,6 +180,7 @@ class ResidualMLP(Net):
 
     Examples
     --------
+    >>> from ibtools.models import ResidualMLP, homogeneity_of
     >>> net = ResidualMLP(d=2, width=5, seed=0)
     >>> homogeneity_of(net).order, net.is_homogeneous
     (4, False)
@@ -245,6 +256,8 @@ class ConvNet(Net):
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.models import ConvNet
     >>> net = ConvNet((1, 8, 8), [[8], [16]], hidden=[], outputs=10, bias="first", seed=0)
     >>> net.order, net(torch.zeros(3, 1, 8, 8, dtype=torch.float64)).shape
     (3, torch.Size([3, 10]))
@@ -348,6 +361,7 @@ def mnist_cnn(
 
     Examples
     --------
+    >>> from ibtools.models import mnist_cnn
     >>> mnist_cnn(seed=0).order
     4
     """
@@ -382,6 +396,7 @@ def vgg16(
 
     Examples
     --------
+    >>> from ibtools.models import vgg16
     >>> vgg16(seed=0).order
     14
     """
@@ -411,6 +426,7 @@ class DeepLinear(MLP):
 
     Examples
     --------
+    >>> from ibtools.models import DeepLinear
     >>> net = DeepLinear(d=2, depth=3, seed=0)
     >>> net.order, net.predictor.shape
     (3, (2,))
@@ -458,6 +474,7 @@ class DiagonalClassifier(Net):
 
     Examples
     --------
+    >>> from ibtools.models import DiagonalClassifier
     >>> net = DiagonalClassifier([1.0, 0.0], [0.5, 0.5])
     >>> net.predictor, net.order
     (array([ 0.75, -0.25]), 2)

@@ -46,6 +46,8 @@ class LinearNeuron(ByValue):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.models import LinearNeuron
     >>> neuron = LinearNeuron(a=1.0, w=[3.0, -4.0])
     >>> neuron.predictor, neuron.balancedness
     (array([ 3., -4.]), -24.0)
@@ -102,6 +104,7 @@ class LinearNeuron(ByValue):
 
         Examples
         --------
+        >>> from ibtools.models import LinearNeuron
         >>> neuron = LinearNeuron.from_scale_shape(scale=0.1, shape=0.0, direction=[3.0, 0.0, 4.0])
         >>> neuron.predictor.round(12)
         array([0.06, 0.  , 0.08])
@@ -138,6 +141,11 @@ class LinearNeuron(ByValue):
         """Return the neuron with these `parameters` (1 + d,), ordered as in `parameters`.
 
         An array of floats is not copied.
+
+        Parameters
+        ----------
+        parameters
+            In the order of `parameters`, (1 + d,).
         """
         return self._with(parameters)
 
@@ -150,7 +158,13 @@ class LinearNeuron(ByValue):
 
     @checked
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        """Return the outputs on the rows of `X`, shape (n,)."""
+        """Return the outputs on the rows of `X`, shape (n,).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         inputs = X @ self.w
         return self.a * self._slopes(inputs) * inputs
 
@@ -161,6 +175,13 @@ class LinearNeuron(ByValue):
         """Return −∂L/∂parameters, (1 + d,), of the squared loss with residual r = y − prediction.
 
         On a kink (wᵀx = 0) the slope of the leaky ReLU is taken to be 1.
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        residual
+            r, (n,); labels minus outputs.
         """
         inputs = X @ self.w
         pull = (self._slopes(inputs) * residual) @ X
@@ -168,7 +189,13 @@ class LinearNeuron(ByValue):
 
     @checked
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-        """Return the Gram matrix, (n, n), of the outputs' gradients in the weights."""
+        """Return the Gram matrix, (n, n), of the outputs' gradients in the weights.
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         inputs = X @ self.w
         slopes = self._slopes(inputs)
         tilted = slopes[:, None] * X
@@ -213,6 +240,7 @@ class LinearNeuron(ByValue):
 
         Examples
         --------
+        >>> from ibtools.models import LinearNeuron
         >>> from ibtools.theory import hessian_map_defect
         >>> neuron = LinearNeuron(a=1.0, w=[0.6, 0.8])
         >>> hessian_map_defect(neuron.metric_at(), neuron.predictor)[0].round(12) + 0.0
@@ -270,6 +298,13 @@ class LinearNeuron(ByValue):
         """Return the derivative of the flow's velocity in the weights, minus the loss's Hessian.
 
         Away from the kinks, where it exists; (1 + d, 1 + d).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        y
+            Labels, (n,).
         """
         inputs = X @ self.w
         slopes = self._slopes(inputs)
@@ -310,6 +345,8 @@ def part_outside(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.models.neuron import part_outside
     >>> part_outside(np.array([3.0, 4.0]), np.array([[0.0, 1.0]]))
     array([3., 0.])
     """

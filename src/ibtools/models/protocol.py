@@ -22,21 +22,47 @@ class RegressionModel(Protocol):
         ...
 
     def replace(self, parameters: Float[np.ndarray, " p"]) -> "RegressionModel":
-        """Return the same architecture with other `parameters`, (p,)."""
+        """Return the same architecture with other `parameters`, (p,).
+
+        Parameters
+        ----------
+        parameters
+            In the order of `parameters`, (p,).
+        """
         ...
 
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        """Return the outputs on the rows of `X`, (n,)."""
+        """Return the outputs on the rows of `X`, (n,).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         ...
 
     def velocity(
         self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, " p"]:
-        """Return −∂L/∂parameters, (p,), of L = ½‖r‖² at the residual r = y − prediction, (n,)."""
+        """Return −∂L/∂parameters, (p,), of L = ½‖r‖² at the residual r = y − prediction, (n,).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        residual
+            r, (n,); labels minus outputs.
+        """
         ...
 
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-        """Return the Gram matrix, (n, n), of the outputs' gradients in the parameters."""
+        """Return the Gram matrix, (n, n), of the outputs' gradients in the parameters.
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         ...
 
 
@@ -45,13 +71,25 @@ class DualModel(RegressionModel, Protocol):
     """A model whose weights are an exact function of the accumulated gradient P = ∫ Xᵀr dt."""
 
     def after(self, accumulated: Float[np.ndarray, " d"]) -> "DualModel":
-        """Return the model after gradient flow has accumulated P, (d,)."""
+        """Return the model after gradient flow has accumulated P, (d,).
+
+        Parameters
+        ----------
+        accumulated
+            P, (d,): minus the gradient in w, integrated over time; 0 at the start.
+        """
         ...
 
     def predictor_after(
         self, accumulated: Float[np.ndarray, "*batch d"]
     ) -> tuple[Float[np.ndarray, "*batch d"], Float[np.ndarray, "*batch d"]]:
-        """Return the predictor after P and its (diagonal) derivative in P, each (…, d)."""
+        """Return the predictor after P and its (diagonal) derivative in P, each (…, d).
+
+        Parameters
+        ----------
+        accumulated
+            P, (…, d): minus the gradient in w, integrated over time; 0 at the start.
+        """
         ...
 
 
@@ -62,13 +100,27 @@ class RowSpaceModel(RegressionModel, Protocol):
     def compressed(
         self, rows: Float[np.ndarray, "k d"]
     ) -> tuple["RowSpaceModel", Callable[[Any], "RowSpaceModel"]]:
-        """Return the model on coordinates along orthonormal `rows`, and the way back from it."""
+        """Return the model on coordinates along orthonormal `rows`, and the way back from it.
+
+        Parameters
+        ----------
+        rows
+            An orthonormal basis of the space of the inputs, (k, d).
+        """
         ...
 
     def velocity_jacobian(
         self, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, "p p"]:
-        """Return the derivative of the velocity, at r = y − prediction, in the parameters."""
+        """Return the derivative of the velocity, at r = y − prediction, in the parameters.
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        y
+            Labels, (n,).
+        """
         ...
 
 

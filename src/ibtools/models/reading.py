@@ -56,6 +56,8 @@ class Rules(Generic[Read]):
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.models.reading import Rules
     >>> @Rules
     ... def inputs(module):
     ...     return inputs.why_not(module) or f"{type(module).__name__} has no rule"
@@ -104,6 +106,8 @@ def wrapping(module: nn.Module) -> str:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.models.reading import wrapping
     >>> wrapping(nn.Linear(2, 1))
     ''
     >>> wrapping(nn.DataParallel(nn.Linear(2, 1)))
@@ -124,6 +128,8 @@ def tampering(module: nn.Module) -> str:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.models.reading import tampering
     >>> layer = nn.Linear(2, 1)
     >>> tampering(layer)
     ''
@@ -261,6 +267,8 @@ def refuse_no_net(net: object, name: str = "net") -> None:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.models.reading import refuse_no_net
     >>> refuse_no_net(nn.Linear(2, 1))
     >>> refuse_no_net("a net")
     Traceback (most recent call last):
@@ -284,6 +292,8 @@ def refuse_meta(net: nn.Module) -> None:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.models.reading import refuse_meta
     >>> refuse_meta(nn.Linear(2, 1))
     >>> refuse_meta(nn.Linear(2, 1, device="meta"))
     Traceback (most recent call last):
@@ -313,6 +323,8 @@ def refuse_wrapped(net: nn.Module) -> None:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.models.reading import refuse_wrapped
     >>> refuse_wrapped(nn.Sequential(nn.DataParallel(nn.Linear(2, 1))))
     Traceback (most recent call last):
         ...
@@ -336,6 +348,8 @@ def refuse_parameters(parameters: Sequence[Tensor]) -> None:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.models.reading import refuse_parameters
     >>> refuse_parameters(list(nn.Linear(2, 1).parameters()))
     >>> refuse_parameters(list(nn.Linear(2, 1).bfloat16().parameters()))
     Traceback (most recent call last):
@@ -362,6 +376,8 @@ def refuse_gradient_hooks(net: nn.Module) -> None:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.models.reading import refuse_gradient_hooks
     >>> net = nn.Linear(2, 1)
     >>> refuse_gradient_hooks(net)
     >>> handle = net.weight.register_hook(lambda gradient: 0 * gradient)
@@ -399,6 +415,8 @@ def refuse_frozen(net: nn.Module) -> None:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.models.reading import refuse_frozen
     >>> net = nn.Linear(2, 1)
     >>> refuse_frozen(net)
     >>> _ = net.bias.requires_grad_(False)
@@ -429,6 +447,8 @@ def private_copy(net: Net) -> Net:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.models.reading import private_copy
     >>> net = nn.Dropout()
     >>> private_copy(net).training, net.training
     (False, True)
@@ -460,6 +480,8 @@ def as_outputs(outputs: object, n: int) -> Float[Tensor, "n *k"]:
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.models.reading import as_outputs
     >>> as_outputs(torch.ones(3, 1), 3).shape, as_outputs(torch.ones(3, 2), 3).shape
     (torch.Size([3]), torch.Size([3, 2]))
     """
@@ -487,6 +509,9 @@ def number_of_outputs(net: nn.Module, X: Float[Tensor, "n ..."]) -> int:
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.models.reading import number_of_outputs
     >>> number_of_outputs(nn.Linear(2, 3), torch.ones(5, 2))
     3
     """
@@ -527,6 +552,9 @@ def with_parameters(
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from ibtools.models.reading import with_parameters
     >>> layer = nn.Linear(1, 1, bias=False)
     >>> twice = with_parameters(nn.Sequential(layer, layer))
     >>> twice([torch.tensor([[3.0]])], torch.tensor([[2.0]]))
@@ -571,6 +599,8 @@ def for_each(function: Callable[..., Any], values: Any, *per_sample: Any) -> Any
 
     Examples
     --------
+    >>> import torch
+    >>> from ibtools.models.reading import for_each
     >>> x = torch.tensor([1.0, -2.0])
     >>> for_each(lambda a, x: a * x if x.item() > 0 else 0 * x, 3.0, x)
     tensor([3., -0.])

@@ -37,6 +37,8 @@ def row_space(X: Float[np.ndarray, "n d"]) -> RowSpace:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.models.row_space import row_space
     >>> found = row_space(np.array([[3.0, 4.0], [6.0, 8.0]]))
     >>> found.rows.shape, float(found.singular[0].round(6))
     ((1, 2), 11.18034)

@@ -26,6 +26,7 @@ def finite_inputs(
 
     Examples
     --------
+    >>> from ibtools.models.samples import finite_inputs
     >>> finite_inputs([[1, 2], [3, 4]]).shape
     torch.Size([2, 2])
     """
@@ -72,6 +73,7 @@ def fitting_labels(y: ArrayLike, *, n: int, outputs: int) -> np.ndarray:
 
     Examples
     --------
+    >>> from ibtools.models.samples import fitting_labels
     >>> fitting_labels([1, -1], n=2, outputs=1), fitting_labels([0.0, 2.0], n=2, outputs=3)
     (array([ 1., -1.]), array([0, 2]))
     """

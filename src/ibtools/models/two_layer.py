@@ -51,6 +51,8 @@ class TwoLayerNet(ByValue):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.models import TwoLayerNet
     >>> net = TwoLayerNet([[1.0, 0.0], [0.0, 1.0]], slope=0.5)
     >>> net.predict(np.array([[2.0, 3.0], [-2.0, 3.0]]))
     array([-1., -4.])
@@ -97,6 +99,7 @@ class TwoLayerNet(ByValue):
 
         Examples
         --------
+        >>> from ibtools.models import TwoLayerNet
         >>> TwoLayerNet.initialize(m=3, d=5, slope=0.1, scale=1e-3, seed=0).W.shape
         (6, 5)
         """
@@ -134,6 +137,11 @@ class TwoLayerNet(ByValue):
         """Return the network with these `parameters` (2m·d,), ordered as in `parameters`.
 
         An array of floats is not copied.
+
+        Parameters
+        ----------
+        parameters
+            In the order of `parameters`, (2m·d,).
         """
         net = object.__new__(TwoLayerNet)
         object.__setattr__(net, "W", parameters.reshape(self.W.shape))
@@ -142,12 +150,24 @@ class TwoLayerNet(ByValue):
 
     @checked
     def activity(self, X: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, "rows n"]:
-        """Return which neuron is active, ⟨w, x⟩ ≥ 0, on which row of `X`: (2m, n)."""
+        """Return which neuron is active, ⟨w, x⟩ ≥ 0, on which row of `X`: (2m, n).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         return self.W @ X.T >= 0
 
     @checked
     def slopes(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "rows n"]:
-        """Return the slope of σ, 1 or γ, of each neuron on each row of `X`, (2m, n)."""
+        """Return the slope of σ, 1 or γ, of each neuron on each row of `X`, (2m, n).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         return self._slopes(X)
 
     def _slopes(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "rows n"]:
@@ -155,7 +175,13 @@ class TwoLayerNet(ByValue):
 
     @checked
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        """Return the outputs f on the rows of `X`, (n,)."""
+        """Return the outputs f on the rows of `X`, (n,).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         inputs = self.W @ X.T
         return (self.signs / self.m) @ np.where(inputs >= 0, inputs, self.slope * inputs)
 
@@ -166,13 +192,26 @@ class TwoLayerNet(ByValue):
         r"""Return :math:`\sum_i r_i\,\partial f(x_i)/\partial\theta`, (2m·d,), of any r (n,).
 
         With :math:`r_i = -y_i\,\ell'(y_i f(x_i))` it is minus the gradient of the summed loss.
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        residual
+            r, (n,): by what the gradient of each output is multiplied.
         """
         pull = self.signs[:, None] / self.m * self._slopes(X) * residual
         return (pull @ X).ravel()
 
     @checked
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-        """Return the Gram matrix, (n, n), of the outputs' gradients in the weights."""
+        """Return the Gram matrix, (n, n), of the outputs' gradients in the weights.
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         slopes = self._slopes(X)
         return (slopes.T @ slopes) * (X @ X.T) / self.m**2
 

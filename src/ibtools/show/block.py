@@ -96,6 +96,7 @@ def picture_block(svg: str, caption: Caption | None = None, setting: str | None 
 
     Examples
     --------
+    >>> from ibtools.show.block import picture_block
     >>> block = picture_block('<svg viewBox="0 0 9 9"></svg>')
     >>> block.startswith('<figure class="ib-figure')
     True
@@ -219,6 +220,7 @@ def computed_block(
 
     Examples
     --------
+    >>> from ibtools.show.block import computed_block
     >>> svg = '<svg viewBox="0 0 9 9"></svg>'
     >>> block = computed_block(svg, name="plane", start={"scale": 0.1}, note="A still.")
     >>> 'data-ib-figure="plane"' in block
@@ -252,6 +254,7 @@ def thumbnail(svg: str) -> str:
 
     Examples
     --------
+    >>> from ibtools.show.block import thumbnail
     >>> 'aria-hidden="true"' in thumbnail('<svg viewBox="0 0 9 9"></svg>')
     True
     """
@@ -280,6 +283,7 @@ def deduplicated(frames: Sequence[str]) -> tuple[list[str], list[list[int]]]:
 
     Examples
     --------
+    >>> from ibtools.show.block import deduplicated
     >>> deduplicated(["a\nb\n1\nc\n", "a\nb\n2\nc\n"])
     (['a\nb\n', '1\n', 'c\n', '2\n'], [[0, 1, 2], [0, 3, 2]])
     """

@@ -37,7 +37,7 @@ class Frame:
     Attributes
     ----------
     parameters
-        What `draw` was called with.
+        What the function that draws was called with, by name.
     alt
         What is to be seen, in words.
     svg
@@ -71,7 +71,7 @@ class Exploration:
 
     Examples
     --------
-    >>> from ibtools.show import figure
+    >>> from ibtools.show import explore, figure
     >>> def draw(slope):
     ...     fig, ax = figure()
     ...     ax.plot([-1, 1], [-slope, slope])
@@ -113,6 +113,11 @@ class Exploration:
     def draw(self, **parameters: Any) -> Figure:
         """Call `draw` in the style of the book and check what it returns.
 
+        Parameters
+        ----------
+        **parameters
+            A value for each slider, by its name.
+
         Raises
         ------
         TypeError
@@ -132,6 +137,11 @@ class Exploration:
         """Return the alt text at these parameters.
 
         An alt text that is the same for all frames is completed by the values of the parameters.
+
+        Parameters
+        ----------
+        **parameters
+            A value for each slider, by its name: one of its grid.
         """
         if callable(self._alt):
             return checked_alt(self._alt(**parameters), where=f"alt at {parameters!r}")
@@ -154,7 +164,13 @@ class Exploration:
             yield {name: self.grids[name].values[i] for name, i in zip(names, at, strict=True)}
 
     def frame(self, **parameters: Any) -> Frame:
-        """Draw one frame, with the layout all frames share."""
+        """Draw one frame, with the layout all frames share.
+
+        Parameters
+        ----------
+        **parameters
+            A value for each slider, by its name: one of its grid.
+        """
         return self._frame(parameters, self._boxes)
 
     def _frame(self, parameters: Mapping[str, Any], boxes: Boxes | None) -> Frame:
@@ -260,7 +276,13 @@ class Exploration:
         return explore_widget(self)
 
     def block(self, **parameters: Any) -> str:
-        """Return one frame as a self-contained block of HTML, without sliders."""
+        """Return one frame as a self-contained block of HTML, without sliders.
+
+        Parameters
+        ----------
+        **parameters
+            A value for each slider, by its name: one of its grid.
+        """
         setting = ", ".join(grid.setting(parameters[name]) for name, grid in self.grids.items())
         return picture_block(self._frame(parameters, None).svg, self.caption, setting)
 
@@ -338,7 +360,7 @@ def explore(
     Examples
     --------
     >>> import numpy as np
-    >>> from ibtools.show import figure, linspace
+    >>> from ibtools.show import explore, figure, linspace
     >>> def draw(slope):
     ...     fig, ax = figure()
     ...     ax.plot([-1, 1], [-slope, slope])

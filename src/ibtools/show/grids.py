@@ -49,6 +49,7 @@ class Grid:
 
     Examples
     --------
+    >>> from ibtools.show import Grid
     >>> Grid((1, 2, 4), "choice", label="depth").text(2)
     '2'
     """
@@ -114,8 +115,14 @@ class Grid:
     def text(self, value: Any) -> str:
         """Return how a value is shown: ``3.2·10⁻⁵``.
 
+        Parameters
+        ----------
+        value
+            One of `values`.
+
         Examples
         --------
+        >>> from ibtools.show import geomspace, linspace
         >>> geomspace(1e-4, 10.0, 6, label="scale α").text(1e-4)
         '10⁻⁴'
         >>> geomspace(1e-4, 10.0, 6, label="scale α", format="{:.2g}").text(3.2e-5)
@@ -136,8 +143,14 @@ class Grid:
     def spoken(self, value: Any) -> str:
         """Return how a value is read aloud; superscripts are silent in many screen readers.
 
+        Parameters
+        ----------
+        value
+            One of `values`.
+
         Examples
         --------
+        >>> from ibtools.show import geomspace
         >>> geomspace(1e-4, 10.0, 6, label="scale α").spoken(1e-4)
         '10 to the minus 4'
         """
@@ -149,6 +162,7 @@ class Grid:
 
         Examples
         --------
+        >>> from ibtools.show import choices
         >>> choices(["sparse", "dense"], label="truth").in_words
         True
         """
@@ -159,8 +173,14 @@ class Grid:
     def key(self, value: Any) -> str:
         """Return how a value is written in an address.
 
+        Parameters
+        ----------
+        value
+            One of `values`.
+
         Examples
         --------
+        >>> from ibtools.show import geomspace
         >>> geomspace(1e-4, 10.0, 6, label="scale α").key(1e-4)
         '0.0001'
         """
@@ -171,8 +191,14 @@ class Grid:
     def setting(self, value: Any) -> str:
         """Return what a caption says of a value.
 
+        Parameters
+        ----------
+        value
+            One of `values`.
+
         Examples
         --------
+        >>> from ibtools.show import choices, geomspace
         >>> geomspace(1e-4, 10.0, 6, label="scale α").setting(1e-4)
         'scale α = 10⁻⁴'
         >>> choices(["sparse", "dense"], label="truth").setting("dense")
@@ -278,6 +304,7 @@ def linspace(
 
     Examples
     --------
+    >>> from ibtools.show import linspace
     >>> linspace(0, 1, 3, label="shape s").values
     (0.0, 0.5, 1.0)
     """
@@ -317,6 +344,7 @@ def geomspace(
 
     Examples
     --------
+    >>> from ibtools.show import geomspace
     >>> geomspace(1e-4, 1.0, 3, label="scale α").values
     (0.0001, 0.01, 1.0)
     """
@@ -350,6 +378,7 @@ def choices(values: Iterable[Any], *, label: str, format: str = "{}") -> Grid:  
 
     Examples
     --------
+    >>> from ibtools.show import choices
     >>> choices(["sparse", "dense"], label="truth").values
     ('sparse', 'dense')
     """

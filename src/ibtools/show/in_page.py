@@ -128,7 +128,7 @@ def live_figure(
 
     Examples
     --------
-    >>> from ibtools.show import figure, picture
+    >>> from ibtools.show import figure, live_figure, picture
     >>> fig, ax = figure()
     >>> _ = ax.plot([0, 1, 2], [0, 1, 4])
     >>> live_figure("plane", picture(fig, alt="A parabola through (0, 0), (1, 1) and (2, 4)."))

@@ -176,6 +176,7 @@ def runs(label: str) -> tuple[Run, ...] | None:
 
     Examples
     --------
+    >>> from ibtools.show.mathtext import runs
     >>> runs(r"scale $\alpha^{2}$")
     ... # doctest: +NORMALIZE_WHITESPACE
     (Run(text='scale ', italic=False, bold=False, shift=0.0, scale=1.0),

@@ -39,6 +39,7 @@ def checked_alt(alt: Any, *, where: str = "alt") -> str:
 
     Examples
     --------
+    >>> from ibtools.show.picture import checked_alt
     >>> checked_alt("The loss falls in two steps, at t = 3 and t = 9.")
     'The loss falls in two steps, at t = 3 and t = 9.'
     """
@@ -63,6 +64,7 @@ def checked_caption(anchor: Any, caption: Any) -> Caption:
 
     Examples
     --------
+    >>> from ibtools.show.picture import checked_caption
     >>> checked_caption("fig-loss", "The loss falls in two steps.").anchor
     'fig-loss'
     """
@@ -88,6 +90,7 @@ def refuse_hidden_data(hidden: Mapping[str, Sequence[str]]) -> None:
 
     Examples
     --------
+    >>> from ibtools.show.picture import refuse_hidden_data
     >>> refuse_hidden_data({"{'scale': 1.0}": []})
     """
     faults = [f"at {place} {fault}" for place, found in hidden.items() for fault in found]
@@ -173,7 +176,7 @@ def picture(figure: Figure, *, alt: str, anchor: str = "", caption: str = "") ->
 
     Examples
     --------
-    >>> from ibtools.show import figure
+    >>> from ibtools.show import figure, picture
     >>> fig, ax = figure()
     >>> _ = ax.plot([0, 1, 2], [0, 1, 4])
     >>> picture(fig, alt="A parabola through (0, 0), (1, 1) and (2, 4).")

@@ -226,6 +226,7 @@ def sequence(n: int) -> list[str]:
 
     Examples
     --------
+    >>> from ibtools.show import sequence
     >>> len(sequence(5))
     5
     """
@@ -248,6 +249,8 @@ def house_style() -> Iterator[None]:
 
     Examples
     --------
+    >>> from ibtools.show import figure
+    >>> from ibtools.show.style import house_style
     >>> with house_style():
     ...     fig, ax = figure()
     ...     _ = ax.plot([0, 1], [0, 1], label="identity")
@@ -297,6 +300,7 @@ def figure(
 
     Examples
     --------
+    >>> from ibtools.show import COLORS, figure
     >>> fig, ax = figure()
     >>> ax.plot([0, 1], [0, 1], color=COLORS["blue"])  # doctest: +ELLIPSIS
     [<matplotlib.lines.Line2D ...>]
@@ -340,6 +344,7 @@ def legend_below(axes: Axes) -> Legend:
 
     Examples
     --------
+    >>> from ibtools.show import figure, legend_below
     >>> fig, ax = figure()
     >>> _ = ax.plot([0, 1], [0, 1], label="identity")
     >>> len(legend_below(ax).get_texts())
@@ -411,6 +416,7 @@ def level_sets(
     Examples
     --------
     >>> import numpy as np
+    >>> from ibtools.show import figure, level_sets
     >>> fig, ax = figure()
     >>> x = np.linspace(-1, 1, 30)
     >>> drawn = level_sets(ax, x, x, x[:, None] ** 2 + x**2, [0.25, 0.5, 1.0])

@@ -60,6 +60,7 @@ def axes_boxes(figure: Figure) -> Boxes | None:
     Examples
     --------
     >>> from ibtools.show import figure
+    >>> from ibtools.show.svg import axes_boxes
     >>> fig, ax = figure()
     >>> len(axes_boxes(fig))
     1
@@ -80,6 +81,7 @@ def common_boxes(layouts: Sequence[Boxes | None]) -> Boxes | None:
 
     Examples
     --------
+    >>> from ibtools.show.svg import common_boxes
     >>> common_boxes([((0.1, 0.1, 0.9, 0.9),), ((0.2, 0.1, 0.8, 1.0),)])
     ((0.2, 0.1, 0.8, 0.9),)
     """
@@ -127,6 +129,7 @@ def render_svg(figure: Figure, *, alt: str, boxes: Boxes | None = None) -> str:
     Examples
     --------
     >>> from ibtools.show import figure
+    >>> from ibtools.show.svg import render_svg
     >>> fig, ax = figure()
     >>> render_svg(fig, alt="Empty axes, from zero to one on both sides")[:36]
     '<svg role="img" aria-label="Empty ax'
@@ -140,6 +143,7 @@ def drawn(figure: Figure, *, alt: str, boxes: Boxes | None = None) -> tuple[str,
     Examples
     --------
     >>> from ibtools.show import figure
+    >>> from ibtools.show.svg import drawn
     >>> fig, ax = figure()
     >>> _ = ax.plot([0, 1], [0, 1], label="a line")
     >>> _ = ax.legend(loc="center")
@@ -535,6 +539,7 @@ def theme_variables(source: str) -> Mapping[str, tuple[str, str]]:
 
     Examples
     --------
+    >>> from ibtools.show.svg import theme_variables
     >>> dict(theme_variables("stroke:var(--ib-grid,#dfe2e5)"))
     {'--ib-grid': ('#dfe2e5', '#34393f')}
     """

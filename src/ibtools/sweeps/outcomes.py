@@ -82,6 +82,7 @@ def outcomes(
 
     Examples
     --------
+    >>> from ibtools.sweeps import outcomes
     >>> def square(x):
     ...     return x * x
     >>> sorted(outcome.value for outcome in outcomes(square, [{"x": 2}, {"x": 3}], jobs=1))

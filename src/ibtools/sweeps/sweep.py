@@ -147,6 +147,7 @@ def grid(**axes: Sequence[Any]) -> list[dict[str, Any]]:
 
     Examples
     --------
+    >>> from ibtools.sweeps import grid
     >>> grid(scale=[0.1, 1.0], seed=range(2))
     [{'scale': 0.1, 'seed': 0}, {'scale': 0.1, 'seed': 1}, {'scale': 1.0, 'seed': 0}, \
 {'scale': 1.0, 'seed': 1}]
@@ -213,6 +214,7 @@ def sweep(
     Examples
     --------
     >>> import tempfile
+    >>> from ibtools.sweeps import grid, sweep
     >>> def square(x, seed):
     ...     return {"square": x * x}
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -287,6 +289,7 @@ def load_sweep(folder: str | os.PathLike[str]) -> Sweep:
     Examples
     --------
     >>> import tempfile
+    >>> from ibtools.sweeps import grid, load_sweep, sweep
     >>> def square(x):
     ...     return x * x
     >>> with tempfile.TemporaryDirectory() as folder:

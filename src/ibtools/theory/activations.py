@@ -57,6 +57,8 @@ def activation_constants(activation: str) -> ActivationConstants:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.theory.activations import activation_constants
     >>> bool(activation_constants("softplus").kappa == np.log(2))
     True
     >>> round(activation_constants("gelu").kappa, 8), round(activation_constants("silu").kappa, 8)
@@ -85,6 +87,8 @@ def suprema(function: Function, derivative: Function) -> ActivationConstants:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.theory.activations import suprema
     >>> suprema(lambda z: np.maximum(z, 0.2 * z), lambda z: np.where(z > 0, 1.0, 0.2))
     ActivationConstants(kappa=0.0, slope=1.0, excess=0.0)
     """

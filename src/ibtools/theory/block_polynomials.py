@@ -34,6 +34,7 @@ class BlockPolynomial:
 
     Examples
     --------
+    >>> from ibtools.theory.block_polynomials import BlockPolynomial
     >>> W, b = BlockPolynomial.block("W"), BlockPolynomial.block("b")
     >>> p = 2.0 * W * W + 3.0 * b + 1.0
     >>> p
@@ -105,6 +106,7 @@ class BlockPolynomial:
 
         Examples
         --------
+        >>> from ibtools.theory.block_polynomials import BlockPolynomial
         >>> product = BlockPolynomial.block("v") * BlockPolynomial.block("W")
         >>> product.on_sphere().coef
         array([0. , 0. , 0.5])

@@ -44,6 +44,7 @@ def block_norms(
 
     Examples
     --------
+    >>> from ibtools.theory import block_norms
     >>> block_norms([5.0, 13.0], initial=[3.0, 4.0], exponents=[1, 1]).round(4)
     array([[3.    , 4.    ],
            [9.    , 9.3808]])
@@ -84,6 +85,7 @@ def block_margin_ratio(exponents: Sequence[float]) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import block_margin_ratio
     >>> round(block_margin_ratio([1, 1, 1]), 12) == round(3**1.5, 12)
     True
     """
@@ -131,6 +133,8 @@ def kink_limit(angle: float) -> KinkLimit:
 
     Examples
     --------
+    >>> import math
+    >>> from ibtools.theory import kink_limit
     >>> limit = kink_limit(math.pi / 3)
     >>> round(limit.slope, 12), round(4 * limit.margin, 6)
     (0.5, 0.866025)

@@ -59,8 +59,10 @@ class DescentGuarantee:
 
     Examples
     --------
+    >>> import numpy as np
     >>> import torch
-    >>> from ibtools.theory import near_homogeneity
+    >>> from numpy.polynomial import Polynomial
+    >>> from ibtools.theory import descent_guarantee, near_homogeneity
     >>> neuron = torch.nn.Sequential(torch.nn.Linear(2, 1, bias=False), torch.nn.Softplus())
     >>> h = near_homogeneity(neuron, radius=1.0)
     >>> found = descent_guarantee(h, hessian=Polynomial([0.25]), log_loss=-10.0, norm=20.0)
@@ -269,7 +271,8 @@ def descent_guarantee(
     One neuron softplus(⟨w, x⟩) on inputs of norm at most 1: q′ = 1, q″ = 1/4.
 
     >>> import torch
-    >>> from ibtools.theory import near_homogeneity
+    >>> from numpy.polynomial import Polynomial
+    >>> from ibtools.theory import descent_guarantee, near_homogeneity
     >>> neuron = torch.nn.Sequential(torch.nn.Linear(2, 1, bias=False), torch.nn.Softplus())
     >>> h = near_homogeneity(neuron, radius=1.0)
     >>> found = descent_guarantee(h, hessian=Polynomial([0.25]), log_loss=-10.0, norm=20.0)

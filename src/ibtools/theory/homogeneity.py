@@ -75,6 +75,8 @@ class NearHomogeneity:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.theory import near_homogeneity
     >>> neuron = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Softplus())
     >>> h = near_homogeneity(neuron, radius=1.0)
     >>> h.defect_bound([0.0, 5.0]), h.gap_bound(5.0)
@@ -93,19 +95,43 @@ class NearHomogeneity:
     of_differences: bool = False
 
     def defect_bound(self, r: ArrayLike | float) -> Float[np.ndarray, "*t"]:
-        """Return p′(r), at norms r = ‖θ‖ ≥ 0 of any shape."""
+        """Return p′(r), at norms r = ‖θ‖ ≥ 0 of any shape.
+
+        Parameters
+        ----------
+        r
+            Norms, at least 0, of any shape.
+        """
         return _at(self.defect, r)
 
     def gap_bound(self, r: ArrayLike | float) -> Float[np.ndarray, "*t"]:
-        """Return p_a(r), at norms r = ‖θ‖ ≥ 0 of any shape."""
+        """Return p_a(r), at norms r = ‖θ‖ ≥ 0 of any shape.
+
+        Parameters
+        ----------
+        r
+            Norms, at least 0, of any shape.
+        """
         return _at(self.gap, r)
 
     def size_bound(self, r: ArrayLike | float) -> Float[np.ndarray, "*t"]:
-        """Return q(r), at norms r = ‖θ‖ ≥ 0 of any shape."""
+        """Return q(r), at norms r = ‖θ‖ ≥ 0 of any shape.
+
+        Parameters
+        ----------
+        r
+            Norms, at least 0, of any shape.
+        """
         return _at(self.size, r)
 
     def gradient_bound(self, r: ArrayLike | float) -> Float[np.ndarray, "*t"]:
-        """Return q′(r), at norms r = ‖θ‖ ≥ 0 of any shape."""
+        """Return q′(r), at norms r = ‖θ‖ ≥ 0 of any shape.
+
+        Parameters
+        ----------
+        r
+            Norms, at least 0, of any shape.
+        """
         return _at(self.gradient, r)
 
     def differences(self) -> "NearHomogeneity":
@@ -141,7 +167,7 @@ def near_homogeneity(
 
     Linear layers and convolutions with or without bias, pooling, residual connections, sums,
     products, ReLU, leaky ReLU, its square, identity, GELU, SiLU and softplus have rules; register
-    one for a layer of your own with `stream_after`.
+    one for a layer of your own with `ibtools.theory.homogeneity.stream_after`.
 
     Parameters
     ----------
@@ -191,6 +217,7 @@ def near_homogeneity(
     Examples
     --------
     >>> from ibtools.models import MLP
+    >>> from ibtools.theory import near_homogeneity
     >>> net = MLP(widths=[2, 5, 1], activation="softplus", bias=True, seed=0)
     >>> h = near_homogeneity(net, radius=1.0)
     >>> h
@@ -359,7 +386,11 @@ def stream_after(module: nn.Module, before: Stream, name: str) -> tuple[Stream, 
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from torch import nn
+    >>> from ibtools.theory import near_homogeneity
     >>> from ibtools.theory.activations import suprema
+    >>> from ibtools.theory.homogeneity import Stream, smooth_activation, stream_after
     >>> mish = suprema(  # z tanh(log(1 + eᶻ)) and its derivative
     ...     lambda z: z * np.tanh(np.logaddexp(0, z)),
     ...     lambda z: np.tanh(np.logaddexp(0, z))

@@ -36,6 +36,7 @@ def loss_rate_constant(margin: float, order: int) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import loss_rate_constant
     >>> loss_rate_constant(0.5, 1)  # a linear predictor: 1/γ²
     4.0
     """
@@ -68,6 +69,7 @@ def predicted_log_loss(
 
     Examples
     --------
+    >>> from ibtools.theory import predicted_log_loss
     >>> predicted_log_loss([100.0], margin=1.0, order=1)
     array([-100.])
     >>> predicted_log_loss([100.0], margin=1.0, order=2).round(6)

@@ -58,6 +58,7 @@ def tail_inverse(u: ArrayLike | float, loss: str = "exponential") -> Numbers:
 
     Examples
     --------
+    >>> from ibtools.theory import tail_inverse
     >>> tail_inverse([8.0], "cubic")
     array([2.])
     """
@@ -82,7 +83,7 @@ def tail_growth(u: ArrayLike | float, loss: str = "exponential") -> Numbers:
     u
         log(1/𝓛) > log(1/ℓ(0)), of any shape.
     loss
-        One of `TAILS`.
+        "exponential", "logistic", "cross_entropy" or "cubic", e^(−q³).
 
     Returns
     -------
@@ -100,6 +101,7 @@ def tail_growth(u: ArrayLike | float, loss: str = "exponential") -> Numbers:
 
     Examples
     --------
+    >>> from ibtools.theory import tail_growth
     >>> tail_growth([2.0, 5.0], "cubic")
     array([ 6., 15.])
     """
@@ -123,7 +125,7 @@ def growth_cap(loss: str = "exponential", *, classes: int = 2) -> float:
     Parameters
     ----------
     loss
-        One of `TAILS`.
+        "exponential", "logistic", "cross_entropy" or "cubic", e^(−q³).
     classes
         k ≥ 2, for cross-entropy; the logistic loss is that of two classes.
 
@@ -138,6 +140,7 @@ def growth_cap(loss: str = "exponential", *, classes: int = 2) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import growth_cap
     >>> round(growth_cap("logistic"), 6)
     0.278465
     """
@@ -171,7 +174,7 @@ def norm_bound(
     order
         L > 0.
     n
-        n.
+        The number of samples, at least 1.
     initial_norm
         ρ₀ > 0.
     loss, classes
@@ -193,6 +196,8 @@ def norm_bound(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.theory import norm_bound
     >>> norm_bound([0.0, np.e * 4], order=2, n=2, initial_norm=2.0)
     array([2., 6.])
     """
@@ -217,9 +222,9 @@ def margin_bracket(
     log_loss
         log 𝓛, of the sum over the samples, of any shape.
     n
-        n.
+        The number of samples, at least 1.
     loss
-        One of `TAILS`.
+        "exponential", "logistic", "cross_entropy" or "cubic", e^(−q³).
     classes
         k ≥ 2, for cross-entropy.
 
@@ -239,6 +244,7 @@ def margin_bracket(
 
     Examples
     --------
+    >>> from ibtools.theory import margin_bracket
     >>> low, high = margin_bracket([-8.0], n=20, loss="cubic")
     >>> low, high.round(6)
     (array([2.]), array([2.223692]))
@@ -312,6 +318,8 @@ def log_time_bracket(
     --------
     One sample of norm 2 and a linear predictor along it: 1/𝓛 grows by 4t, exactly.
 
+    >>> import numpy as np
+    >>> from ibtools.theory import log_time_bracket
     >>> early, late = log_time_bracket(
     ...     [-3.0], order=1, initial_log_loss=-1.0, initial_smoothed_margin=2.0, gradient_bound=2.0
     ... )
@@ -396,6 +404,7 @@ def kkt_visit_bound(
 
     Examples
     --------
+    >>> from ibtools.theory import kkt_visit_bound
     >>> kkt_visit_bound([1.0, 100.0], order=1, first=0.5, last=1.0).round(4)
     array([1.3608, 0.1661])
     """
@@ -450,6 +459,7 @@ def kkt_log_loss(
 
     Examples
     --------
+    >>> from ibtools.theory import kkt_log_loss
     >>> round(kkt_log_loss(0.5, order=1, log_loss=-2.0, first=0.8, last=1.0), 4)
     -8.5498
     """
@@ -519,6 +529,7 @@ def complementarity_bound(
 
     Examples
     --------
+    >>> from ibtools.theory import complementarity_bound
     >>> complementarity_bound([-10.0], [1.0], [10.0], order=1, pairs=11).round(6)
     array([0.367879])
     """

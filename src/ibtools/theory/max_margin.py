@@ -121,6 +121,7 @@ def max_margin(X: ArrayLike, y: ArrayLike, *, norm: str = "l2") -> MaxMargin:
 
     Examples
     --------
+    >>> from ibtools.theory import max_margin
     >>> found = max_margin([[3, -1], [1, 2], [-4, -4]], [1, 1, -1])
     >>> found.w.round(12), round(found.margin * 13**0.5, 12)
     (array([0.42857143, 0.28571429]), 7.0)

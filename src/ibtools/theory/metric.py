@@ -54,6 +54,8 @@ def hessian_map_defect(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.theory import hessian_map_defect
     >>> def innocent(w):
     ...     return np.eye(w.size) + np.outer(w, w)
     >>> hessian_map_defect(innocent, [1.0, 2.0])[0].round(12)

@@ -55,6 +55,7 @@ def mirror_descent_step_bound(potential: HypentropyPotential, X: ArrayLike, y: A
 
     Examples
     --------
+    >>> from ibtools.theory import HypentropyPotential, mirror_descent_step_bound
     >>> q = HypentropyPotential(sqrt_k=[2.0], start=[0.0])
     >>> round(mirror_descent_step_bound(q, [[1.0]], [0.0]), 12)
     0.5

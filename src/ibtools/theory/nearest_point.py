@@ -30,6 +30,8 @@ def nearest_weights(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.theory.nearest_point import nearest_weights
     >>> nearest_weights(np.array([[3.0, 1.0], [1.0, 3.0]]), np.ones(2), 0.2).round(12)
     array([0.5, 0.5])
     """
@@ -56,6 +58,8 @@ def on_support(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.theory.nearest_point import on_support
     >>> v, multipliers = on_support(np.array([[2.0, 0.0], [0.0, 1.0]]), np.ones(2), np.array([0]))
     >>> v.round(12), multipliers.round(12)
     (array([0.5, 0. ]), array([0.25, 0.  ]))

@@ -44,6 +44,7 @@ def deep_linear_margin(X: ArrayLike, y: ArrayLike, *, depth: int) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import deep_linear_margin
     >>> deep_linear_margin([[3, -1], [1, 2], [4, 4]], [1, 1, 1], depth=2) * 2 * 13**0.5
     7.0
     """
@@ -92,6 +93,7 @@ def deep_linear_gap(
 
     Examples
     --------
+    >>> from ibtools.theory import deep_linear_gap
     >>> toy = [[3, -1], [1, 2], [4, 4]], [1, 1, 1]
     >>> deep_linear_gap([-1e3, -1e6], *toy, depth=4, remainder=2.0).round(6)
     array([0.044311, 0.001394])
@@ -141,6 +143,7 @@ def diagonal_margin(X: ArrayLike, y: ArrayLike) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import diagonal_margin
     >>> round(diagonal_margin([[2, 1, 0.2], [1, 2, 0.2]], [1, 1]), 12)
     1.5
     """
@@ -213,6 +216,7 @@ def two_layer_margin(
     --------
     Exclusive or, at the corners of a square:
 
+    >>> from ibtools.theory import two_layer_margin
     >>> X, y = [[1, 1], [-1, -1], [1, -1], [-1, 1]], [1, 1, -1, -1]
     >>> found = two_layer_margin(X, y)
     >>> round(8 * found.margin / 2**0.5, 12), round(8 * found.upper_bound / 2**0.5, 12)

@@ -61,6 +61,7 @@ def interpolation_targets(y: ArrayLike, *, slope: float, sign: int) -> Float[np.
 
     Examples
     --------
+    >>> from ibtools.theory import interpolation_targets
     >>> interpolation_targets([1.0, -1.0], slope=0.1, sign=1)
     array([  1., -10.])
     >>> interpolation_targets([1.0, -1.0], slope=0.1, sign=-1)
@@ -107,6 +108,8 @@ def explicit_limit(
 
     Examples
     --------
+    >>> from ibtools.models import LinearNeuron
+    >>> from ibtools.theory import explicit_limit
     >>> neuron = LinearNeuron(a=0.1, w=[1, -0.5, 0.2])
     >>> limit = explicit_limit(neuron, [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5])
     >>> limit.w.round(6), round(limit.a, 6)
@@ -190,6 +193,7 @@ def warped_projection(
 
     Examples
     --------
+    >>> from ibtools.theory import WarpedPotential, warped_projection
     >>> q = WarpedPotential(delta=0.0, start=[0.06, 0.0, 0.08])
     >>> warped_projection(q, [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5]).w.round(6)
     array([ 0.211492,  0.413053, -0.075197])
@@ -252,6 +256,8 @@ def kernel_limit(
 
     Examples
     --------
+    >>> from ibtools.models import LinearNeuron
+    >>> from ibtools.theory import kernel_limit
     >>> neuron = LinearNeuron(a=100.0, w=[0.0, 0.0])
     >>> kernel_limit(neuron, [[3.0, 4.0]], [25.0]).round(9)
     array([3., 4.])
@@ -309,6 +315,7 @@ def kernel_regime_gap(shape: float, alignment: float) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import kernel_regime_gap
     >>> [round(kernel_regime_gap(shape, 0.1), 3) for shape in (0.0, 0.2, 0.5)]
     [0.115, 0.06, 0.016]
     """
@@ -364,6 +371,8 @@ def small_start_bound(net: LinearNet | LinearNeuron, X: ArrayLike, y: ArrayLike)
 
     Examples
     --------
+    >>> from ibtools.models import LinearNet
+    >>> from ibtools.theory import small_start_bound
     >>> net = LinearNet(a=[0.1, 0.0], W=[[0.0, 0.0, 0.1], [0.0, 0.1, 0.0]])
     >>> bound = small_start_bound(net, [[3.0, 4.0, 0.0]], [25.0])
     >>> bound < 0.23

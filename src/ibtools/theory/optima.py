@@ -69,6 +69,8 @@ def implicit_limit(
 
     Examples
     --------
+    >>> from ibtools.models import DiagonalNet
+    >>> from ibtools.theory import implicit_limit
     >>> net = DiagonalNet.from_scale_shape(scale=0.01, shape=0.0, d=3)
     >>> implicit_limit(net, [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5]).round(6)
     array([ 0.037056,  0.484766, -0.013175])
@@ -119,6 +121,7 @@ def bregman_projection(potential: HypentropyPotential, X: ArrayLike, y: ArrayLik
 
     Examples
     --------
+    >>> from ibtools.theory import bregman_projection
     >>> from ibtools.theory.potentials import HypentropyPotential
     >>> q = HypentropyPotential(sqrt_k=[1e-9, 1e-9], start=[0.0, 0.0])
     >>> bregman_projection(q, [[1.0, 2.0]], [1.0]).w.round(4)
@@ -181,6 +184,7 @@ def minimum_norm_interpolator(
 
     Examples
     --------
+    >>> from ibtools.theory import minimum_norm_interpolator
     >>> minimum_norm_interpolator([[3.0, 4.0]], [25.0]).round(12)
     array([3., 4.])
     """
@@ -217,6 +221,7 @@ def minimum_l1_interpolator(
 
     Examples
     --------
+    >>> from ibtools.theory import minimum_l1_interpolator
     >>> minimum_l1_interpolator([[3.0, 4.0]], [20.0]) + 0.0
     array([0., 5.])
     """

@@ -140,7 +140,9 @@ def kkt_point(
 
     Examples
     --------
+    >>> import torch
     >>> from ibtools.models import DeepLinear
+    >>> from ibtools.theory import kkt_point
     >>> X, y = [[3.0, -1.0], [1.0, 2.0], [-4.0, -4.0]], [1.0, 1.0, -1.0]
     >>> net = DeepLinear(d=2, depth=2, seed=1)
     >>> _ = net.layers[0].weight.data.copy_(torch.tensor([[2.0, 1.0], [1.0, 1.0]]))

@@ -39,6 +39,8 @@ class HypentropyPotential(ByValue):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.theory import HypentropyPotential
     >>> q = HypentropyPotential(sqrt_k=[2.0, 2.0], start=[0.0, 0.0])
     >>> q.gradient(np.array([np.sinh(1.0), 0.0]))
     array([0.5, 0. ])
@@ -73,12 +75,24 @@ class HypentropyPotential(ByValue):
         return np.arcsinh(2 * self.start / self.sqrt_k)
 
     def __call__(self, w: Float[np.ndarray, "*batch d"]) -> Float[np.ndarray, "*batch"] | float:
-        """Return q(w), shape (…), for w of shape (…, d)."""
+        """Return q(w), shape (…), for w of shape (…, d).
+
+        Parameters
+        ----------
+        w
+            Weights, (…, d).
+        """
         value = np.sum(self.terms(w), axis=-1)
         return float(value) if value.ndim == 0 else value
 
     def terms(self, w: Float[np.ndarray, "*batch d"]) -> Float[np.ndarray, "*batch d"]:
-        """Return the d terms whose sum is q(w), shape (…, d)."""
+        """Return the d terms whose sum is q(w), shape (…, d).
+
+        Parameters
+        ----------
+        w
+            Weights, (…, d).
+        """
         # An entropy of z = 2w/√k is (√k/4)(1 − √(1+z²) + z asinh z); the first two terms cancel for
         # small z, and z² leaves the range of floats: −z²/(1 + √(1+z²)) with one z taken out of the
         # bracket as (√k/4)z = w/2, and with hypot, does neither.
@@ -87,11 +101,23 @@ class HypentropyPotential(ByValue):
         return w / 2 * (np.arcsinh(z) - z / (1 + np.hypot(1, z)) - self.offset)
 
     def gradient(self, w: Float[np.ndarray, "*batch d"]) -> Float[np.ndarray, "*batch d"]:
-        """Return the mirror variable ∇q(w), shape (…, d): zero at the start."""
+        """Return the mirror variable ∇q(w), shape (…, d): zero at the start.
+
+        Parameters
+        ----------
+        w
+            Weights, (…, d).
+        """
         return (np.arcsinh(2 * points("w", w, self.dim) / self.sqrt_k) - self.offset) / 2
 
     def inverse_gradient(self, mirror: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
-        """Return the w, (d,), whose mirror variable ∇q(w) is `mirror`, (d,)."""
+        """Return the w, (d,), whose mirror variable ∇q(w) is `mirror`, (d,).
+
+        Parameters
+        ----------
+        mirror
+            A mirror variable, (d,); every one is that of some w.
+        """
         mirror = points("mirror", mirror, self.dim)
         # w − w⁰ by a product instead of sinh − sinh, which cancels where √k is large; but where w
         # is small beside w⁰, it is w⁰ plus that product which cancels.
@@ -100,11 +126,23 @@ class HypentropyPotential(ByValue):
         return np.where(np.abs(near) < np.abs(self.start) / 2, far, near)
 
     def curvature(self, w: Float[np.ndarray, "*batch d"]) -> Float[np.ndarray, "*batch d"]:
-        """Return the diagonal of the Hessian, 1/√(k+4w²), shape (…, d)."""
+        """Return the diagonal of the Hessian, 1/√(k+4w²), shape (…, d).
+
+        Parameters
+        ----------
+        w
+            Weights, (…, d).
+        """
         return 1 / np.hypot(self.sqrt_k, 2 * points("w", w, self.dim))
 
     def hessian(self, w: Float[np.ndarray, " d"]) -> Float[np.ndarray, "d d"]:
-        """Return the Hessian ∇²q(w), (d, d); it is diagonal, see `curvature`."""
+        """Return the Hessian ∇²q(w), (d, d); it is diagonal, see `curvature`.
+
+        Parameters
+        ----------
+        w
+            Weights, (d,).
+        """
         return np.diag(self.curvature(vector("w", w, size=self.dim)))
 
 
@@ -152,6 +190,8 @@ def implicit_potential(
 
     Examples
     --------
+    >>> from ibtools.models import DiagonalNet
+    >>> from ibtools.theory import implicit_potential
     >>> net = DiagonalNet.from_scale_shape(scale=0.01, shape=0.0, d=3)
     >>> q = implicit_potential(net)
     >>> q.sqrt_k

@@ -113,6 +113,7 @@ def separation_constants(
 
     Examples
     --------
+    >>> from ibtools.theory import separation_constants
     >>> found = separation_constants([[3, -1], [1, 2], [4, 4]], [1, 1, 1])
     >>> found.offset.round(8), round(found.margin_gap, 6), round(found.smoothed_gap, 6)
     (array([0.95794966, 0.36832303]), 0.249517, 0.617242)

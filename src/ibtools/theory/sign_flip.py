@@ -74,6 +74,8 @@ def final_sign(neuron: LinearNeuron, X: ArrayLike, y: ArrayLike) -> SignDecision
 
     Examples
     --------
+    >>> from ibtools.models import LinearNeuron
+    >>> from ibtools.theory import final_sign
     >>> X, y = [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5]
     >>> [final_sign(LinearNeuron(a=a, w=[1, -0.5, 0.2]), X, y).sign for a in (0.1, 0.3, 1.0)]
     [-1, 1, 1]
@@ -172,6 +174,7 @@ def sign_flip_threshold(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import sign_flip_threshold
     >>> threshold = sign_flip_threshold([-1.0, 0.5, 2.0], [[1, 0, 0], [0, 1, 0]], [1.0, 1.0])
     >>> round(threshold, 6)
     0.5
@@ -237,6 +240,7 @@ def sign_flip_bracket(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[float, 
 
     Examples
     --------
+    >>> from ibtools.theory import sign_flip_bracket
     >>> low, high = sign_flip_bracket([1, -0.5, 0.2], [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5])
     >>> low < 0.2283 < high
     True

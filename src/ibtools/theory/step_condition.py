@@ -48,6 +48,7 @@ def polynomial_bounds(value: float, *, order: int) -> SphereBounds:
 
     Examples
     --------
+    >>> from ibtools.theory.step_condition import polynomial_bounds
     >>> polynomial_bounds(0.5, order=2)
     SphereBounds(value=0.5, gradient=1.0, hessian=1.0)
     """
@@ -74,6 +75,7 @@ def deep_linear_bounds(X: ArrayLike, *, depth: int) -> SphereBounds:
 
     Examples
     --------
+    >>> from ibtools.theory import deep_linear_bounds
     >>> deep_linear_bounds([[3.0, 4.0]], depth=1)
     SphereBounds(value=5.0, gradient=5.0, hessian=0.0)
     """
@@ -99,6 +101,7 @@ def diagonal_bounds(X: ArrayLike) -> SphereBounds:
 
     Examples
     --------
+    >>> from ibtools.theory import diagonal_bounds
     >>> diagonal_bounds([[3.0, -4.0]])
     SphereBounds(value=4.0, gradient=8.0, hessian=8.0)
     """
@@ -133,6 +136,7 @@ def two_layer_bounds(X: ArrayLike, *, power: int = 2) -> SphereBounds:
 
     Examples
     --------
+    >>> from ibtools.theory import two_layer_bounds
     >>> round(two_layer_bounds([[3.0, 4.0]], power=2).value * 27**0.5, 12)
     50.0
     """
@@ -196,6 +200,7 @@ def log_descent_step_bound(
     --------
     A linear predictor on samples of norm at most 1: H(𝓛₀) = 1/𝓛₀.
 
+    >>> from ibtools.theory import SphereBounds, log_descent_step_bound
     >>> unit = SphereBounds(1.0, 1.0, 0.0)
     >>> start = dict(initial_log_loss=-3.0, initial_modified_margin=0.1, initial_norm=5.0)
     >>> log_descent_step_bound(-3.0, order=1, bounds=unit, **start)

@@ -239,6 +239,9 @@ def two_layer_limit(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.models import TwoLayerNet
+    >>> from ibtools.theory import two_layer_limit
     >>> net = TwoLayerNet.initialize(m=5, d=4, slope=0.5, scale=1e-3, seed=0)
     >>> limit = two_layer_limit(net, 2 * np.eye(4), [1, 1, -1, -1])
     >>> limit.multipliers, round(limit.margin, 6), round(limit.stable_rank, 6)
@@ -318,6 +321,8 @@ def sliding_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit
 
     Examples
     --------
+    >>> from ibtools.models import TwoLayerNet
+    >>> from ibtools.theory import sliding_limit, two_layer_limit
     >>> net = TwoLayerNet.initialize(m=2, d=2, slope=0.1, scale=1e-3, seed=0)
     >>> X, y = [[1.0, 0.0], [0.6, 0.8]], [1, -1]
     >>> two_layer_limit(net, X, y, check=False).consistency < 0
@@ -398,6 +403,8 @@ def own_pattern_limit(
 
     Examples
     --------
+    >>> from ibtools.models import TwoLayerNet
+    >>> from ibtools.theory import own_pattern_limit
     >>> net = TwoLayerNet([[3.0, 0.1], [-0.1, -0.2], [0.2, 2.0], [-0.3, 1.0]], slope=0.0)
     >>> limit = own_pattern_limit(net, [[1.0, 0.0], [0.6, 0.8]], [1, -1])
     >>> limit.equal_margins, limit.stable_rank_signed
@@ -446,6 +453,9 @@ def frozen_limit(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> TwoLayerLimit:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.models import TwoLayerNet
+    >>> from ibtools.theory import frozen_limit
     >>> net = TwoLayerNet([[3.0, -0.1], [-0.1, -0.2], [-1.0, 2.0], [-0.3, 1.0]], slope=0.0)
     >>> limit = frozen_limit(net, np.eye(2), [1, -1])
     >>> limit.multipliers, limit.stable_rank_signed
@@ -489,6 +499,8 @@ def signed_rank_constants(net: TwoLayerNet, X: ArrayLike, y: ArrayLike) -> Float
 
     Examples
     --------
+    >>> from ibtools.models import TwoLayerNet
+    >>> from ibtools.theory import signed_rank_constants
     >>> W = [[1.0, -2.0, 0.3], [1.0, -2.0, -0.3], [-2.0, 1.0, 0.1], [-2.0, 1.0, 0.1]]
     >>> net = TwoLayerNet(W, slope=0.5)
     >>> signed_rank_constants(net, [[1, 0, 0], [0, 1, 0]], [1, -1])
@@ -552,6 +564,9 @@ def first_step_slack(net: TwoLayerNet, X: ArrayLike, y: ArrayLike, *, step_size:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.models import TwoLayerNet
+    >>> from ibtools.theory import first_step_slack
     >>> net = TwoLayerNet.initialize(m=5, d=4, slope=0.5, scale=1e-3, seed=0)
     >>> first_step_slack(net, np.eye(4), [1, 1, -1, -1], step_size=1.0) > 0
     True
@@ -595,6 +610,7 @@ def consistency_statistic(*, n: int, d: int, slope: float) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import consistency_statistic
     >>> round(consistency_statistic(n=20, d=2000, slope=0.1), 4)
     0.3338
     """
@@ -619,6 +635,7 @@ def balanced_stable_rank(slope: float) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import balanced_stable_rank
     >>> round(balanced_stable_rank(0.1), 4)
     1.6694
     """
@@ -651,6 +668,7 @@ def relu_rank_bound(shares: ArrayLike, weights: ArrayLike | None = None) -> floa
 
     Examples
     --------
+    >>> from ibtools.theory import relu_rank_bound
     >>> relu_rank_bound([0.5, 0.4])
     2.25
     """
@@ -683,6 +701,7 @@ def wide_relu_stable_rank(n: int) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import wide_relu_stable_rank
     >>> wide_relu_stable_rank(4)
     1.6
     """
@@ -717,6 +736,7 @@ def start_input_bound(
 
     Examples
     --------
+    >>> from ibtools.theory import start_input_bound
     >>> round(start_input_bound(m=10, n=20, scale=1e-3, radius=50.0), 4)
     0.212
     """
@@ -750,6 +770,7 @@ def relu_share_bound(*, m: int, n: int, failure: float = 0.05) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import relu_share_bound
     >>> round(relu_share_bound(m=100, n=20), 4)
     0.3269
     """
@@ -780,6 +801,7 @@ def relu_gap_bound(*, share: float, spread: float = 1.0) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import relu_gap_bound
     >>> round(relu_gap_bound(share=0.5), 4)
     2.4849
     """
@@ -815,6 +837,7 @@ def relu_loss_bound(
 
     Examples
     --------
+    >>> from ibtools.theory import relu_loss_bound
     >>> relu_loss_bound(m=10, n=20, step_size=1.0, share=0.5, least_square=2000.0)
     0.21333333333333335
     """
@@ -857,6 +880,7 @@ def nearly_orthogonal_rank_bound(
 
     Examples
     --------
+    >>> from ibtools.theory import nearly_orthogonal_rank_bound
     >>> round(nearly_orthogonal_rank_bound(share=0.5, orthogonality=192.0), 4)
     2.0367
     """
@@ -891,6 +915,7 @@ def linear_margin_bound(*, orthogonality: float, spread: float = 1.0) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import linear_margin_bound
     >>> round(linear_margin_bound(orthogonality=48.0), 4)
     0.9184
     """

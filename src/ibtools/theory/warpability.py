@@ -89,6 +89,8 @@ def warpability(metric: Metric, w: ArrayLike) -> Warpability:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.theory import warpability
     >>> def innocent(w):
     ...     return np.eye(w.size) + np.outer(w, w)
     >>> found = warpability(innocent, [1.0, 2.0, -1.0])
@@ -143,6 +145,8 @@ def log_warp(metric: Metric, points: ArrayLike) -> Float[np.ndarray, " t"]:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.theory import log_warp
     >>> def innocent(w):
     ...     return np.eye(w.size) + np.outer(w, w)
     >>> log_warp(innocent, [[0.0, 0.0], [1.0, 0.0], [1.0, 2.0]]).round(9)
@@ -196,6 +200,8 @@ def metric_limit(metric: Metric, X: ArrayLike, y: ArrayLike, *, start: ArrayLike
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.theory import metric_limit
     >>> def innocent(w):
     ...     return np.eye(w.size) + np.outer(w, w)
     >>> limit = metric_limit(innocent, [[1.0, 2.0, 0.5]], [1.0], start=[0.5, 0.0, -0.5])

@@ -29,6 +29,7 @@ def layer_sizes(
 
     Examples
     --------
+    >>> from ibtools.theory.warping import layer_sizes
     >>> layer_sizes(3.0, 2.0)
     (array(2.), array(1.))
     """
@@ -62,6 +63,7 @@ def warp(delta: float, w: ArrayLike) -> float:
 
     Examples
     --------
+    >>> from ibtools.theory import warp
     >>> warp(3.0, [0.0, 2.0])
     3.0
     """
@@ -93,6 +95,7 @@ def neuron_metric_defect(delta: float, w: ArrayLike) -> Float[np.ndarray, "d d d
 
     Examples
     --------
+    >>> from ibtools.theory import neuron_metric_defect
     >>> neuron_metric_defect(0.0, [0.6, 0.8])[0].round(12)
     array([[ 0. , -0.4],
            [ 0.4,  0. ]])
@@ -128,6 +131,8 @@ def single_neuron(net: LinearNet) -> LinearNeuron:
 
     Examples
     --------
+    >>> from ibtools.models import LinearNet
+    >>> from ibtools.theory.warping import single_neuron
     >>> single_neuron(LinearNet.strictly_balanced([3.0, 4.0], [0.0, 1.0])).a
     5.0
     """
@@ -169,6 +174,7 @@ class WarpedPotential(ByValue):
 
     Examples
     --------
+    >>> from ibtools.theory import WarpedPotential
     >>> q = WarpedPotential(delta=0.0, start=[0.0, 1.0])
     >>> q([4.0, 0.0]), q([0.0, 4.0])
     (8.0, 2.0)
@@ -208,6 +214,11 @@ class WarpedPotential(ByValue):
         It is :math:`|a|^3 - \tfrac32\delta|a|`, less its value at 0, in a form that cancels
         nowhere: with n = ‖w‖, :math:`n^2(n^2 + |a|\sqrt\delta + \delta/2)/(|a| + \sqrt\delta)` for
         δ ≥ 0, and :math:`|a|(a^2 + \tfrac32|\delta|)` for δ < 0.
+
+        Parameters
+        ----------
+        size
+            x = ‖w̃‖, at least 0, of any shape.
         """
         outer, inner = layer_sizes(self.delta, size)
         if self.delta < 0:
@@ -220,7 +231,13 @@ class WarpedPotential(ByValue):
     def __call__(
         self, w: Float[np.ndarray, "*batch d"] | ArrayLike
     ) -> Float[np.ndarray, "*batch"] | float:
-        """Return q(w̃), shape (…), for w̃ of shape (…, d)."""
+        """Return q(w̃), shape (…), for w̃ of shape (…, d).
+
+        Parameters
+        ----------
+        w
+            w̃, (…, d).
+        """
         w = points("w", w, self.dim)
         value = self.radial(_norm(w)) + w @ self.tilt
         return float(value) if value.ndim == 0 else value
@@ -231,6 +248,11 @@ class WarpedPotential(ByValue):
         """Return the mirror variable ∇q(w̃) = (3/2) sgn(a)(w − w₀), shape (…, d).
 
         At the corner w̃ = 0 of δ < 0 it is the middle of the subdifferential.
+
+        Parameters
+        ----------
+        w
+            w̃, (…, d).
         """
         return self._slope(points("w", w, self.dim)) + self.tilt
 
@@ -238,6 +260,11 @@ class WarpedPotential(ByValue):
         r"""Return the Hessian's eigenvalues across and along w̃.
 
         :math:`\tfrac32/|a|`, d − 1 times, and :math:`\tfrac34|a|/R`; at w̃ = 0 they agree.
+
+        Parameters
+        ----------
+        w
+            w̃, (d,).
         """
         size = float(_norm(vector("w", w, size=self.dim)))
         outer = float(layer_sizes(self.delta, size)[0])
@@ -247,6 +274,11 @@ class WarpedPotential(ByValue):
 
     def hessian(self, w: Float[np.ndarray, " d"] | ArrayLike) -> Float[np.ndarray, "d d"]:
         r"""Return the Hessian ∇²q(w̃) = g(w̃)H(w̃), (d, d).
+
+        Parameters
+        ----------
+        w
+            w̃, (d,).
 
         Raises
         ------

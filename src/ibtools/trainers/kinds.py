@@ -16,6 +16,8 @@ def require_regression_model(net: object) -> None:
 
     Examples
     --------
+    >>> from ibtools.models import TwoLayerNet
+    >>> from ibtools.trainers.kinds import require_regression_model
     >>> require_regression_model(TwoLayerNet([[1.0], [1.0]], slope=0.0))
     Traceback (most recent call last):
         ...
@@ -34,6 +36,8 @@ def wrong_kind_for_nets(net: object) -> TypeError:
 
     Examples
     --------
+    >>> from ibtools.models import TwoLayerNet
+    >>> from ibtools.trainers.kinds import wrong_kind_for_nets
     >>> print(wrong_kind_for_nets(TwoLayerNet([[1.0], [1.0]], slope=0.0)))
     net must be a PyTorch net (a torch.nn.Module), got TwoLayerNet; train it with train_two_layer
     """

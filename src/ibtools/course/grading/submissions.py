@@ -88,6 +88,7 @@ def student_of(name: str) -> tuple[str, str]:
 
     Examples
     --------
+    >>> from ibtools.course.grading.submissions import student_of
     >>> student_of("lovelaceada_1815_77_imd.ipynb"), student_of("ada.ipynb")
     (('lovelaceada', '1815'), ('ada', ''))
     >>> student_of("Ada Lovelace_3_assignsubmission_file")

@@ -50,8 +50,26 @@ class Mirror(Protocol):
 class Predictor:
     """A bare linear predictor that moves in a metric: w' = H(w)⁻¹Xᵀr.
 
+    It is what the runs of `metric_flow` and `mirror_flow` have for a network.
+
+    Parameters
+    ----------
+    predictor
+        w, (d,); it is copied.
+    metric
+        H, called with a weight vector (d,); it returns a matrix (d, d).
+
+    Raises
+    ------
+    TypeError
+        If `metric` is no function.
+    ValueError
+        If `predictor` is no finite vector.
+
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.trainers import Predictor
     >>> net = Predictor(np.array([1.0, 2.0]), lambda w: 2 * np.eye(2))
     >>> net.velocity(np.eye(2), np.array([2.0, 4.0]))
     array([1., 2.])
@@ -78,7 +96,13 @@ class Predictor:
 
     @checked
     def replace(self, parameters: Float[np.ndarray, " d"]) -> "Predictor":
-        """Return the predictor `parameters`, (d,), in the same metric."""
+        """Return the predictor `parameters`, (d,), in the same metric.
+
+        Parameters
+        ----------
+        parameters
+            w, (d,).
+        """
         moved = object.__new__(Predictor)
         object.__setattr__(moved, "predictor", parameters)
         object.__setattr__(moved, "metric", self.metric)
@@ -86,20 +110,40 @@ class Predictor:
 
     @checked
     def predict(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        """Return the outputs on the rows of `X`, (n,)."""
+        """Return the outputs on the rows of `X`, (n,).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         return X @ self.predictor
 
     @checked
     def velocity(
         self, X: Float[np.ndarray, "n d"], residual: Float[np.ndarray, " n"]
     ) -> Float[np.ndarray, " d"]:
-        """Return H⁻¹Xᵀr, (d,)."""
+        """Return H⁻¹Xᵀr, (d,).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        residual
+            r, (n,); labels minus outputs.
+        """
         pull = X.T @ residual
         return np.linalg.solve(self.metric(self.predictor), pull)
 
     @checked
     def tangent_kernel(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-        """Return X H⁻¹ Xᵀ, (n, n)."""
+        """Return X H⁻¹ Xᵀ, (n, n).
+
+        Parameters
+        ----------
+        X
+            Inputs in rows, (n, d).
+        """
         return X @ np.linalg.solve(self.metric(self.predictor), X.T)
 
 
@@ -223,6 +267,7 @@ def gradient_flow(
     Examples
     --------
     >>> from ibtools.models import DiagonalNet
+    >>> from ibtools.trainers import gradient_flow
     >>> net = DiagonalNet.from_scale_shape(scale=0.01, shape=0.0, d=3)
     >>> run = gradient_flow(net, [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5])
     >>> run.converged, run.w[-1].round(6)
@@ -302,6 +347,8 @@ def metric_flow(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.trainers import metric_flow
     >>> run = metric_flow(lambda w: np.eye(2), [[3.0, 4.0]], [25.0], start=[0.0, 0.0])
     >>> run.w[-1].round(8)
     array([3., 4.])
@@ -349,6 +396,8 @@ def mirror_flow(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.trainers import mirror_flow
     >>> class Entropy:
     ...     def hessian(self, w):
     ...         return np.diag(1 / w)
@@ -413,6 +462,7 @@ def gradient_descent(
     Examples
     --------
     >>> from ibtools.models import DiagonalNet
+    >>> from ibtools.trainers import gradient_descent
     >>> net = DiagonalNet.from_scale_shape(scale=1.0, shape=0.0, d=2)
     >>> run = gradient_descent(net, [[1.0, 2.0]], [1.0], step_size=0.01, steps=2000)
     >>> run.converged, float(run.loss[-1]) < 1e-20

@@ -39,6 +39,8 @@ class NeuronRun(RegressionRun[LinearNeuron]):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.models import LinearNeuron
     >>> from ibtools.trainers import gradient_flow
     >>> run = gradient_flow(LinearNeuron(1.0, [0.5, 0.5]), [[1.0, 2.0]], [3.0])
     >>> bool(np.allclose(run.a[:, None] * run.w_layer, run.w))
@@ -64,6 +66,7 @@ class LinearNetRun(RegressionRun[LinearNet]):
 
     Examples
     --------
+    >>> from ibtools.models import LinearNet
     >>> from ibtools.trainers import gradient_flow
     >>> net = LinearNet([1.0, 0.5], [[0.5, 0.5], [0.1, -0.2]])
     >>> run = gradient_flow(net, [[1.0, 2.0]], [3.0])

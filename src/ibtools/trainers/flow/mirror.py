@@ -78,6 +78,7 @@ def mirror_descent(
     Examples
     --------
     >>> from ibtools.models import DiagonalNet
+    >>> from ibtools.trainers import mirror_descent
     >>> net = DiagonalNet.from_scale_shape(scale=0.01, shape=0.0, d=3)
     >>> data = [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5]
     >>> run = mirror_descent(net, *data, step_size=0.1, steps=2000)

@@ -49,6 +49,11 @@ class RegressionRun(Generic[Net]):
     def net_at(self, index: int) -> Net:
         """Return the whole network at record `index` (negative counts from the end).
 
+        Parameters
+        ----------
+        index
+            The place of the record, from 0; −1 is the last.
+
         Raises
         ------
         IndexError

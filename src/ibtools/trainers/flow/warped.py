@@ -81,6 +81,8 @@ def warped_flow(
 
     Examples
     --------
+    >>> from ibtools.models import LinearNeuron
+    >>> from ibtools.trainers import warped_flow
     >>> neuron = LinearNeuron.from_scale_shape(scale=0.1, shape=0.0, direction=[0.6, 0.0, 0.8])
     >>> run = warped_flow(neuron, [[1, 2, 0.5], [0.3, -1, 2]], [1, -0.5])
     >>> run.w[-1].round(6)
@@ -167,6 +169,7 @@ def weighted_problem(
 
     Examples
     --------
+    >>> from ibtools.trainers import weighted_problem
     >>> weighted_problem([[1.0, 2.0]], [3.0], [[4.0]])
     (array([[2., 4.]]), array([6.]))
     """

@@ -124,6 +124,7 @@ def descend(
     Examples
     --------
     >>> from ibtools.models import DeepLinear
+    >>> from ibtools.trainers import descend
     >>> X, y = [[3.0, -1.0], [1.0, 2.0], [-4.0, -4.0]], [1.0, 1.0, -1.0]
     >>> net = DeepLinear(d=2, depth=1, seed=0)
     >>> run = descend(net, X, y, schedule="loss_based", until_log10_loss=-1000)

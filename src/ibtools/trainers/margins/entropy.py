@@ -6,8 +6,6 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import cho_factor, cho_solve
 
-# Up to so many unknowns that count, Newton's equations are factored; beyond, iterated.
-_FACTORED = 1200
 # A multiplier c with c‖∇s‖² below this does not move the others.
 _STILL = 1e-3
 # Shares of all weight that an unknown starts from at least, and below which none is followed.
@@ -83,8 +81,7 @@ def entropy_step(
         forces = np.log(point.c / h) + u
         force = np.log(point.constant / h) - log_constant if has_constant else 0.0
         mean = (float(point.c @ forces) + point.constant * force) / h
-        accuracy = min(0.1, max(0.01, 0.2 * tolerance / error))
-        x, y = _newton(K, diagonal, point.c, forces - mean, accuracy)
+        x, y = _newton(K, diagonal, point.c, forces - mean)
         first, second = float(x.sum()), float(y.sum())
         if has_constant:
             first -= point.constant * (force - mean)
@@ -113,7 +110,7 @@ def _factors(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 
 def _newton(
-    K: Float[np.ndarray, "m m"], diagonal: Vector, c: Vector, forces: Vector, accuracy: float
+    K: Float[np.ndarray, "m m"], diagonal: Vector, c: Vector, forces: Vector
 ) -> tuple[Vector, Vector]:
     """Solve (1/c + K)x = −forces and (1/c + K)y = 1; where c is tiny, by the diagonal."""
     live = np.flatnonzero(c * diagonal > _STILL)
@@ -122,13 +119,12 @@ def _newton(
     root = np.sqrt(c[live])
     right = np.stack([-root * forces[live], root], axis=1)
     inner = K if every else rows[live]
-    if len(live) <= _FACTORED:
-        system = (root[:, None] * inner) * root
-        system[np.diag_indices_from(system)] += 1.0
-        factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
-        z = cho_solve(factor, right, check_finite=False)
-    else:
-        z = _iterated(inner, root, right, 1.0 / (1.0 + c[live] * diagonal[live]), accuracy)
+    system = root[:, None] * inner
+    system *= root
+    system[np.diag_indices_from(system)] += 1.0
+    # Transposed it is in Fortran's order, which is not copied.
+    factor = cho_factor(system.T, lower=True, overwrite_a=True, check_finite=False)
+    z = cho_solve(factor, right, check_finite=False)
     solved = root[:, None] * z
     if every:
         return solved[:, 0], solved[:, 1]
@@ -136,30 +132,3 @@ def _newton(
     x, y = c * (-forces - pulled[:, 0]), c * (1.0 - pulled[:, 1])
     x[live], y[live] = solved[:, 0], solved[:, 1]
     return x, y
-
-
-def _iterated(
-    K: Float[np.ndarray, "m m"],
-    root: Vector,
-    right: Float[np.ndarray, "m 2"],
-    preconditioner: Vector,
-    accuracy: float,
-) -> Float[np.ndarray, "m 2"]:
-    """Solve (1 + √c K √c)z = right by conjugate gradients, both columns with one product each."""
-    z = np.zeros_like(right)
-    left = right.copy()
-    search = preconditioner[:, None] * left
-    square = (left * search).sum(0)
-    enough = accuracy * np.sqrt((right * right).sum(0))
-    for _ in range(300):
-        image = search + root[:, None] * (K @ (root[:, None] * search))
-        curvature = (search * image).sum(0)
-        step = np.divide(square, curvature, out=np.zeros(2), where=curvature > 0)
-        z += step * search
-        left -= step * image
-        if np.all(np.sqrt((left * left).sum(0)) <= enough):
-            break
-        after = preconditioner[:, None] * left
-        before, square = square, (left * after).sum(0)
-        search = after + np.divide(square, before, out=np.zeros(2), where=before > 0) * search
-    return z

@@ -136,6 +136,7 @@ def exact_flow(
     Examples
     --------
     >>> from ibtools.models import DeepLinear
+    >>> from ibtools.trainers import exact_flow
     >>> net = DeepLinear(d=2, depth=1, seed=0)
     >>> flow = exact_flow(net, [[3.0, -1.0], [1.0, 2.0]], [1.0, 1.0], until_log_loss=-10)
     >>> round(float(flow.log_loss[-1]), 5)

@@ -13,15 +13,17 @@ from ibtools.trainers.margins.problem import Problem, State
 _BATCH = 100
 # Kingma and Ba's rate of 1e-3 is this share of the weights of an ordinary start.
 _RATE = 0.02
-# So many epochs in a row without a new least loss, and there is no hope.
-_PATIENCE = 30
+# After so many epochs in a row in which log 𝓛 has not come so far below its least, the rate is
+# halved: minibatches leave a noise in proportion to it. At this share of the first hope ends.
+_PATIENCE, _FALL = 2, 0.01
+_LEAST_RATE = 1e-4
 
 
 class FirstPhase:
     """Epochs of Adam on minibatches, as long as 𝓛 ≥ ℓ(0) and there is hope.
 
-    Its rate is a share of the root mean square of the weights at the start, so that a net whose
-    weights are scaled goes the same way.
+    Its first rate is a share of the root mean square of the weights at the start, so that a net
+    whose weights are scaled goes the same way; where 𝓛 does not fall it is halved.
 
     Parameters
     ----------
@@ -40,14 +42,14 @@ class FirstPhase:
             )
         self._problem = problem
         self._order = torch_generator(seed)
-        self._rate = _RATE * float(problem.flat.double().square().mean().sqrt())
+        self._largest = self._rate = _RATE * float(problem.flat.double().square().mean().sqrt())
         self._adam = torch.optim.Adam([problem.flat], lr=self._rate, eps=1e-12)
         self._least, self._stale = np.inf, 0
 
     def goes_on(self, state: State) -> bool:
         """Return whether another epoch is to be made."""
         above = state.log_loss >= loss_threshold(self._problem.loss)
-        return above and self._stale < _PATIENCE and self._rate > 0
+        return above and self._rate > _LEAST_RATE * self._largest
 
     def epoch(self) -> State:
         """Go once through the data; return where that leads."""
@@ -57,9 +59,17 @@ class FirstPhase:
             self._adam.step()
         problem.flat.grad = None
         state = problem.evaluate()
-        self._stale = 0 if state.log_loss < self._least else self._stale + 1
-        self._least = min(self._least, state.log_loss)
+        if state.log_loss < self._least - _FALL:
+            self._least, self._stale = state.log_loss, 0
+        else:
+            self._stale += 1
+        if self._stale == _PATIENCE:
+            self._stale = 0
+            self._at_rate(0.5 * self._rate)
         return state
+
+    def _at_rate(self, rate: float) -> None:
+        self._rate = self._adam.param_groups[0]["lr"] = rate
 
     def memory(self) -> dict[str, Any]:
         """Return all that the next epoch depends on beside the parameters."""
@@ -67,6 +77,7 @@ class FirstPhase:
         return {
             **{f"first_{name}": value.cpu().numpy().copy() for name, value in moments.items()},
             "first_order": self._order.get_state().numpy(),
+            "first_largest_rate": self._largest,
             "first_rate": self._rate,
             "first_least": self._least,
             "first_stale": self._stale,
@@ -86,6 +97,7 @@ class FirstPhase:
                 place = "cpu" if name == "step" else flat.device
                 self._adam.state[flat][name] = torch.tensor(kept, device=place)
         self._order.set_state(torch.tensor(memory["first_order"]))
-        self._rate = self._adam.param_groups[0]["lr"] = float(memory["first_rate"])
+        self._largest = float(memory["first_largest_rate"])
+        self._at_rate(float(memory["first_rate"]))
         self._least = float(memory["first_least"])
         self._stale = int(memory["first_stale"])

@@ -33,6 +33,9 @@ _IGNORED = 1e-6
 _DECAY = 20.0
 # What equations solved by iteration may add to a step's error, which is of first order.
 _SHARE = 0.05
+# Share of the largest length that the next step is to have were the gradient as now; it grows, and
+# where a step costs much none is to be rejected for its length.
+_AIM, _CAREFUL = 0.9, 0.8
 
 
 def margin_flow(
@@ -59,17 +62,18 @@ def margin_flow(
     on the margins s linearized at θ. Its solution is :math:`d = J^\top c`, so that the problem has
     one unknown for each margin that is nearly active, however many parameters there are. Where
     very many are, conjugate gradients solve it. Of more than 20 000 margins the 4000 of largest
-    weight vary one by one, and all others as one with their mean gradient; that is repeated about
-    where it led, with the heaviest there, until the step's equation holds for all margins as
-    accurately as otherwise. Besides the data and the net that takes 0.5 GB. While 𝓛 ≥ ℓ(0) for the
-    logistic loss and cross-entropy, whose logarithms are not convex there, 𝓛 over its value at θ
-    takes the place of log 𝓛. A step is taken only if 𝓛 falls and, once 𝓛 < ℓ(0), the smoothed
-    margin does not; otherwise h is shortened. The direction is that of the flow, which the time of
-    𝓛 or of log 𝓛 does not change, up to an error in proportion to the relative step.
+    weight (up to 5000, where these have all weight) vary one by one, and all others as one with
+    their mean gradient; that is repeated about where it led, with the heaviest there, until the
+    step's equation holds for all margins as accurately as otherwise. Besides the data and the net
+    that takes less than 2 GB. While 𝓛 ≥ ℓ(0) for the logistic loss and cross-entropy, whose
+    logarithms are not convex there, 𝓛 over its value at θ takes the place of log 𝓛. A step is taken
+    only if 𝓛 falls and, once 𝓛 < ℓ(0), the smoothed margin does not; otherwise h is shortened. The
+    direction is that of the flow, which the time of 𝓛 or of log 𝓛 does not change, up to an error
+    in proportion to the relative step.
 
     With more than 20 000 margins the flow begins where 𝓛 < ℓ(0), and Adam on minibatches leads
     there from a start above: a first phase, of which each epoch counts as one step, without time.
-    ``run.first_epochs`` tells how many there were.
+    Its rate is halved where 𝓛 does not fall. `MarginRun.first_epochs` tells how many there were.
 
     Parameters
     ----------
@@ -152,6 +156,7 @@ def margin_flow(
     Examples
     --------
     >>> from ibtools.models import DeepLinear
+    >>> from ibtools.trainers import margin_flow
     >>> X, y = [[3.0, -1.0], [1.0, 2.0], [-4.0, -4.0]], [1.0, 1.0, -1.0]
     >>> run = margin_flow(DeepLinear(d=2, depth=1, seed=0), X, y, until_log10_loss=-10_000)
     >>> bool(abs(run.normalized_margin[-1] - 7 / 13**0.5) < 1e-3), run.smoothed_margin_drops[-1]
@@ -290,7 +295,7 @@ class _Flow(Stepper):
             kept = not (guarded and margin_fell((before, rho), after, self.order))
             if fell and kept and np.isfinite(candidate.log_loss):
                 self._advance(candidate)
-                self.h *= min(grown, 0.9 * longest / length)
+                self.h *= min(grown, steps.aim * longest / length)
                 return True
             self.h *= 0.5
             grown = 1.0
@@ -369,6 +374,7 @@ class _Steps:
             problem.loss
         )
         self._window = 1.0
+        self.aim = _AIM
         self._solve = self._prepared()
 
     def __call__(self, h: float) -> torch.Tensor | None:
@@ -390,6 +396,7 @@ class _Steps:
         near = margins <= margins.min() + self._window * (_DECAY + self._reach)
         if not self.relative and margins.numel() > _MANY and int(near.sum()) > _FEW:
             self._ignored = None
+            self.aim = _CAREFUL
             return ReducedSteps(
                 problem,
                 self._state,

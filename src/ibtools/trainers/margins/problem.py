@@ -325,13 +325,25 @@ class Tangents:
     def __init__(self, blocks: Sequence[tuple[str, Tensor, Tensor | None]]) -> None:
         self._blocks = blocks
 
+    @property
+    def held(self) -> int:
+        """Of each row so many numbers are held."""
+        parts = [part for _, *parts in self._blocks for part in parts if part is not None]
+        return sum(part.shape[1] for part in parts)
+
     def gram(self) -> Float[np.ndarray, "m m"]:
         """Return JJᵀ."""
+        return self.products(self)
+
+    def products(self, others: "Tangents") -> Float[np.ndarray, "m k"]:
+        """Return J times the transpose of the others' J."""
         total = None
-        for _, back, came in self._blocks:
-            part = back @ back.T
-            if came is not None:
-                part = part * (came @ came.T)
+        for (_, back, came), (_, other_back, other_came) in zip(
+            self._blocks, others._blocks, strict=True
+        ):
+            part = back @ other_back.T
+            if came is not None and other_came is not None:
+                part = part * (came @ other_came.T)
             total = part if total is None else total + part
         assert total is not None
         return np.asarray(total.detach().double().cpu().numpy())

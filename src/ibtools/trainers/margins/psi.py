@@ -117,6 +117,7 @@ def psi_flow(
     Examples
     --------
     >>> from ibtools.models import DeepLinear
+    >>> from ibtools.trainers import psi_flow
     >>> X, y = [[3.0, -1.0], [1.0, 2.0], [-4.0, -4.0]], [1.0, 1.0, -1.0]
     >>> run = psi_flow(DeepLinear(d=2, depth=1, seed=0), X, y, method="rk4", until_psi=50)
     >>> run.converged, run.steps[-1] < 250, round(-run.log_loss[-1], 6)

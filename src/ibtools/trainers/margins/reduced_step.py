@@ -19,7 +19,7 @@ fixed point solves the problem whatever W is; a larger W comes there sooner.
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ibtools.trainers.margins.entropy import entropy_step
@@ -27,9 +27,13 @@ from ibtools.trainers.margins.problem import Linearization, Problem, State, Tang
 
 # Shares of all weight below this are not looked at.
 _NOTHING = 1e-12
+# Rows that leave out this share have all weight; for that there may be so many times as many.
+_ALL, _MORE = 1e-6, 1.25
 # Samples whose weight is below this share of all weight add only rounding to a gradient.
 _ROUNDING = 1e-17
 _CHUNK = 2048
+# Numbers that the rows may hold, a gigabyte: where a row is not an outer product, few fit.
+_HELD = 2**27
 _REMEMBERED = 4
 _TIMES = 30
 
@@ -65,7 +69,7 @@ class ReducedSteps:
     gradient
         Norm of the gradient of log 𝓛 there.
     rows
-        Number of margins that vary one by one, at most.
+        Number of margins that vary one by one; a quarter more where these have all weight.
     longest
         Length beyond which a step is of no use; then only its length is right, and roughly.
     tolerance
@@ -85,22 +89,41 @@ class ReducedSteps:
         self._problem = problem
         self._start = state
         self._first = gradient
-        self._rows = rows
         self._longest = longest
         self._tolerance = tolerance
         self._width = state.margins.shape[1]
+        held = self._tangents_of(torch.zeros(1, dtype=torch.int64, device=problem.X.device)).held
+        self._most = max(1, min(int(_MORE * rows), _HELD // held))
+        self._rows = min(rows, self._most)
         self._multipliers = torch.zeros_like(state.weights).reshape(-1)
         self._of_the_rest = 0.0
-        self._chosen, self._tangents, self._K = self._choose(state.weights.reshape(-1))
+        self._chosen = self._heaviest(state.weights.reshape(-1))
+        self._tangents = self._tangents_of(self._chosen)
+        self._K = self._tangents.gram()
 
-    def _choose(self, weights: Float[Tensor, " m"]) -> tuple[Tensor, Tangents, np.ndarray]:
-        """Return the rows of largest weight, and their Gram matrix."""
-        heavy = int((weights > _NOTHING * weights.sum()).sum())
-        chosen = torch.topk(weights, min(self._rows, max(heavy, 1))).indices.sort().values
-        tangents = self._problem.tangents(
-            torch.div(chosen, self._width, rounding_mode="floor"), chosen % self._width
-        )
-        return chosen, tangents, tangents.gram()
+    def _heaviest(self, weights: Float[Tensor, " m"]) -> Int[Tensor, " k"]:
+        """Return the rows of nearly all weight if so many are few enough, or else the heaviest."""
+        most = torch.topk(weights, min(self._most, len(weights)))
+        left = 1.0 - torch.cumsum(most.values, 0) / weights.sum()
+        enough = int((left > _ALL).sum()) + 1
+        return most.indices[: self._rows if enough > self._most else enough].sort().values
+
+    def _tangents_of(self, rows: Int[Tensor, " k"]) -> Tangents:
+        samples = torch.div(rows, self._width, rounding_mode="floor")
+        return self._problem.tangents(samples, rows % self._width)
+
+    def _choose(self, chosen: Int[Tensor, " k"]) -> None:
+        """Take other rows; of their Gram matrix only what is new is computed."""
+        known = torch.isin(chosen, self._chosen)
+        was = torch.searchsorted(self._chosen, chosen[known]).cpu().numpy()
+        old, new = (torch.nonzero(part)[:, 0].cpu().numpy() for part in (known, ~known))
+        tangents = self._tangents_of(chosen)
+        K = np.empty((len(chosen), len(chosen)))
+        K[np.ix_(old, old)] = self._K[np.ix_(was, was)]
+        if len(new):
+            K[new] = self._tangents_of(chosen[~known]).products(tangents)
+            K[:, new] = K[new].T
+        self._chosen, self._tangents, self._K = chosen, tangents, K
 
     def __call__(self, h: float) -> Float[Tensor, " p"] | None:
         """Return the displacement of the step of length `h`, or None if it was not found."""
@@ -115,7 +138,7 @@ class ReducedSteps:
             guess = self._multipliers * (h / float(self._multipliers.sum()))
         self._multipliers = guess
         for _ in range(_TIMES):
-            accuracy = max(0.2 * self._tolerance, 0.02 * left)
+            accuracy = max(0.2 * self._tolerance, 0.02 * min(left, 1.0))
             target = self._least_of_model(h, d, moved, state, accuracy)
             if float(target.norm()) > 1.02 * self._longest:
                 return target
@@ -210,11 +233,15 @@ class ReducedSteps:
     def _renewed(self, h: float, state: State) -> bool:
         """Choose other rows where these leave out twice the weight that others would."""
         weights = torch.maximum(state.weights.reshape(-1), self._multipliers / h)
-        total = float(weights.sum())
-        best = float(torch.topk(weights, min(self._rows, len(weights))).values.sum())
+        heaviest = self._heaviest(weights)
+        total, best = float(weights.sum()), float(weights[heaviest].sum())
         if total - float(weights[self._chosen].sum()) <= 2 * (total - best) + 1e-4:
             return False
-        self._chosen, self._tangents, self._K = self._choose(weights)
+        self._choose(heaviest)
+        # Where the model went astray a few have all weight: none is to begin above the mean.
+        known = self._multipliers[heaviest]
+        new = (h * state.weights.reshape(-1)[heaviest]).clamp(max=h / len(heaviest))
+        self._multipliers[heaviest] = torch.where(known > 0, known, new)
         return True
 
     def _pulled(self, weights: Float[Tensor, "n c"]) -> Float[Tensor, " p"]:

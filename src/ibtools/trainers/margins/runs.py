@@ -248,6 +248,11 @@ class MarginRun(Generic[Net]):
     def net_at(self, index: int) -> Net:
         """Return the whole net at record `index` (negative counts from the end).
 
+        Parameters
+        ----------
+        index
+            The place of the record, from 0; −1 is the last.
+
         Raises
         ------
         IndexError
@@ -271,8 +276,10 @@ class MarginRun(Generic[Net]):
         Examples
         --------
         >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
         >>> from ibtools.models import DeepLinear
-        >>> from ibtools.trainers import margin_flow
+        >>> from ibtools.trainers import load_run, margin_flow
         >>> net = DeepLinear(2, 2, seed=0)
         >>> run = margin_flow(net, np.eye(2), [1.0, -1.0], until_log10_loss=-2)
         >>> with tempfile.TemporaryDirectory() as folder:

@@ -110,6 +110,11 @@ class TwoLayerRun:
     def net_at(self, index: int) -> TwoLayerNet:
         """Return the network at record `index` (negative counts from the end).
 
+        Parameters
+        ----------
+        index
+            The place of the record, from 0; −1 is the last.
+
         Raises
         ------
         IndexError
@@ -164,8 +169,16 @@ class TwoLayerBatch(Sequence[TwoLayerRun]):
     def last(self, name: str) -> Shaped[np.ndarray, "B ..."]:
         """Return the last record of every run: of the attribute `name`, stacked, (B, …).
 
+        Parameters
+        ----------
+        name
+            Of an attribute of `TwoLayerRun` that has an entry a record, such as "stable_rank".
+
         Examples
         --------
+        >>> import numpy as np
+        >>> from ibtools.models import TwoLayerNet
+        >>> from ibtools.trainers import train_two_layer_batch
         >>> W = [[1e-3, 2e-3], [3e-3, -1e-3]]
         >>> nets = [TwoLayerNet(W, slope=0.0), TwoLayerNet(W, slope=1.0)]
         >>> runs = train_two_layer_batch(nets, np.eye(2), [1, -1], step_size=1.0, steps=10)
@@ -268,6 +281,9 @@ def train_two_layer(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.models import TwoLayerNet
+    >>> from ibtools.trainers import train_two_layer
     >>> net = TwoLayerNet.initialize(m=5, d=4, slope=0.5, scale=1e-3, seed=0)
     >>> run = train_two_layer(
     ...     net, np.eye(4), [1, 1, -1, -1], step_size=1.0, steps=3000, schedule="loss_based"
@@ -334,6 +350,9 @@ def train_two_layer_batch(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from ibtools.models import TwoLayerNet
+    >>> from ibtools.trainers import train_two_layer_batch
     >>> seeds, data = range(3), np.eye(6)
     >>> nets = [TwoLayerNet.initialize(m=4, d=6, slope=0.3, scale=1e-3, seed=s) for s in seeds]
     >>> runs = train_two_layer_batch(
