@@ -9,6 +9,7 @@ from pathlib import Path
 import formulas
 from docutils import nodes
 from formulas import FormulaError, classes, set_formulas_in
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.locale import _
 from sphinx.util import logging
@@ -20,6 +21,10 @@ logger = logging.getLogger(__name__)
 # What must not be parted from a formula before or after it: a comma must not start a line.
 BEFORE = re.compile(r"[(\[“‘\"']+$")
 AFTER = re.compile(r"[^\w\s(\[“‘]+(?:s\b)?|\w+")
+
+# No browser looks at the pages of the reference: so wide is the room for a docstring's formula at
+# 1280 pixels, in em.
+ROOM = 32.0
 
 # A formula in a line does not break. One that is wider than its paragraph is marked, and scrolls;
 # a formula that is cut at a side says so (formulas.css), and so does one on a line of its own.
@@ -95,7 +100,11 @@ def visit_display(self: HTML5Translator, node: nodes.math_block) -> None:
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         self.add_permalink_ref(node, _("Link to this equation"))
         self.body.append("</span>")
-    self.body.append(f"{set_or_warn(node, display=True).html}</div>\n")
+    formula = set_or_warn(node, display=True)
+    if too_wide(node, formula):
+        wide = f"{formula.width:.1f} em of {ROOM:.0f}"
+        logger.warning("formula wider than its column, %s: give it two lines", wide, location=node)
+    self.body.append(f"{formula.html}</div>\n")
     raise nodes.SkipNode
 
 
@@ -106,6 +115,14 @@ def set_or_warn(node: nodes.math | nodes.math_block, *, display: bool) -> formul
     except FormulaError as error:
         logger.warning("formula not understood: %s: %s", tex.strip(), error, location=node)
         return formulas.Formula("<code></code>", 0)
+
+
+def too_wide(node: nodes.math_block, formula: formulas.Formula) -> bool:
+    """Whether a docstring's formula is cut on a desktop."""
+    entry = node.parent
+    while entry is not None and not isinstance(entry, addnodes.desc):
+        entry = entry.parent
+    return entry is not None and formula.width > ROOM
 
 
 def aligned(node: nodes.math_block) -> str:

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+from collections import defaultdict
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Thread
@@ -30,8 +31,12 @@ SCRIPTS = (
 )
 FONTS = MATHJAX / "output" / "chtml" / "fonts" / "woff-v2"
 
-AT_ONCE = ("MathJax_Zero", "MathJax_Main-Regular", "MathJax_Math-Italic")
-"""Fonts of nearly every formula: they come with the style sheet, and no formula waits for them.
+AT_ONCE = (
+    *("MathJax_Zero", "MathJax_Main-Regular", "MathJax_Math-Italic", "MathJax_AMS-Regular"),
+    *("MathJax_Calligraphic-Regular", "MathJax_Main-Bold"),
+    *(f"MathJax_Size{size}-Regular" for size in (1, 2, 3, 4)),
+)
+"""Fonts of most formulas: they come with the style sheet, and no formula waits for them.
 
 To announce them in a page's head is no way: it fails where a page is opened from the disk.
 """
@@ -113,12 +118,13 @@ class Setter:
     def write_style(self, folder: Path) -> None:
         """Write the style sheet of all formulas set so far, and its fonts, into a folder."""
         rules = used_rules(self._style, "".join(set_ for set_, _ in self.known.values()))
-        letters = set(re.findall(r'content: "((?:[^"\\]|\\.)*)"', rules))
-        text = "".join(map(css_text, letters))
+        letters = letters_of_fonts(rules)
         folder.mkdir(parents=True, exist_ok=True)
-        for family in re.findall(r'"FONTS/([^"]*)"', rules):
+        for name, family in re.findall(
+            r'font-family: (\w[\w-]*);\s*src: url\("FONTS/([^"]*)"', rules
+        ):
             font = folder / family
-            write_font(FONTS / family, font, text)
+            write_font(FONTS / family, font, letters.get(name, ""))
             if font.stem in AT_ONCE:
                 data = base64.b64encode(font.read_bytes()).decode()
                 rules = rules.replace(f"FONTS/{family}", f"data:font/woff;base64,{data}")
@@ -171,6 +177,25 @@ def used_rules(style: str, formulas: str) -> str:
         ):
             kept.append(re.sub(r"/\*.*?\*/", "", rule).strip())
     return "\n".join(kept) + "\n"
+
+
+def letters_of_fonts(rules: str) -> dict[str, str]:
+    """What is written in each font, by the font's name in a style sheet of formulas.
+
+    A letter's rule names the font by a class if it is not the upright one. The pieces of what is
+    stretched name none: they are looked for in several.
+    """
+    letters: dict[str, set[str]] = defaultdict(set)
+    for rule in re.findall(r"\S.*?\n\}", rules, re.DOTALL):
+        selector = rule.partition("{")[0]
+        if content := re.search(r'content: "((?:[^"\\]|\\.)*)"', rule):
+            font = re.search(r"\.TEX(-\w+)", selector)
+            stretched = "stretch" in selector and not font
+            letters["pieces" if stretched else f"MJXTEX{font[1] if font else ''}"].add(content[1])
+    several = re.search(r"font-family: (MJX[^;!]*)! important", rules)
+    for name in re.findall(r"MJX[\w-]+", several[1] if several else ""):
+        letters[name] |= letters["pieces"]
+    return {name: "".join(map(css_text, sorted(found))) for name, found in letters.items()}
 
 
 def css_text(content: str) -> str:

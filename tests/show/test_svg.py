@@ -83,6 +83,7 @@ def test_colours_follow_the_theme(svg):
     assert "var(--ib-sequence-100," in svg
     assert "currentColor" in svg
     assert "var(--ib-background,#ffffff)" in svg  # behind the legend
+    assert svg.count('<g class="legend">') == 1
     drawn = theme_variables(svg)
     for name, (light, dark) in drawn.items():
         assert (name, light, dark) in THEME.values()

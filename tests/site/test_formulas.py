@@ -4,11 +4,22 @@ import re
 from base64 import b64decode
 from io import BytesIO
 
+import book_formulas
 import formulas
 import pytest
 from book_site import ROOT
-from formulas import AT_ONCE, FormulaError, Setter, css_text, set_formula, set_formulas_in
+from docutils import nodes
+from formulas import (
+    AT_ONCE,
+    FormulaError,
+    Setter,
+    css_text,
+    letters_of_fonts,
+    set_formula,
+    set_formulas_in,
+)
 from small_book import CONFIG, SmallBook
+from sphinx import addnodes
 
 TEXT = r"<p title='\(t\)'>If \(a &lt; b\), then <code>\(c\)</code> or \[\sum_k d_k\]</p>"
 
@@ -82,6 +93,27 @@ def test_style_sheet_has_every_letter_that_is_used_and_no_more(tmp_path):
     assert any(ord("θ") in known for known in letters)
     assert not any(ord("α") in known for known in letters)
     assert css_text(r"\3B8") == "θ"
+
+
+def test_a_font_has_what_is_written_in_it():
+    rules = [
+        'mjx-c.mjx-c1D6FC.TEX-I::before {\n  content: "\\3B1";\n}',
+        'mjx-c.mjx-c28::before {\n  content: "(";\n}',
+        'mjx-stretchy-v.mjx-c28 mjx-beg mjx-c::before {\n  content: "\\239B";\n}',
+        "mjx-stretchy-v mjx-c {\n  font-family: MJXTEX-S4, MJXTEX ! important;\n}",
+    ]
+    letters = letters_of_fonts("\n".join(rules))
+    shown = {name: letters[name] for name in ("MJXTEX-I", "MJXTEX", "MJXTEX-S4")}
+    assert shown == {"MJXTEX-I": "α", "MJXTEX": "(⎛", "MJXTEX-S4": "⎛"}
+
+
+@pytest.mark.parametrize(("width", "of_docstring"), [(33, True), (31, True), (33, False)])
+def test_a_docstring_s_formula_that_is_too_wide_is_seen(width, of_docstring):
+    node = nodes.math_block()
+    entry = addnodes.desc() if of_docstring else nodes.section()
+    entry += addnodes.desc_content("", node)
+    seen = book_formulas.too_wide(node, formulas.Formula("", width))
+    assert seen == (width > 32 and of_docstring)
 
 
 @pytest.mark.slow

@@ -58,6 +58,9 @@ def test_what_a_visit_shows(name, site, address, visit, theme_faults):
     page, faults = opened.page, {}
     if (fetched := weight(site, opened.requests, "/")) > BUDGET:
         faults["weight"] = f"{fetched} bytes"
+    # They come with the style sheet (formulas.AT_ONCE).
+    late = [url for url in opened.requests if re.search(r"/formulas/.*woff", url)]
+    faults["formulas wait for a font"] = late
     if name in PAGES:
         faults["formulas"] = faults_of_formulas(page, name)
         faults["figures"] = faults_of_figures(page, name)

@@ -49,6 +49,11 @@ def test_formulas_are_read_aloud_and_are_no_tab_stops(sample, address, visit):
     assert formulas.count() == page.locator("main mjx-assistive-mml").count() > 0
     stops = page.locator("main :is(mjx-container, span.math)[tabindex='0']").all()
     assert all(stop.evaluate("e => e.scrollWidth > e.clientWidth") for stop in stops)
+    # What no one sees is not set as mathematics, which takes long, and is mathematics all the same.
+    inside = page.locator("main mjx-assistive-mml msub").first
+    assert inside.evaluate("e => getComputedStyle(e).display") == "inline"
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    assert "MathMLSub" in {node["role"]["value"] for node in tree if "role" in node}
 
 
 def test_a_formula_is_part_of_its_line_and_scrolls_where_it_is_too_wide(sample, address, visit):

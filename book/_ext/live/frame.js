@@ -146,6 +146,7 @@
     return made;
   }
 
+  // Sets a figure up and computes it; what this returns draws it.
   function begin(holder) {
     var d3 = window.d3, name = holder.dataset.ibFigure, figure = live[name];
     var still = holder.querySelector(".ib-picture > svg");
@@ -249,9 +250,12 @@
       timer = setTimeout(function () { heard.textContent = svg.attr("aria-label"); }, 700);
     }
     function show() {
+      numbers = figure.compute(state);
+      draw();
+    }
+    function draw() {
       var width = Math.min(picture.clientWidth || figure.width, figure.width);
       var height = Math.round(typeof figure.height === "function" ? figure.height(width) : figure.height);
-      numbers = figure.compute(state);
       svg.attr("viewBox", "0 0 " + width + " " + height).attr("width", width).attr("height", height)
         .style("max-width", width + "px").style("min-width", "0").attr("aria-label", figure.tell(numbers, state));
       drawing.selectAll("*").remove();
@@ -303,26 +307,33 @@
       set({});
       holder.scrollIntoView({ block: "center", behavior: "instant" });
     }
-    holder.classList.add("ib-is-live");
-    var note = block.querySelector(".ib-note");
-    if (note) note.remove();
-    show();
-    if (window.ResizeObserver) {
-      var seen = picture.clientWidth;
-      new ResizeObserver(function () {
-        if (picture.clientWidth && picture.clientWidth !== seen) { seen = picture.clientWidth; show(); }
-      }).observe(picture);
-    }
-    window.addEventListener("hashchange", fromAddress);
-    fromAddress();
+    numbers = figure.compute(state);
+    return function () {
+      holder.classList.add("ib-is-live");
+      var note = block.querySelector(".ib-note");
+      if (note) note.remove();
+      draw();
+      if (window.ResizeObserver) {
+        var seen = picture.clientWidth;
+        new ResizeObserver(function () {
+          if (picture.clientWidth && picture.clientWidth !== seen) { seen = picture.clientWidth; draw(); }
+        }).observe(picture);
+      }
+      window.addEventListener("hashchange", fromAddress);
+      fromAddress();
+    };
   }
 
   live.frame = {
     number: number, power: power, spoken: spoken, value: value, place: place, start: start, changed: changed,
     written: written, read: read, panel: panel, curve: curve,
   };
-  // Each in a task of its own, so that the page answers in between.
+  // Each is computed in one task and drawn in another, so that the page answers in between.
   document.addEventListener("DOMContentLoaded", function () {
-    document.querySelectorAll("[data-ib-figure]").forEach(function (holder) { setTimeout(begin, 0, holder); });
+    document.querySelectorAll("[data-ib-figure]").forEach(function (holder) {
+      var finish;
+      setTimeout(function () { finish = begin(holder); });
+      setTimeout(function () { if (finish) finish(); });
+    });
   });
 })(window.ibtoolsLive = window.ibtoolsLive || {});

@@ -416,6 +416,8 @@ def _attributes(source: str, used: set[str]) -> str:
     out = []
     for name, value in _ATTRIBUTE.findall(source):
         if name == "id":
+            if value.startswith("legend_"):  # what shows the picture small leaves it out
+                out.append(' class="legend"')
             if value not in used:
                 continue
             value = ID_PREFIX + value

@@ -82,8 +82,8 @@ def explicit_limit(
 ) -> NeuronLimit:
     r"""Return where gradient flow from a neuron ends, in closed form.
 
-    .. math:: \tilde w_\infty = X^+\tilde y + a_\infty (I - \Pi) w_0, \qquad
-        a_\infty^2 = \tfrac12\big(c + \sqrt{c^2 + 4\|X^+\tilde y\|^2}\big), \qquad
+    .. math:: & \tilde w_\infty = X^+\tilde y + a_\infty (I - \Pi) w_0, \\
+        & a_\infty^2 = \tfrac12\big(c + \sqrt{c^2 + 4\|X^+\tilde y\|^2}\big), \qquad
         c = a_0^2 - \|\Pi w_0\|^2
 
     with Π the projection on the row space of X and ỹ of `interpolation_targets`. Flow leaves

@@ -66,9 +66,9 @@ def separation_constants(
 ) -> SeparationConstants:
     r"""Return the constants of gradient flow for a linear predictor on separable data.
 
-    .. math:: w(t) = \hat w\log t + \tilde w + o(1), \qquad
-        e^{-\langle z_n, \tilde w\rangle} = \alpha_n \text{ on the support},
-        \qquad \hat w = \sum_n\alpha_n z_n, \quad z_n = y_n x_n,
+    .. math:: & w(t) = \hat w\log t + \tilde w + o(1), \qquad
+        e^{-\langle z_n, \tilde w\rangle} = \alpha_n \text{ on the support}, \\
+        & \hat w = \sum_n\alpha_n z_n, \qquad z_n = y_n x_n,
 
     by Soudry et al. (2018), Theorem 4. With p = α/Σα, our own consequences are
 

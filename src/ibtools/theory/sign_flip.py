@@ -143,9 +143,9 @@ def sign_flip_threshold(w: ArrayLike, X: ArrayLike, y: ArrayLike) -> float:
     Where :math:`XX^\top` is a multiple of I, gradient flow of the linear neuron from
     :math:`a_0 > 0` ends with
 
-    .. math:: \operatorname{sgn} a_\infty = \operatorname{sgn}\Big(\Pi w_0\cdot X^+y
-        + \tfrac12 a_0\big(c + \sqrt{c^2 + 4\|X^+y\|^2}\big)\Big), \qquad
-        c = a_0^2 - \|\Pi w_0\|^2,
+    .. math:: & \operatorname{sgn} a_\infty = \operatorname{sgn}\Big(\Pi w_0\cdot X^+y
+        + \tfrac12 a_0\big(c + \sqrt{c^2 + 4\|X^+y\|^2}\big)\Big), \\
+        & c = a_0^2 - \|\Pi w_0\|^2,
 
     and the right-hand side increases with :math:`a_0`: there is one threshold. For whitened data
     (n = d) this is due to Kunin et al. (2024).

@@ -161,9 +161,9 @@ def log_descent_step_bound(
     models: from a start with u₀ = log(1/𝓛₀) ≥ 2, steps η ≤ H(𝓛) make the loss fall and the modified
     margin rise at every step, with u = log(1/𝓛) and
 
-    .. math:: H(\mathcal L) = \frac{\mu}{C\kappa}, \qquad \mu = \frac{u_0}{2u}, \qquad
-        \kappa = \mathcal L\,u^{2-2/L}, \qquad
-        C = \tfrac12\big(B_1^2 + \|\theta_0\|^{-L}B_2\big)\,\hat\gamma_0^{-2+2/L}.
+    .. math:: & H(\mathcal L) = \frac{\mu}{C\kappa}, \qquad \mu = \frac{u_0}{2u}, \qquad
+        \kappa = \mathcal L\,u^{2-2/L}, \\
+        & C = \tfrac12\big(B_1^2 + \|\theta_0\|^{-L}B_2\big)\,\hat\gamma_0^{-2+2/L}.
 
     Why: :math:`\|\nabla^2\mathcal L\| \le \mathcal L\|\theta\|^{2L-2}(B_1^2 + \|\theta\|^{-L}B_2)`
     and :math:`\|\theta\|^L \le u/\hat\gamma_0`, so that :math:`C\kappa` is at least half of the
