@@ -402,6 +402,8 @@ def test_a_net_that_branches_is_differentiated_one_sample_at_a_time() -> None:
     for ask in ("metrics.margin_kkt", "trainers.margin_flow"):
         with pytest.raises(NotHomogeneousError, match="Branching"):
             WALKS[ask](branching)
+    for ask in MEASURE:
+        MEASURE[ask](branching)
     runs = [quick(margin_flow, net, order=2, max_steps=2) for net in (branching, straight)]
     assert np.allclose(runs[0].states[-1], runs[1].states[-1], rtol=1e-9)
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from ibtools.data import digits, three_points
 from ibtools.metrics.kkt_of_margins import MarginKKT, margin_kkt
-from ibtools.models import MLP, DeepLinear, Net, ResidualMLP
+from ibtools.models import MLP, DeepLinear, Net, ResidualMLP, SquaredReLU
 from ibtools.theory.max_margin import max_margin
 from ibtools.trainers import margin_flow
 
@@ -219,6 +219,60 @@ def test_on_a_kink_all_of_clarkes_gradients_count() -> None:
     assert (
         margin_kkt(net, X, y, kink_tolerance=0.2).relative_stationarity < away.relative_stationarity
     )
+
+
+class Spelled(nn.Module):
+    """The layers of a net with the ReLU between them written in a forward of its own."""
+
+    def __init__(self, layers: nn.Sequential, relu: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.first, self.relu, self.last = layers[0], relu, layers[2]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.relu(self.first(x)))
+
+
+def _in_place(z: torch.Tensor) -> torch.Tensor:
+    z.relu_()
+    return z
+
+
+SPELLINGS = {
+    "functional.relu": nn.functional.relu,
+    "functional.relu in place": lambda z: nn.functional.relu(z, inplace=True),
+    "torch.relu": torch.relu,
+    "method": lambda z: z.relu(),
+    "method in place": _in_place,
+    "module in place": nn.ReLU(inplace=True),
+    "clamp": lambda z: z.clamp(min=0),
+    "clamp_min": lambda z: torch.clamp_min(z, 0.0),
+    "leaky with slope 0": lambda z: nn.functional.leaky_relu(z, 0.0),
+    "half of z + |z|": lambda z: (z + z.abs()) / 2,
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_kink_is_one_however_it_is_written(name: str) -> None:
+    net, X, y = kinked_net()
+    kkt = margin_kkt(Spelled(net.layers, SPELLINGS[name]), X, y, kink_tolerance=1e-9, order=2)
+    assert kkt.relative_stationarity < 1e-14
+    np.testing.assert_allclose(kkt.multipliers, [1.0, 1.25], rtol=1e-12)
+
+
+def test_kinks_that_are_not_seen_are_refused_and_none_are_made_up() -> None:
+    net, X, y = kinked_net()
+    for unknown in (lambda z: torch.maximum(z, 0 * z), lambda z: nn.functional.hardtanh(z, 0, 1e9)):
+        with pytest.raises(ValueError, match=r"one that calls .*; write it by"):
+            margin_kkt(Spelled(net.layers, unknown), X, y, kink_tolerance=1e-9, order=2)
+        assert margin_kkt(Spelled(net.layers, unknown), X, y, order=2).relative_stationarity > 0.05
+    turned = Spelled(net.layers, lambda z: torch.relu(z.T).T)
+    with pytest.raises(ValueError, match="without an axis of samples in front"):
+        margin_kkt(turned, X, y, kink_tolerance=1e-9, order=2)
+    # The square of a ReLU has a gradient everywhere.
+    smooth = Spelled(net.layers, SquaredReLU())
+    plain = margin_kkt(smooth, X, y, order=3)
+    near = margin_kkt(smooth, X, y, kink_tolerance=0.5, order=3)
+    assert near.relative_stationarity == plain.relative_stationarity
 
 
 def test_neurons_that_never_see_anything_take_no_place_among_the_kinks() -> None:

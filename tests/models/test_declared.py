@@ -74,7 +74,7 @@ def test_an_order_is_found_in_whatever_type_the_net_computes() -> None:
 
 def test_what_cannot_be_read_is_refused_and_the_message_followed() -> None:
     net = _seeded(TwiceThrough)
-    with pytest.raises(NotHomogeneousError, match=r"TwiceThrough.*order=3, say") as refused:
+    with pytest.raises(NotHomogeneousError, match=r"TwiceThrough.*order=L: it") as refused:
         known_order(net, X)
     assert "declare it" in str(refused.value)
     assert known_order(net, X, 3).exponents is None

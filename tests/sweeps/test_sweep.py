@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sweep_tasks import interrupting, limit, logged, sometimes
 
-from ibtools.sweeps import grid, load_sweep, outcomes, sweep
+from ibtools.sweeps import Sweep, grid, load_sweep, outcomes, sweep
 
 HERE = Path(__file__).parent
 
@@ -222,3 +222,22 @@ def test_the_tasks_of_a_cluster_are_those_of_one_machine(tmp_path):
     assert [inside[i] for i in range(8) if i != 3] == here.column("value").tolist()
     assert os.getpid() not in processes
     assert len(set(processes)) == 2
+
+
+def test_curves_of_several_lengths_are_a_column_of_arrays_and_no_table() -> None:
+    tasks = tuple({"seed": i} for i in range(3))
+    results = tuple(
+        {"curve": np.arange(i + 1.0), "end": float(i), "pair": [i, i]} for i in range(3)
+    )
+    runs = Sweep(tasks, results, {}, "finished")
+    assert [curve.tolist() for curve in runs.column("curve")] == [[0], [0, 1], [0, 1, 2]]
+    assert runs.column("pair").shape == (3, 2)
+    for name, what in (("curve", "object"), ("pair", r"shape \(2,\)")):
+        with pytest.raises(
+            ValueError, match=f"one number for each task, got '{name}' with {what};"
+        ):
+            runs.table(name, rows="seed", columns="seed")
+    assert np.nanmax(runs.table("end", rows="seed", columns="seed")[2]) == 2
+    some = Sweep(tasks, (*results[:2], {"end": 2.0}), {}, "finished")
+    with pytest.raises(ValueError, match=r"the task \{'seed': 2\} did not; return it always"):
+        some.column("curve")

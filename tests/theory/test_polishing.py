@@ -119,11 +119,20 @@ def test_only_the_smallest_margins_need_memory(monkeypatch: pytest.MonkeyPatch) 
 def test_too_few_iterations_are_told() -> None:
     X, y = digits(classes=(3, 8), per_class=10, seed=0)
     start = margin_flow(MLP([64, 4, 1], "squared_relu", seed=0), X, y, until_log10_loss=-1).net
-    with pytest.warns(AccuracyWarning, match="the KKT residual is"):
+    with pytest.warns(AccuracyWarning, match="the KKT residual is .* max_iterations=2 is reached"):
         found = kkt_point(start, X, y, max_iterations=2)
     assert not found.converged
     assert found.iterations == 2
     assert found.margin > 0
+
+
+def test_what_stops_an_iteration_before_its_limit_is_told() -> None:
+    X, y = digits(classes=(3, 8), per_class=10, seed=0)
+    start = margin_flow(MLP([64, 4, 1], "relu", seed=1), X, y, until_log10_loss=-3).net
+    with pytest.warns(AccuracyWarning, match="no step of any length leads nearer.* on a kink"):
+        found = kkt_point(start, X, y)
+    assert found.iterations < 200
+    assert not found.converged
 
 
 @pytest.mark.usefixtures("as_a_user")

@@ -178,3 +178,13 @@ def test_an_interrupted_run_keeps_its_kinks() -> None:
         run = gradient_flow(neuron, X, Y, max_steps=60)
     assert not run.converged
     assert len(run.kinks) == 1
+
+
+def test_data_that_contradict_themselves_are_told_by_their_rows() -> None:
+    neuron = LinearNeuron(1.0, [1.0, 1.0], slope=0.1)
+    with pytest.warns(TrainingWarning, match=r"rows 0 and 1 of X are the same and have different"):
+        run = gradient_flow(neuron, [[1.0, 0.0], [1.0, 0.0]], [1.0, -3.0])
+    assert "LSODA" not in run.message
+    with pytest.warns(TrainingWarning, match="X has 2 rows of rank 1, .* need not fit"):
+        run = gradient_flow(neuron, [[1.0, 0.0], [-1.0, 0.0]], [1.0, 1.0])
+    assert "LSODA" not in run.message

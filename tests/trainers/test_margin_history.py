@@ -143,7 +143,7 @@ def test_margins_of_a_run_are_those_of_its_columns(run: MarginRun) -> None:
 
 def test_a_layer_product_needs_layers_that_scale_alone() -> None:
     net = ResidualMLP(2, 2, activation="relu", seed=0)
-    run = margin_flow(net, TOY_X, TOY_Y, until_log10_loss=-1)
+    run = psi_flow(net, TOY_X, TOY_Y, until_psi=2)
     assert run.exponents is None
     with pytest.raises(ValueError, match="layers can be scaled one by one"):
         _ = run.layer_product_margin

@@ -8,7 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from ibtools._console import read_record
 from ibtools._files import write_whole
 from ibtools._validation import count, one_of, quiet, real
 from ibtools.experiments.settings import BIASES, SCHEDULES, SETTINGS
+from ibtools.models.homogeneity import homogeneity_of
+from ibtools.theory.homogeneity import NearHomogeneity, near_homogeneity
 from ibtools.trainers.margins.descent import descend
 from ibtools.trainers.margins.implicit import margin_flow
 from ibtools.trainers.margins.runs import MarginRun, load_run
@@ -282,6 +284,7 @@ class _Training:
         self.y = y[: choice.samples]
         self.net = net
         self.run: MarginRun | None = None
+        self.bound: NearHomogeneity | None = None
         self.stage = "minibatches" if choice.schedule == "flow" else choice.schedule
         self.chunks = 0
         self.epochs = 0
@@ -410,16 +413,29 @@ class _Training:
         )
 
     def _flow(self, target: float, limit: int) -> MarginRun:
-        return margin_flow(
+        run = margin_flow(
             self.net,
             self.X,
             self.y,
             loss="cross_entropy",
             until_log10_loss=target,
             max_steps=limit,
+            near_homogeneity=self._bound(),
             seed=self.choice.seed,
             resume=self.run,
         )
+        # The bound is derived anew where it is needed; the file is read without.
+        return replace(run, near_homogeneity=None)
+
+    def _bound(self) -> NearHomogeneity | None:
+        """Return how far a net with biases in all layers is from homogeneous; derived once."""
+        if self.bound is None and homogeneity_of(self.net).defect:
+            longest = float(self.X.flatten(1).double().norm(dim=1).max())
+            bound = near_homogeneity(
+                self.net, radius=1.01 * longest, input_shape=self.setting.input_shape
+            )
+            self.bound = bound.differences()
+        return self.bound
 
     def _keep_state(self) -> None:
         state = {

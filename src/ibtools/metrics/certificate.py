@@ -264,9 +264,9 @@ def _in_turn(module: nn.Module, name: str) -> list[nn.Module]:
             return [module]
     if not why:
         why = (
-            "is a layer for which no bound is known; linear layers, convolutions with groups=1, "
-            "poolings whose stride is their kernel, residual blocks and the usual activations "
-            "have one"
+            "is a layer for which no bound is known; build the net of linear layers, ungrouped "
+            "convolutions, poolings whose stride is their kernel, residual blocks and the usual "
+            "activations, in an nn.Sequential"
         )
     raise ValueError(f"{what} {why}")
 

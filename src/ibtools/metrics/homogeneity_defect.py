@@ -14,9 +14,11 @@ from ibtools._validation import array, count, generator, offering, positive, rea
 from ibtools.models.homogeneity_on_data import outputs_and_growth
 from ibtools.models.reading import (
     as_outputs,
+    for_each,
     number_of_outputs,
     private_copy,
     refuse_no_net,
+    refuse_parameters,
     with_parameters,
 )
 from ibtools.models.samples import finite_inputs
@@ -89,7 +91,7 @@ def homogeneity_defects(
         return _outputs_and_defects(lambda t: read(t, inputs), theta, order)
 
     with torch.no_grad():
-        outputs, defects = torch.func.vmap(measure)(torch.tensor(flat))
+        outputs, defects = for_each(lambda _, theta: measure(theta), None, torch.tensor(flat))
     return HomogeneityDefects(outputs.numpy(), defects.numpy())
 
 
@@ -151,6 +153,7 @@ def worst_defect_ratio(
     1.0
     """
     real("order", order)
+    _refuse_unfit(net, input_shape)
     read, _ = _reader(net)
 
     def defect(theta: Tensor, x: Tensor) -> Tensor:
@@ -209,6 +212,7 @@ def worst_gap_ratio(
     1.0
     """
     refuse_no_net(homogenized, "homogenized")
+    _refuse_unfit(net, input_shape)
     read, names = _reader(net)
     read_homogenized, _ = _reader(homogenized, names)
 
@@ -216,6 +220,14 @@ def worst_gap_ratio(
         return read(theta, x) - read_homogenized(theta, x)
 
     return _worst_ratio(gap, bound, _size(net), radius, input_shape, starts, steps, seed)
+
+
+def _refuse_unfit(net: nn.Module, input_shape: Sequence[int]) -> None:
+    """Raise unless a net takes inputs of this shape, and has parameters."""
+    private = private_copy(net).double().cpu()
+    refuse_parameters(list(private.parameters()))
+    shape = sizes("input_shape", input_shape)
+    number_of_outputs(private, torch.ones((2, *shape), dtype=torch.float64))
 
 
 def _worst_ratio(
@@ -285,13 +297,13 @@ def _outputs_and_defects(
 
 
 def _ascend(objective: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> float:
-    slopes_and_values = torch.func.vmap(torch.func.grad_and_value(objective))
+    slope_and_value = torch.func.grad_and_value(objective)
     points = start.clone().requires_grad_()
     adam = torch.optim.Adam([points], lr=_LEARNING_RATE, betas=(0.9, 0.99))
     rates = torch.optim.lr_scheduler.LinearLR(adam, 1.0, _LAST_RATE, steps)
     best = -np.inf
     for _ in range(steps):
-        slopes, values = slopes_and_values(points.detach())
+        slopes, values = for_each(lambda _, p: slope_and_value(p), None, points.detach())
         best = max(best, float(values.max()))
         points.grad = -torch.nan_to_num(slopes)
         adam.step()

@@ -11,10 +11,10 @@ from scipy.optimize import nnls
 from scipy.special import expit, logsumexp
 from torch import Tensor, nn
 
-from ibtools._validation import count, one_of, real
-from ibtools.metrics.margins_of_nets import NetMargins, inputs_of_kinks
-from ibtools.models.declared import known_order
-from ibtools.models.homogeneity import homogeneity_order
+from ibtools._validation import one_of, real
+from ibtools.metrics.kinks_of_nets import inputs_of_kinks
+from ibtools.metrics.margins_of_nets import NetMargins
+from ibtools.models.declared import known_order, stated_order
 from ibtools.models.reading import refuse_frozen
 
 # Numbers in the matrix of gradients: 400 MB.
@@ -109,8 +109,9 @@ def margin_kkt(
         input, at that sample, in its layer. 0 for none; a flow that slides along kinks
         stays within some 1e-3 of them. For "nnls" only. Each combination of the upper and lower
         branches of the kinks counts, of the 6 nearest kinks for each sample; where convolutions
-        tie neurons together the combinations are more than Clarke's. Kinks between the inputs of a
-        pooling are not among them.
+        tie neurons together the combinations are more than Clarke's. Seen are relu, leaky_relu,
+        abs and clamp(min=0), as modules or called in a ``forward``; other functions with kinks are
+        refused, but for pooling, between whose inputs kinks are not seen.
     order
         The order L of a net whose layers cannot be read; it is held against the data.
 
@@ -151,7 +152,7 @@ def margin_kkt(
         raise ValueError(
             f"kink_tolerance is for multipliers='nnls', got {multipliers!r}; leave it out"
         )
-    L = homogeneity_order(net) if order is None else count("order", order)
+    L = stated_order(net, order)
     refuse_frozen(net)
     problem = NetMargins(net, X, y)
     loss = _fitting_loss(loss, problem.outputs)
@@ -250,7 +251,8 @@ def _gradients(
     if not inputs:
         return problem.gradients(samples, columns), everyone
     near = _near_kinks(inputs, tolerance)
-    here = problem.gradients(samples, columns)
+    # On a kink PyTorch's functions take either branch, or the mean of both.
+    here = problem.gradients(samples, columns, [z > 0 for z in inputs])
     # A neuron that sees only zeros is always at 0, and its branch changes nothing: not a kink.
     owners = np.repeat(everyone, [len(found) for found in near])
     flips = [[kink] for found in near for kink in found]

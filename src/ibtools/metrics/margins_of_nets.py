@@ -1,13 +1,13 @@
 """The margins of a net on its data, and their gradients, in double precision."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ibtools.metrics.kinks_of_nets import forced_branches
 from ibtools.models.margins import Margins
 from ibtools.models.reading import (
     as_outputs,
@@ -129,48 +129,3 @@ class NetMargins:
             found = for_each(one, values, self.X[samples[part]], directions[part], upper)
             rows.append(torch.cat([piece.flatten(1) for piece in found], dim=1))
         return torch.cat(rows)
-
-
-@contextmanager
-def forced_branches(net: nn.Module, upper: Sequence[Tensor]) -> Iterator[None]:
-    """Let each ReLU, in the order of calls, be linear with the slopes of the branches `upper`.
-
-    Nothing is forced where `upper` is empty.
-    """
-    if not upper:
-        yield
-        return
-    left = iter(upper)
-
-    def force(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> Tensor:
-        below = getattr(module, "negative_slope", 0.0)
-        return inputs[0] * torch.where(next(left), 1.0, below).to(inputs[0].dtype)
-
-    with _hooked(net, force):
-        yield
-
-
-def inputs_of_kinks(net: nn.Module, x: Float[Tensor, "m ..."]) -> list[Float[Tensor, "m ..."]]:
-    """Return what comes into each ReLU, in the order of calls."""
-    seen: list[Tensor] = []
-
-    def keep(_: nn.Module, inputs: tuple[Tensor, ...], __: Tensor) -> None:
-        seen.append(inputs[0].detach())
-
-    with _hooked(net, keep), torch.no_grad():
-        net(x)
-    return seen
-
-
-@contextmanager
-def _hooked(net: nn.Module, hook: Callable[..., Tensor | None]) -> Iterator[None]:
-    handles = [
-        module.register_forward_hook(hook)
-        for module in net.modules()
-        if isinstance(module, nn.ReLU | nn.LeakyReLU)
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

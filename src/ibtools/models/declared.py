@@ -11,7 +11,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ibtools._validation import count
-from ibtools.models.homogeneity import Homogeneity, NotHomogeneousError, homogeneity_of
+from ibtools.models.homogeneity import (
+    Homogeneity,
+    NotHomogeneousError,
+    homogeneity_of,
+    homogeneity_order,
+)
 from ibtools.models.homogeneity_on_data import check_order, some_samples, two_points
 from ibtools.models.reading import as_outputs, refuse_gradient_hooks, with_parameters
 
@@ -19,7 +24,9 @@ from ibtools.models.reading import as_outputs, refuse_gradient_hooks, with_param
 _SUMS = 4
 
 
-def known_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int | None = None) -> Homogeneity:
+def known_order(
+    net: nn.Module, X: Float[Tensor, "n ..."], order: int | None = None, *, nearly: str = ""
+) -> Homogeneity:
     """Return how a net's outputs scale with its parameters, as declared or else as read.
 
     Either is held against what the net does on the data.
@@ -32,6 +39,8 @@ def known_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int | None = N
         Inputs, (n, …), of the net's type and on its device.
     order
         The order L that its author declares; ``None`` to read it off the layers.
+    nearly
+        For messages: what a net that is only nearly homogeneous needs, where the caller takes it.
 
     Raises
     ------
@@ -47,13 +56,45 @@ def known_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int | None = N
     Homogeneity(order=1, defect='', exponents={'': 1})
     """
     if order is not None:
-        return declared_order(net, X, order)
-    read = homogeneity_of(net)
+        return declared_order(net, X, order, nearly=nearly)
+    read = _read(net, nearly)
     check_order(net, X, read)
     return read
 
 
-def declared_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int) -> Homogeneity:
+def stated_order(net: nn.Module, order: int | None) -> int:
+    """Return the order that is declared or else read, before there are data to hold it against.
+
+    Raises
+    ------
+    NotHomogeneousError
+        If there is none.
+
+    Examples
+    --------
+    >>> stated_order(nn.Linear(2, 1), None)
+    1
+    """
+    if order is not None:
+        return count("order", order)
+    _read(net, "")
+    return homogeneity_order(net)
+
+
+def _read(net: nn.Module, nearly: str) -> Homogeneity:
+    try:
+        return homogeneity_of(net)
+    except NotHomogeneousError as error:
+        power = (
+            ". Or, if all outputs grow with one power L of its parameters, declare it, order=L: it "
+            "is held against the data"
+        )
+        raise NotHomogeneousError(f"{error}{power}{nearly and f'. {nearly}'}") from None
+
+
+def declared_order(
+    net: nn.Module, X: Float[Tensor, "n ..."], order: int, *, nearly: str = ""
+) -> Homogeneity:
     r"""Return a declared order, once the net has kept to it on the data.
 
     Asked for, at the net's parameters and at others drawn around them, on 256 inputs at most, are
@@ -67,7 +108,7 @@ def declared_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int) -> Hom
 
     Parameters
     ----------
-    net, X
+    net, X, nearly
         As in `known_order`.
     order
         L, at least 1.
@@ -103,7 +144,7 @@ def declared_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int) -> Hom
     ibtools.models.homogeneity.NotHomogeneousError: order=2 was declared, but the net (Cubed) is ...
     """
     order = count("order", order)
-    _check_euler(net, X, order)
+    _check_euler(net, X, order, nearly)
     check_order(net, X, Homogeneity(order), declared=True)
     try:
         read = homogeneity_of(net)
@@ -112,7 +153,7 @@ def declared_order(net: nn.Module, X: Float[Tensor, "n ..."], order: int) -> Hom
     return read if (read.order, read.defect) == (order, "") else Homogeneity(order)
 
 
-def _check_euler(net: nn.Module, X: Float[Tensor, "n ..."], order: int) -> None:
+def _check_euler(net: nn.Module, X: Float[Tensor, "n ..."], order: int, nearly: str) -> None:
     refuse_gradient_hooks(net)
     net, X = _in_double(net, some_samples(X))
     outputs_with = with_parameters(net)
@@ -144,14 +185,16 @@ def _check_euler(net: nn.Module, X: Float[Tensor, "n ..."], order: int) -> None:
             )
             seen.append((growth, float((v * f).sum()), allowed))
     if not _holds(seen, order):
-        raise NotHomogeneousError(_contradicted(net, order, seen))
+        raise NotHomogeneousError(_contradicted(net, order, seen, nearly))
 
 
 def _holds(seen: list[tuple[float, float, float]], order: int) -> bool:
     return all(abs(growth - order * total) <= allowed for growth, total, allowed in seen)
 
 
-def _contradicted(net: nn.Module, order: int, seen: list[tuple[float, float, float]]) -> str:
+def _contradicted(
+    net: nn.Module, order: int, seen: list[tuple[float, float, float]], nearly: str
+) -> str:
     what = f"order={order} was declared, but the net ({type(net).__name__}) is"
     ratios = sorted(growth / total for growth, total, _ in seen if total)
     middle = ratios[len(ratios) // 2] if ratios else 0.0
@@ -165,9 +208,8 @@ def _contradicted(net: nn.Module, order: int, seen: list[tuple[float, float, flo
     return (
         f"{what} homogeneous of no order: Euler's identity Σθ∂f/∂θ = L f fails on the data"
         f"{seen_at}; "
-        "drop biases after the first layer, normalizations with an ε and smooth activations, hold "
-        "what is not trained as buffers, or, where the net is made of layers with rules, give "
-        "near_homogeneity=ibtools.theory.near_homogeneity(net, radius=...) in place of order"
+        "drop biases after the first layer, normalizations with an ε and smooth activations, or "
+        f"hold what is not trained as buffers{nearly and f'. {nearly}, in place of order'}"
     )
 
 

@@ -52,7 +52,8 @@ class Homogeneity:
 def homogeneity_after(module: nn.Module, before: Homogeneity, name: str) -> Homogeneity:
     """Return the order of a module's output, given that of its input.
 
-    Register your own layers: ``@homogeneity_after.register``.
+    Register your own layers: ``@homogeneity_after.register``; the page *Bring your own network*
+    shows one.
 
     Parameters
     ----------
@@ -74,10 +75,15 @@ def homogeneity_after(module: nn.Module, before: Homogeneity, name: str) -> Homo
         raise NotHomogeneousError(f"{what} {why}")
     if before.order == 0 and next(module.parameters(), None) is None:
         return before  # what no parameter has touched is a feature of the input
+    if next(module.children(), None) is None and type(module).__module__.startswith("torch."):
+        raise NotHomogeneousError(
+            f"{what} has no order of homogeneity that is known; leave it out, put a layer that has "
+            "one in its place, or register a rule for it, as on the page Bring your own network"
+        )
     raise NotHomogeneousError(
-        f"{what} has no order of homogeneity that is known; if the whole net has one, declare it "
-        "(order=3, say, checked on the data), or register a rule for the module with "
-        "ibtools.models.homogeneity.homogeneity_after"
+        f"{what} has no order of homogeneity that is known, since a forward of its own cannot be "
+        "read; put its layers in an nn.Sequential, with Residual, Sum and Product of "
+        "ibtools.models where it branches"
     )
 
 
@@ -256,7 +262,8 @@ def homogeneity_order(net: nn.Module) -> int:
     found = homogeneity_of(net)
     if found.defect:
         raise NotHomogeneousError(
-            f"the net is not homogeneous: {found.defect}; drop biases after the first layer and "
-            "smooth activations, or use what is made for non-homogeneous nets"
+            f"the net is not homogeneous: {found.defect}; drop biases after the first layer, "
+            "smooth activations and skip connections, or take the net that it is from afar, "
+            "ibtools.theory.near_homogeneity(net, radius=1.0).homogenized"
         )
     return found.order

@@ -13,6 +13,7 @@ from ibtools.models.homogeneity import Homogeneity, NotHomogeneousError
 from ibtools.models.reading import (
     as_outputs,
     number_of_outputs,
+    refuse_frozen,
     refuse_gradient_hooks,
     refuse_meta,
     refuse_no_net,
@@ -24,6 +25,10 @@ from ibtools.models.samples import finite_inputs
 
 # Data on which a reading is compared with what the net does.
 _SAMPLES = 256
+_UNLIKE_ITS_RULE = (
+    "a module does something else than its class or its rule says; write what it does as layers "
+    "that are read, or correct the rule that you registered for it"
+)
 # From here on a net that bends somewhere looks as it does from afar.
 _FAR = 2.0**20
 
@@ -89,15 +94,7 @@ def check_order(
                 f"but an output {float(here.reshape(-1)[place]):.6g} becomes "
                 f"{float(there.reshape(-1)[place]):.6g} where the parameters are multiplied by "
                 f"{c:g}, and should become {float(expected.reshape(-1)[place]):.6g}: "
-                + (
-                    "declare the order that it has, or give near_homogeneity="
-                    "ibtools.theory.near_homogeneity(net, radius=...) for a net that is nearly "
-                    "homogeneous only"
-                    if declared
-                    else "a module does something else than its class or its rule says; register a "
-                    "rule for it with ibtools.models.homogeneity.homogeneity_after, or correct the "
-                    "one you registered"
-                )
+                + ("declare the order that it has, if it has one" if declared else _UNLIKE_ITS_RULE)
             )
 
 
@@ -111,9 +108,7 @@ def _check_growth(net: nn.Module, at: Callable[[float], Tensor], order: int) -> 
         raise NotHomogeneousError(
             f"the net ({type(net).__name__}) was read as of order {order}, but far away its "
             f"outputs grow {grown:.6g}-fold where the parameters are doubled, and should grow "
-            f"{2.0**order:g}-fold: a module does something else than its class or its rule says; "
-            "register a rule for it with ibtools.models.homogeneity.homogeneity_after, or correct "
-            "the one you registered"
+            f"{2.0**order:g}-fold: {_UNLIKE_ITS_RULE}"
         )
 
 
@@ -180,7 +175,7 @@ def check_gap(
                     f"the net ({type(net).__name__}) is not within the bound p_a that is given: "
                     f"|f(cθ) − c^M f(θ)| = {float(off.abs().max()):.6g} at c = {c:g}, "
                     f"M = {order}, ‖θ‖ = {rho:.6g}, and may be {allowed:.6g}; derive p_a "
-                    "from this net, ibtools.theory.homogeneity.near_homogeneity(net, radius=...)"
+                    "from this net, ibtools.theory.near_homogeneity(net, radius=...)"
                 )
 
 
@@ -306,6 +301,7 @@ def euler_defect(net: nn.Module, X: ArrayLike | Tensor, *, order: float) -> floa
     refuse_gradient_hooks(net)
     weights = list(net.parameters())
     refuse_parameters(weights)
+    refuse_frozen(net)
     inputs = finite_inputs(X, dtype=weights[0].dtype, device=weights[0].device)
     number_of_outputs(net, inputs)
     outputs = as_outputs(net(inputs), len(inputs))

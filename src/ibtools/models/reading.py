@@ -525,6 +525,15 @@ def number_of_outputs(net: nn.Module, X: Float[Tensor, "n ..."]) -> int:
             "wrap it in a module whose forward takes X only"
         ) from error
     except (RuntimeError, ValueError, LookupError) as error:
+        for name, module in net.named_modules():
+            if isinstance(module, nn.Embedding):
+                k, width = module.weight.shape
+                raise ValueError(
+                    f"X must fit the net, got real numbers, and {name or 'the net'} (Embedding) "
+                    "looks up whole ones; put a layer that computes the same of rows with a single "
+                    f"1 in its place, torch.nn.Linear({k}, {width}, bias=False), and give these "
+                    f"rows: X = torch.nn.functional.one_hot(torch.as_tensor(X).long(), {k})"
+                ) from error
         raise ValueError(
             f"X must fit the net, got samples of shape {tuple(X.shape[1:])} ({error}); "
             "reshape the samples or build the net for them"

@@ -67,15 +67,16 @@ class Sweep:
         Returns
         -------
         numpy.ndarray
-            Of parameters for all tasks, of results for those that have one (see `done`).
+            Of parameters for all tasks, of results for those that have one (see `done`). Where
+            tasks differ in shape, as curves of several lengths do, an array of arrays, of objects.
 
         Raises
         ------
         ValueError
-            If nothing has this name.
+            If nothing has this name, or some results have not.
         """
         if self.tasks and name in self.tasks[0]:
-            return np.array([task[name] for task in self.tasks])
+            return _stacked([task[name] for task in self.tasks])
         rows = [result for result in self.results if result is not None]
         if not rows or name not in rows[0]:
             known = sorted({*(self.tasks[0] if self.tasks else ()), *(rows[0] if rows else ())})
@@ -83,7 +84,14 @@ class Sweep:
                 f"name must be one of {known}, got {name!r}; take one that the function takes or "
                 "returns"
             )
-        return np.array([row[name] for row in rows])
+        without = [i for i, row in enumerate(self.results) if row is not None and name not in row]
+        if without:
+            raise ValueError(
+                f"name must be of what all tasks returned, got {name!r}, which the task "
+                f"{dict(self.tasks[without[0]])} did not; return it always, numpy.nan where there "
+                "is none, or read .results"
+            )
+        return _stacked([row[name] for row in rows])
 
     @property
     def done(self) -> Shaped[np.ndarray, " tasks"]:
@@ -111,10 +119,17 @@ class Sweep:
         Raises
         ------
         ValueError
-            If one of the names is none of this sweep's.
+            If one of the names is none of this sweep's, or the first is of no single numbers.
         """
         done = self.done
-        values = np.asarray(self.column(name), dtype=float)
+        found = self.column(name)
+        if found.ndim != 1 or found.dtype.kind not in "biuf":
+            raise ValueError(
+                f"name must be of one number for each task, got {name!r} with "
+                f"{found.dtype.name if found.ndim == 1 else f'shape {found.shape[1:]}'}; let the "
+                f"function return a number of it under a name of its own, or take column({name!r})"
+            )
+        values = found.astype(float)
         row, column = self.column(rows), self.column(columns)
         across, down = np.unique(row), np.unique(column)
         total = np.zeros((across.size, down.size))
@@ -123,6 +138,17 @@ class Sweep:
         np.add.at(total, place, values)
         np.add.at(times, place, 1.0)
         return across, down, np.divide(total, times, np.full_like(total, np.nan), where=times > 0)
+
+
+def _stacked(values: Sequence[Any]) -> Shaped[np.ndarray, "tasks ..."]:
+    """Return values as one array, of objects where their shapes differ."""
+    try:
+        return np.array(values)
+    except ValueError:  # ragged
+        column = np.empty(len(values), dtype=object)
+        for i, value in enumerate(values):
+            column[i] = value if value is None else np.asarray(value)
+        return column
 
 
 def grid(**axes: Sequence[Any]) -> list[dict[str, Any]]:

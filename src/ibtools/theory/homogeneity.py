@@ -310,9 +310,8 @@ def _check(net: nn.Module, found: NearHomogeneity, shape: tuple[int, ...]) -> No
                 raise NotNearHomogeneousError(
                     f"the net ({type(net).__name__}) does not keep to what was derived from its "
                     f"layers: {what} = {worst:.6g} at ‖θ‖ = {r:g}, bounded by {float(bound):.6g}; "
-                    "a module does something else than its class or its rule says: register a rule "
-                    "for it with ibtools.theory.homogeneity.stream_after, or correct the one you "
-                    "registered"
+                    "a module does something else than its class or its rule says: write what it "
+                    "does as layers that have rules, or correct the rule that you registered for it"
                 )
 
 
@@ -404,8 +403,11 @@ def stream_after(module: nn.Module, before: Stream, name: str) -> tuple[Stream, 
     """
     reason = stream_after.why_not(module) or next(
         (why for kinds, why in _OUTSIDE if isinstance(module, kinds)),
-        "has no rule; if it is nearly homogeneous, register one with "
-        "ibtools.theory.homogeneity.stream_after",
+        "has no rule; put its layers in an nn.Sequential, with Residual, Sum and Product of "
+        "ibtools.models where it branches: what is derived from them holds for the module too"
+        if next(module.children(), None) is not None
+        else "has no rule; leave it out, put a layer that has one in its place, or register a rule "
+        "for it, as on the page Bring your own network",
     )
     raise NotNearHomogeneousError(f"{name or 'the net'} ({type(module).__name__}) {reason}")
 

@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ibtools._validation import count, positive, vector
-from ibtools.models.declared import known_order
-from ibtools.models.homogeneity import homogeneity_order
+from ibtools.models.declared import known_order, stated_order
 from ibtools.models.margins import Margins
 from ibtools.models.reading import (
     as_outputs,
@@ -19,6 +18,7 @@ from ibtools.models.reading import (
     number_of_outputs,
     private_copy,
     refuse_frozen,
+    refuse_parameters,
     with_parameters,
 )
 from ibtools.models.samples import finite_inputs, fitting_labels
@@ -152,7 +152,7 @@ def kkt_point(
     """
     tolerance = positive("tolerance", tolerance)
     count("max_iterations", max_iterations)
-    L = homogeneity_order(net) if order is None else count("order", order)
+    L = stated_order(net, order)
     refuse_frozen(net)
     features = _Tangents(net, X, y)
     features.check(order)
@@ -180,7 +180,17 @@ def kkt_point(
             here, part = there, min(full, 1.5 * part)
         else:
             part /= 2
-    return _finish(features, here, L, iterations, tolerance)
+    ended = ""
+    if iterations >= max_iterations:
+        ended = f"max_iterations={max_iterations} is reached: allow more"
+    if here.distance <= tolerance:
+        ended = "rounding allows no more: ask for less"
+    elif not part > _SHORTEST:
+        ended = (
+            "no step of any length leads nearer: the point is on a kink of the net or unstable, or "
+            "rounding allows no more; start nearer to a KKT point (train the net further)"
+        )
+    return _finish(features, here, L, iterations, tolerance, ended)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +225,12 @@ def _solve(features: "_Tangents", theta: Float[np.ndarray, " p"]) -> _Iterate | 
 
 
 def _finish(
-    features: "_Tangents", found: _Iterate, order: int, iterations: int, tolerance: float
+    features: "_Tangents",
+    found: _Iterate,
+    order: int,
+    iterations: int,
+    tolerance: float,
+    ended: str,
 ) -> KKTPoint:
     direction, chosen, svm = found.theta, found.chosen, found.svm
     q = features.margins(direction)
@@ -230,8 +245,7 @@ def _finish(
     if not converged:
         warnings.warn(
             f"the KKT residual is {relative_stationarity:.1e} after {iterations} iterations, above "
-            f"the asked {tolerance:g}: start nearer to a KKT point (train the net further), or the "
-            "point is on a kink or unstable",
+            f"the asked {tolerance:g}: {ended}",
             AccuracyWarning,
             stacklevel=3,
         )
@@ -255,6 +269,7 @@ class _Tangents:
         self._net = private_copy(net).double().cpu()
         self._outputs_with = with_parameters(self._net)
         parameters = list(self._net.parameters())
+        refuse_parameters(parameters)
         self._shapes = [p.shape for p in parameters]
         flat = torch.cat([p.detach().reshape(-1) for p in parameters]).numpy()
         start = vector("the parameters of net", flat)

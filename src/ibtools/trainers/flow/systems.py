@@ -197,6 +197,37 @@ def parameter_system(
     )
 
 
+def _in_plain_words(complaint: str | None) -> str:
+    """Return what a solver says; SciPy's own words speak of its code."""
+    if complaint is None:
+        return "the weights overflowed"
+    ours = "istate" not in complaint and "step size" not in complaint
+    return complaint if ours else "no step is short enough to be as accurate as asked"
+
+
+def _contradiction(system: System) -> str:
+    """Return which samples no predictor fits, with a mend; "" where no two are the same."""
+    X, residual = system.X, system.record(system.start[None])[1][0]
+    # Where rows are the same, so are outputs, and labels differ as residuals do, but for rounding.
+    allowed = 1e-9 * float(np.abs(residual).max())
+    _, group = np.unique(X, axis=0, return_inverse=True)
+    group = group.ravel()
+    for i in range(len(X)):
+        others = np.flatnonzero((group == group[i]) & (abs(residual - residual[i]) > allowed))
+        if others.size:
+            return (
+                f"; rows {i} and {others[0]} of X are the same and have different labels, which no "
+                "predictor fits both: leave one of them out, or correct its label"
+            )
+    rank = int(np.linalg.matrix_rank(X))
+    if rank < len(X):
+        return (
+            f"; X has {len(X)} rows of rank {rank}, and labels that its predictors need not fit: "
+            "a flow that ends on a kink no solver follows to its end; leave samples out"
+        )
+    return ""
+
+
 def follow(
     system: System,
     *,
@@ -231,7 +262,8 @@ def follow(
                     fresh_starts += 1
                     continue
                 if solver.status == "failed" or not np.isfinite(solver.y).all():
-                    failure = f"the solver failed: {complaint or 'the weights overflowed'}"
+                    failure = f"the solver failed: {_in_plain_words(complaint)}"
+                    failure += _contradiction(system)
                     break
                 if asked is None and settled.stalled:
                     failure = "the loss falls no further: the accuracy of the solver is reached"

@@ -88,7 +88,9 @@ def descend(
     record_growth
         Epochs are recorded at numbers that grow by this factor, each one at first; 1 for all.
     near_homogeneity
-        For a net that is only nearly homogeneous, its order and p_a; see `margin_flow`.
+        For a net that is only nearly homogeneous, its order and p_a; see `margin_flow`. Of layers
+        that can be read the order is known without; such a run is the same, but has no
+        ``modified_margin``.
     order
         L, declared for a net whose layers do not say it; it is held against the data.
     resume

@@ -34,9 +34,16 @@ class GapBound(Protocol):
 
 
 def order_of_run(
-    problem: Problem, near_homogeneity: GapBound | None, declared: int | None = None
+    problem: Problem,
+    near_homogeneity: GapBound | None,
+    declared: int | None = None,
+    *,
+    exact: bool = False,
 ) -> Homogeneity:
     """Return how the net's margins grow: as is read, as is declared, or within a bound.
+
+    With `exact` a net must be homogeneous, or come with a bound: the trainer lets no margin fall,
+    and which one that is depends on it.
 
     Raises
     ------
@@ -44,12 +51,24 @@ def order_of_run(
         If `near_homogeneity` bounds single outputs and the loss compares them, or is for shorter
         inputs, or an order is declared beside it.
     NotHomogeneousError
-        If there is neither and the growth of the outputs is not known, or the outputs on the data
-        are not as was read or as one of them says.
+        If there is neither and the growth of the outputs is not known, or is not exact where it
+        must be, or the outputs on the data are not as was read or as one of them says.
     """
     net, X = problem.net, problem.X
     if near_homogeneity is None:
-        return known_order(net, X, declared)
+        nearly = (
+            "Where biases after the first layer, smooth activations or skip connections spoil the "
+            f"power, put its layers in an nn.Sequential, layers, say, and give near_homogeneity="
+            f"{_derived('layers', problem)}"
+        )
+        known = known_order(net, X, declared, nearly=nearly)
+        if known.defect and exact:
+            raise NotHomogeneousError(
+                f"the net is not homogeneous: {known.defect}, and its smoothed margin may fall; "
+                f"give near_homogeneity={_derived('net', problem)}, or train by descend or "
+                "psi_flow, which enforce no margin"
+            )
+        return known
     if declared is not None:
         raise ValueError(
             f"order must be left out where near_homogeneity is given, got order={declared} and a "
@@ -62,11 +81,11 @@ def order_of_run(
             "of them; pass its bounds on differences, near_homogeneity.differences()"
         )
     radius = getattr(near_homogeneity, "radius", math.inf)
-    longest = float(X.flatten(1).double().norm(dim=1).max())
+    longest = _longest(problem)
     if longest > radius * (1 + 1e-6):
         raise ValueError(
             f"near_homogeneity must be for all inputs, got radius={radius:g} and an input of norm "
-            f"{longest:.6g}; derive it with near_homogeneity(net, radius={longest * 1.01:.3g})"
+            f"{longest:.6g}; derive it with {_derived('net', problem)}"
         )
     check_gap(
         net,
@@ -79,6 +98,19 @@ def order_of_run(
         return replace(homogeneity_of(net), order=near_homogeneity.order)
     except NotHomogeneousError as error:
         return Homogeneity(near_homogeneity.order, defect=str(error))
+
+
+def _longest(problem: Problem) -> float:
+    return float(problem.X.flatten(1).double().norm(dim=1).max())
+
+
+def _derived(name: str, problem: Problem) -> str:
+    """Return the call that derives a bound for these data from layers of this name."""
+    shape = tuple(problem.X.shape[1:])
+    given = f", input_shape={shape}" if len(shape) > 1 else ""
+    radius = f"{max(1.01 * _longest(problem), 1e-300):.3g}"
+    compared = ".differences()" if problem.loss == "cross_entropy" else ""
+    return f"ibtools.theory.near_homogeneity({name}, radius={radius}{given}){compared}"
 
 
 def exponents_of(order: Homogeneity, names: Sequence[str]) -> tuple[int, ...] | None:

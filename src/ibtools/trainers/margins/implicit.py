@@ -99,8 +99,8 @@ def margin_flow(
     max_steps
         Largest number of steps.
     near_homogeneity
-        For a net that is only nearly homogeneous: its order and p_a, as
-        `ibtools.theory.homogeneity.near_homogeneity` gives them. Then what never decreases is the
+        Required for a net that is only nearly homogeneous: its order and p_a, as
+        `ibtools.theory.near_homogeneity` gives them. Then what never decreases is the
         modified margin, from strong separability on (ψ = ℓ⁻¹(𝓛) above p_a(ρ), which bounds how far
         f is from homogeneous); the smoothed one may.
     order
@@ -120,8 +120,9 @@ def margin_flow(
         range, `seed` is missing for a first phase, or `resume` is not a run of this trainer on
         these data.
     NotHomogeneousError
-        If the outputs' growth with the parameters is not known, or on the data it is not as was
-        read off the layers, or as `near_homogeneity` says; a ValueError.
+        If the outputs' growth with the parameters is not known, is no power and comes without
+        `near_homogeneity`, or on the data it is not as was read off the layers, or as one of these
+        says; a ValueError.
 
     Warns
     -----
@@ -165,7 +166,7 @@ def margin_flow(
     target = number("until_log10_loss", until_log10_loss) * np.log(10.0)
     count("max_steps", max_steps)
     problem = Problem(net, X, y, loss)
-    facts = order_of_run(problem, near_homogeneity, order)
+    facts = order_of_run(problem, near_homogeneity, order, exact=True)
     default = 0.05 if facts.order != 1 else 1.0
     largest = positive(
         "relative_step",

@@ -88,7 +88,9 @@ def psi_flow(
         Steps are recorded when ψ has risen by c and grown by this factor; 1 for all.
     near_homogeneity
         For a net that is only nearly homogeneous: its order and p_a, as
-        `ibtools.theory.homogeneity.near_homogeneity` gives them.
+        `ibtools.theory.near_homogeneity` gives them. Of layers
+        that can be read the order is known without; such a run is the same, but has no
+        ``modified_margin``.
     order
         L, declared for a net whose layers do not say it; it is held against the data.
     resume

@@ -178,7 +178,7 @@ class MarginRun(Generic[Net]):
             raise ValueError(
                 f"modified_margin of a net that is only nearly homogeneous ({self._defect}) needs "
                 "the bound p_a; give the trainer "
-                "near_homogeneity=ibtools.theory.homogeneity.near_homogeneity(net, radius=...)"
+                "near_homogeneity=ibtools.theory.near_homogeneity(net, radius=...)"
             )
         if self.loss != "exponential":
             raise ValueError(
