@@ -148,13 +148,36 @@ def test_a_max_margin_predictor_is_a_kkt_point_with_its_multipliers() -> None:
     kkt = margin_kkt(net, X, y)
     assert kkt.relative_stationarity < 1e-14
     assert kkt.complementarity < 1e-14
+    assert kkt.beta == pytest.approx(1, rel=1e-12, abs=0)
     np.testing.assert_allclose(kkt.multipliers, [4 / 49, 9 / 49, 0], atol=1e-14)
     # Any w between the support vectors is a combination of theirs: only complementarity tells.
     net.layers[0].weight.data += torch.tensor([[1e-3, 0.0]])
     near = margin_kkt(net, X, y)
     assert near.relative_stationarity < 1e-14
     assert 1e-6 < near.complementarity < 1e-4
-    assert margin_kkt(net, X, y, slack=0).relative_stationarity > 0.1
+    alone = margin_kkt(net, X, y, slack=0)
+    assert alone.relative_stationarity > 0.1
+    w = net.layers[0].weight.detach().numpy()[0]
+    length = np.linalg.norm(w) / np.min(y * (X @ w))
+    assert alone.stationarity == pytest.approx(alone.relative_stationarity * length, rel=1e-12)
+
+
+@pytest.mark.parametrize("loss", [None, "exponential", "logistic"])
+def test_the_closed_form_of_a_linear_net_by_hand(loss: str | None) -> None:
+    X, y = three_points()
+    w = np.array([0.7, 0.4])
+    net = DeepLinear(d=2, depth=1, seed=0)
+    net.layers[0].weight.data.copy_(torch.tensor(w)[None])
+    Z = y[:, None] * X
+    q = Z @ w
+    push = 1 / (1 + np.exp(q)) if loss == "logistic" else np.exp(-q)
+    # λ = q_min^(1 − 2/L)·‖θ‖·push/‖Σ push z‖ at L = 1.
+    lam = np.linalg.norm(w) * push / np.linalg.norm(push @ Z) / q.min()
+    kkt = margin_kkt(net, X, y, multipliers="closed_form", loss=loss)
+    np.testing.assert_allclose(kkt.multipliers, lam, rtol=1e-12)
+    left = w / q.min() - lam @ Z
+    assert kkt.stationarity == pytest.approx(np.linalg.norm(left), rel=1e-12, abs=0)
+    assert kkt.complementarity == pytest.approx(lam @ (q / q.min() - 1), rel=1e-12, abs=0)
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.05, 0.5, 3.0]))
@@ -273,6 +296,19 @@ def test_kinks_that_are_not_seen_are_refused_and_none_are_made_up() -> None:
     plain = margin_kkt(smooth, X, y, order=3)
     near = margin_kkt(smooth, X, y, kink_tolerance=0.5, order=3)
     assert near.relative_stationarity == plain.relative_stationarity
+
+
+def test_an_input_is_small_beside_those_of_its_own_sample() -> None:
+    net, X, y = kinked_net()
+    net.layers[0].weight.data[1, 0] = 0.01
+    # The first sample's inputs are then 1e-3 and 1e-5, and the second's are as they were.
+    X = X * np.array([[1e-3], [1.0]])
+    plain = margin_kkt(net, X, y, slack=1e6).relative_stationarity
+    with_kinks = [
+        margin_kkt(net, X, y, slack=1e6, kink_tolerance=tolerance).relative_stationarity
+        for tolerance in (0.009, 0.011)
+    ]
+    assert with_kinks[0] == plain > with_kinks[1]
 
 
 def test_neurons_that_never_see_anything_take_no_place_among_the_kinks() -> None:

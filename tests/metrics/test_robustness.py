@@ -172,6 +172,29 @@ def test_a_squared_relu_by_hand() -> None:
         lipschitz_bound(net, (1,))
 
 
+def test_two_classes_of_a_squared_relu_by_hand() -> None:
+    # The margin (2 − 1)·z² at z = 1 loses (2z + r)·r = 1 at most where r = √2 − 1.
+    net = MLP([1, 1, 2], "squared_relu", seed=0)
+    for p, value in zip(net.parameters(), ([[1.0]], [[2.0], [1.0]]), strict=True):
+        p.data.copy_(torch.tensor(value))
+    np.testing.assert_allclose(certified_radius(net, [[1.0]], [0]), 2**0.5 - 1, rtol=1e-9)
+
+
+def test_two_outputs_of_a_leaky_relu_by_hand() -> None:
+    # Both lose r at most, but not at once: a step of length r loses √2·r of their difference.
+    layer = nn.Linear(2, 2, bias=False, dtype=torch.float64)
+    layer.weight.data.copy_(torch.eye(2))
+    net = Net(layer, nn.LeakyReLU(0.5))
+    np.testing.assert_allclose(certified_radius(net, [[3.0, 1.0]], [0]), 2**0.5, rtol=1e-9)
+
+
+def test_a_tie_is_certified_nowhere_even_where_nothing_moves() -> None:
+    net = MLP([1, 1, 2], "relu", seed=0)
+    for p in net.parameters():
+        p.data.zero_()
+    assert certified_radius(net, [[1.0]], [0]) == 0
+
+
 def linear_map(outputs: int, weights: object, bias: float = 0.0) -> nn.Linear:
     layer = nn.Linear(1, outputs, dtype=torch.float64)
     layer.weight = nn.Parameter(torch.as_tensor(weights, dtype=torch.float64))

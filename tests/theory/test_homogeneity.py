@@ -30,6 +30,7 @@ from ibtools.models import (
     homogeneity_of,
 )
 from ibtools.models.attention import SoftmaxAttention
+from ibtools.models.homogeneity import Homogeneity, homogeneity_after
 from ibtools.theory.activations import ActivationConstants, activation_constants
 from ibtools.theory.homogeneity import (
     NearHomogeneity,
@@ -39,6 +40,7 @@ from ibtools.theory.homogeneity import (
     smooth_activation,
     stream_after,
 )
+from ibtools.theory.leading_terms import LeadingResidual, WithoutBias
 
 GELU, SILU, SOFTPLUS = 0.29352532634748, 0.43922883989065, math.log(2)
 
@@ -722,3 +724,18 @@ def near_homogeneity_stream(*, order: int, entries: int) -> Stream:
 
     W, zero = BlockPolynomial.block("W"), BlockPolynomial.constant(0.0)
     return Stream(order, W, zero, W, (entries,), {})
+
+
+def test_what_is_left_of_a_sum_has_the_order_and_powers_of_what_is_left() -> None:
+    before = Homogeneity(2, "", {"first.weight": 2})
+    inner = nn.Linear(3, 3, bias=False)
+    for keeps_input, keeps_inner in ((True, False), (False, True)):
+        block = LeadingResidual(inner, keeps_input, keeps_inner)
+        left = before if keeps_input else homogeneity_after(inner, before, "block.inner")
+        assert homogeneity_after(block, before, "block") == left
+    # Of two that are left no parameter has one power.
+    both = LeadingResidual(nn.ReLU(), True, True)
+    assert homogeneity_after(both, before, "block") == Homogeneity(2, "", None)
+    biased = WithoutBias(nn.Linear(3, 3))
+    assert homogeneity_after(biased, before, "second").exponents == {"first.weight": 2, "second": 1}
+    assert biased.layer.bias is not None

@@ -37,6 +37,14 @@ def test_the_first_scale_does_not_matter(scale: float) -> None:
     )
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1e-6, 1.0])
+def test_a_first_scale_far_too_small_is_sharpened(unit: float) -> None:
+    # The nearest point of the segment, by hand: s·(3, 1) + (1 − s)·(1, 4) with s = 10/13.
+    rows = unit * np.array([[3.0, 1.0], [1.0, 4.0]])
+    weights = nearest_weights(rows, np.ones(2), 1.0)
+    np.testing.assert_allclose(weights, [10 / 13, 3 / 13], rtol=1e-13)
+
+
 def test_inequalities_that_nothing_satisfies_leave_nothing() -> None:
     rows = np.array([[1.0, 0.0], [-1.0, 0.0]])
     weights = nearest_weights(rows, np.ones(2), 1.0)

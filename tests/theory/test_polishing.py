@@ -20,6 +20,7 @@ def test_deep_linear_nets_on_three_points(depth: int) -> None:
     found = kkt_point(start.net, X, y)
     gamma = 7 / 13**0.5
     assert found.converged
+    assert abs(found.complementarity) < 1e-11
     assert found.margin == pytest.approx(gamma * depth ** (-depth / 2), rel=1e-11, abs=0)
     assert list(found.support) == [0, 1]
     net = start.net
