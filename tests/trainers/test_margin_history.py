@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from ibtools.data import three_points
+from ibtools.data import digits, three_points
+from ibtools.metrics import margin_kkt
 from ibtools.metrics.margins import inverse_loss
 from ibtools.models.nets import MLP, DeepLinear, DiagonalClassifier, ResidualMLP
 from ibtools.theory.homogeneity import near_homogeneity
@@ -367,3 +368,13 @@ def test_a_restorer_makes_new_nets() -> None:
     )
     with pytest.raises(ValueError, match=f"net has {size} parameters, got 3 of them"):
         restore(np.ones(3))
+
+
+def test_stationarity_may_rise_while_the_best_multipliers_fall():
+    """The numbers of its docstring."""
+    X, y = digits(classes=(3, 8), per_class=5, seed=0)
+    run = margin_flow(MLP([64, 4, 1], seed=0), X, y, until_log10_loss=-60)
+    before = int(np.argmin(abs(run.log10_inverse_loss - 52.67)))
+    best = [margin_kkt(run.net_at(i), X, y).stationarity for i in (before, -1)]
+    assert [f"{run.stationarity[i]:.2f}" for i in (before, -1)] == ["0.42", "0.50"]
+    assert [f"{one:.2f}" for one in best] == ["0.29", "0.27"]

@@ -204,6 +204,11 @@ class MarginRun(Generic[Net]):
 
         With the multipliers λ ∝ e^(−q) this is exactly ‖θ̃ − Σλ∇q(θ̃)‖ (Lyu & Li 2020). From β in
         double precision it is known to 1e-16/ε: below 1e-8 it is rounding.
+
+        It may rise while the direction improves, since these multipliers are not the best ones:
+        they change by e when a margin moves by 1. For ``MLP([64, 4, 1], seed=0)`` on ten digits it
+        is 0.50 at 𝓛 = 1e-60, after 0.42 at 2e-53, where the best multipliers, those of
+        `margin_kkt`, have 0.27 after 0.29.
         """
         distance = np.sqrt(np.maximum(2 * (1 - self.gradient_alignment), 0.0))
         return distance * self._unit()
