@@ -20,6 +20,7 @@ from ibtools.metrics.attack import l2_attack
 from ibtools.metrics.certificate import certified_radius
 from ibtools.sweeps import outcomes
 from ibtools.trainers import load_run
+from ibtools.trainers.margins import implicit
 
 CHOICE = Choice("digits", "constant", "first", 0, 6, (-50.0,), samples=60)
 
@@ -113,6 +114,21 @@ def test_an_interrupted_run_ends_where_it_would_have_ended(
     # There is nothing left to do: the same run again, and no training.
     again = train(choice, *images, tmp_path / "parts", resume=True)
     np.testing.assert_array_equal(again.run.log_loss, whole.run.log_loss)
+
+
+def test_with_very_many_margins_the_flow_makes_the_minibatches_itself(
+    tmp_path: Path, images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice = replace(CHOICE, schedule="flow", log10_losses=(0.5, -1.0))
+    assert train(choice, *images, tmp_path / "few").run.first_epochs == 0
+    # 60 samples with 9 margins each.
+    monkeypatch.setattr(module, "MANY", 539)
+    monkeypatch.setattr(implicit, "MANY", 539)
+    trained = train(choice, *images, tmp_path / "many")
+    assert trained.epochs == 0
+    assert trained.run.first_epochs > 0
+    assert trained.run.converged
+    assert list(trained.snapshots) == [0.5, -1.0]
 
 
 def test_more_epochs_are_what_one_resumes_for(tmp_path: Path, images) -> None:

@@ -139,7 +139,7 @@ def test_the_path_with_few_rows_is_that_of_all_margins(monkeypatch: pytest.Monke
     begun = margin_flow(net, X, y, loss="cross_entropy", until_log10_loss=-1).net
     options = {"loss": "cross_entropy", "until_log10_loss": -10}
     whole = margin_flow(begun, X, y, **options)
-    monkeypatch.setattr(implicit, "_MANY", 0)
+    monkeypatch.setattr(implicit, "MANY", 0)
     monkeypatch.setattr(implicit, "_FEW", 0)
     monkeypatch.setattr(implicit, "_ROWS", 40)
     monkeypatch.setattr(implicit, "_CAREFUL", implicit._AIM)
@@ -204,7 +204,7 @@ def test_where_minibatches_do_not_help_their_rate_is_halved_until_there_is_no_ho
 def test_without_need_there_is_no_first_phase(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = quietly(*TOY, until_log10_loss=-3, max_steps=3)
     assert plain.first_epochs == 0
-    monkeypatch.setattr(implicit, "_MANY", 0)
+    monkeypatch.setattr(implicit, "MANY", 0)
     with pytest.raises(ValueError, match=r"seed is needed .* pass seed=0, say, or first_phase=F"):
         margin_flow(*TOY)
     assert quietly(*TOY, seed=0, max_steps=2).first_epochs == 2

@@ -24,7 +24,7 @@ from ibtools.experiments.settings import BIASES, SCHEDULES, SETTINGS
 from ibtools.models.homogeneity import homogeneity_of
 from ibtools.theory.homogeneity import NearHomogeneity, near_homogeneity
 from ibtools.trainers.margins.descent import descend
-from ibtools.trainers.margins.implicit import margin_flow
+from ibtools.trainers.margins.implicit import MANY, margin_flow
 from ibtools.trainers.margins.runs import MarginRun, load_run
 from ibtools.trainers.warning import TrainingWarning
 
@@ -263,8 +263,25 @@ class _Files:
         write_whole(self.settings, json.dumps(_plain(choice), indent=1))
 
 
+def flows_from_start(net: nn.Module, one: Tensor, n: int) -> bool:
+    """Return whether `margin_flow` has minibatches of its own to begin with, for so many margins.
+
+    Parameters
+    ----------
+    net
+        A net with one output or k.
+    one
+        An input, (1, …), where the net is.
+    n
+        Number of samples.
+    """
+    with torch.no_grad():
+        outputs = net(one).numel()
+    return n * max(outputs - 1, 1) > MANY
+
+
 class _Training:
-    """A run in stages (for "flow" two), each in chunks of a few epochs."""
+    """A run in chunks of a few epochs; "flow" has two stages where minibatches come before it."""
 
     def __init__(
         self,
@@ -285,7 +302,9 @@ class _Training:
         self.net = net
         self.run: MarginRun | None = None
         self.bound: NearHomogeneity | None = None
-        self.stage = "minibatches" if choice.schedule == "flow" else choice.schedule
+        self.stage = choice.schedule
+        if choice.schedule == "flow" and not flows_from_start(net, self.X[:1], len(self.X)):
+            self.stage = "minibatches"
         self.chunks = 0
         self.epochs = 0
         self.seconds = 0.0

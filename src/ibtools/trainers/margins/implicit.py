@@ -23,9 +23,9 @@ Net = TypeVar("Net", bound=nn.Module)
 
 # Up to so many margins their Gram matrix is factored; a step that needs more uses products with J.
 _FEW = 1500
-# Beyond so many margins in all, products with J are dear: the heaviest vary one by one, so many of
-# them, and all others as one.
-_MANY = 20_000
+MANY = 20_000
+"""Beyond so many margins products with J are dear: a run begins with minibatches, then the heaviest
+margins vary one by one, and all others as one."""
 _ROWS = 4000
 # Margins that a step ignores have together at most this share of the gradient's weights at its end.
 _IGNORED = 1e-6
@@ -192,7 +192,7 @@ def _begins_with_minibatches(
     if resume is not None:
         return FirstPhase.remembered(resume._progress)
     if asked is None:
-        asked = problem.n * problem.margins.each > _MANY
+        asked = problem.n * problem.margins.each > MANY
     if not asked:
         return False
     above = problem.evaluate().log_loss >= loss_threshold(problem.loss)
@@ -395,7 +395,7 @@ class _Steps:
     def _prepared(self) -> Callable[[float], torch.Tensor | None]:
         problem, margins = self._problem, self._state.margins
         near = margins <= margins.min() + self._window * (_DECAY + self._reach)
-        if not self.relative and margins.numel() > _MANY and int(near.sum()) > _FEW:
+        if not self.relative and margins.numel() > MANY and int(near.sum()) > _FEW:
             self._ignored = None
             self.aim = _CAREFUL
             return ReducedSteps(
