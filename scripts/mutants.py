@@ -11,9 +11,10 @@ Starting Python, importing and collecting cost more than most tests, so they are
 Then every change has a child of that process, in whose memory alone the changed functions have
 another body. It runs the tests that run the changed statement, the quickest and most telling
 first, until one fails or a second and a half is spent, with a quarter of Hypothesis' examples. A
-test that takes four times its processor time, and a second, has noticed the change too. Formulas of
-all modules come first, then what they refuse. What survives this is tried again the plain way:
-imported and collected from the start, all examples, all the tests near the module, slow ones too.
+test that takes four times its processor time, and a second, has noticed the change too. A sample of
+the formulas of each module comes first, then the rest, then what they refuse. What survives this
+is tried again the plain way: imported and collected from the start, all examples, all the tests
+near the module, slow ones too.
 
 Nothing is written to the sources; the run works on a copy, so you may go on editing. Stop it
 whenever you like: it goes on where it was. What was tried counts for as long as the changed
@@ -43,7 +44,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import accumulate
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -60,17 +61,27 @@ HEAVY = ("numpy", "scipy.optimize", "scipy.integrate", "scipy.special", "torch",
 
 # Where neither a name nor a call shows which tests are near.
 NEAREST = {
+    "metrics/kinks_of_nets": ["metrics/test_kkt_of_margins.py"],
     "metrics/margins_of_nets": ["metrics/test_kkt_of_margins.py", "metrics/test_robustness.py"],
     "theory/leading_terms": ["theory/test_homogeneity.py"],
 }
 
 PYTEST = ("-q", "-s", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 SPENT = 1.5  # seconds of tests after which a change is left for the plain way
-LONG = 4.0  # seconds after which a test is no longer watched to see what it runs
+LONG = 1.5  # seconds after which a test is no longer watched to see what it runs
 MEMORY = 8 << 30  # bytes a child may have: a changed size must not take the machine's
 QUICK, PLAIN = "mutants, quick", "mutants, plain"  # profiles of Hypothesis
 BROKEN = 3  # exit status of a process in which pytest itself stopped
+SEEN = "_mutants_seen"  # what a watched module calls the set of the rows it runs
+STAGES = (
+    *(("formulas", sample) for sample in (25, 100, None)),  # a fair sample of each module first
+    ("everything", None),
+    ("survivors", None),
+)
 UNMEASURED = 120.0  # seconds a test may take of which it is not known how many it takes
+
+
+Living = dict[tuple[str, int], list[FunctionType]]
 
 
 @dataclass(frozen=True)
@@ -285,6 +296,31 @@ def new_bodies(
     return found
 
 
+class Telling(ast.NodeTransformer):
+    """Puts before each statement of a function another that says that it is run."""
+
+    def __init__(self) -> None:
+        self.within = False
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        before, self.within = self.within, True
+        body = [self.visit(statement) for statement in node.body]
+        within = [new for made in body for new in (made if isinstance(made, list) else [made])]
+        node.body = [self.telling(node), *within]
+        self.within = before
+        return [self.telling(node), node] if before else node
+
+    def generic_visit(self, node: ast.AST) -> Any:
+        super().generic_visit(node)
+        if self.within and isinstance(node, ast.stmt) and not isinstance(node, ast.Nonlocal):
+            return [self.telling(node), node]
+        return node
+
+    @staticmethod
+    def telling(node: ast.stmt) -> ast.stmt:
+        return ast.parse(f"{SEEN}.add({node.lineno})").body[0]
+
+
 @dataclass(eq=False)
 class Trials:
     """A plugin of pytest: forks a child for each change while pytest goes through its stages."""
@@ -293,6 +329,7 @@ class Trials:
     untried: list[Change]
     survived: list[Change]
     deadline: float
+    sampled: bool = False  # leave what needs an import of its own
     changed: Change | None = None  # in a child: what it tries
     killer: int = -1  # in a child: where it says which test noticed
     measuring: bool = False
@@ -300,6 +337,7 @@ class Trials:
     order: list[str] = field(default_factory=list)
     measured: dict[str, tuple[float, list[int]]] = field(default_factory=dict)
     kills: Counter[str] = field(default_factory=Counter)
+    rows: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:  # noqa: D105
         self.path = str(TREE / "src" / "ibtools" / f"{self.module}.py")
@@ -335,7 +373,7 @@ class Trials:
             if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
                 os._exit(1)
         self.measured = read_json(kept(self.module, "measured.json"), {}).get("tests", {})
-        unfit = set(read_json(plain, []))
+        unfit = set() if self.sampled else set(read_json(plain, []))
         for change in self.untried + self.survived:
             if change in self.survived or change.key in unfit:
                 if time.time() > self.deadline:
@@ -354,13 +392,13 @@ class Trials:
             return
         session.items[:] = [item for item in session.items if not item.get_closest_marker("slow")]
         module = sys.modules[f"ibtools.{self.module.replace('/', '.')}"]
-        living: dict[tuple[str, int], list[FunctionType]] = {}
+        living: Living = {}
         for thing in gc.get_objects():  # which no longer finds them once they are frozen
             if isinstance(thing, FunctionType) and thing.__code__.co_filename == self.path:
                 living.setdefault(place(thing.__code__), []).append(thing)
         gc.collect()
         gc.freeze()
-        if not self.measure():
+        if not self.measure(module, living):
             return
         unfit = []
         for change in self.untried:
@@ -386,7 +424,7 @@ class Trials:
         kept(self.module, "plain.json").write_text(json.dumps(unfit))
         os._exit(0)
 
-    def measure(self) -> bool:
+    def measure(self, module: ModuleType, living: Living) -> bool:
         """Have the tests' times, and what of the module each runs; False in the child."""
         store = kept(self.module, "measured.json")
         state = digest(self.tests, self.source)
@@ -394,7 +432,7 @@ class Trials:
         if known.get("state") != state:
             if not (child := os.fork()):
                 self.measuring = True
-                sys.settrace(self.trace)
+                self.watch(module, living)
                 return False
             if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
                 os._exit(1)
@@ -403,19 +441,28 @@ class Trials:
         self.measured = known["tests"]
         return True
 
-    def trace(self, frame: Any, event: str, argument: object) -> Any:
-        if frame.f_code.co_filename != self.path:
-            return None
-        self.rows.add(frame.f_lineno)
-        return self.trace
+    def watch(self, module: ModuleType, living: Living) -> None:
+        """Have the module's functions tell which statements they run; tracing takes ten times."""
+        vars(module)[SEEN] = self.rows
+        told = ast.unparse(Telling().visit(ast.parse(self.source)))
+        old, new = (
+            module.__spec__.loader.source_to_code(text.encode(), self.path)
+            for text in (self.source, told)
+        )
+        for before, after in zip(functions_of(old), functions_of(new), strict=True):
+            functions = living.get(place(before), [])
+            if len({function.__code__ for function in functions}) == 1:  # not two of one line
+                for function in functions:
+                    function.__code__ = after
 
     def running(self, change: Change) -> list[str]:
         """The tests that run a statement, the quickest and most telling first."""
         rows = change.rows
         found = [test for test, (_, lines) in self.measured.items() if set(lines) & set(rows)]
         found.sort(key=lambda test: self.measured[test][0] / (1 + self.kills[test]))
-        spent = accumulate((self.measured[test][0] for test in found), initial=0.0)
-        return [test for test, before in zip(found, spent, strict=False) if before < SPENT]
+        spent = accumulate(self.measured[test][0] for test in found)
+        within = [test for test, after in zip(found, spent, strict=True) if after < SPENT]
+        return within or found[:1]
 
     # Both of them, and their children.
 
@@ -473,14 +520,20 @@ class Trials:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if self.measuring:
-            signal.signal(signal.SIGPROF, too_long)
+            signal.signal(signal.SIGPROF, self.too_long)
             signal.setitimer(signal.ITIMER_PROF, LONG)
         if self.changed:
             os.write(self.killer, f"{nodeid}\n".encode())
             limit = self.measured.get(nodeid, (UNMEASURED / 4,))[0]
             signal.setitimer(signal.ITIMER_PROF, 4 * limit + 1)
-        self.rows: set[int] = set()
+        self.rows.clear()
+        self.cut = False
         self.began = time.process_time()
+
+    def too_long(self, *_: object) -> None:
+        """Leave a test that takes longer than all tests that a change is tried with."""
+        self.cut = True
+        pytest.skip("too long for every change")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
@@ -493,20 +546,15 @@ class Trials:
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        self.measured[nodeid] = (time.process_time() - self.began, sorted(self.rows))
+        took = UNMEASURED if self.cut else time.process_time() - self.began
+        self.measured[nodeid] = (took, sorted(self.rows))
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         if exitstatus:
             os._exit(BROKEN)
         if self.measuring:
-            sys.settrace(None)
             kept(self.module, "measured.new").write_text(json.dumps(self.measured))
         os._exit(0)
-
-
-def too_long(*_: object) -> None:
-    """Leave a test that takes longer than all tests that a change is tried with."""
-    pytest.skip("too long for every change")
 
 
 def read_json(path: Path, otherwise: Any) -> Any:
@@ -533,8 +581,11 @@ def import_changed(path: str, source: str) -> None:
     loader.get_data, loader.set_data = get, set_
 
 
-def run_module(module: str, deadline: float, what: str) -> None:
-    """Try what was not tried of a module, its formulas or all of it, or again what survived."""
+def run_module(module: str, deadline: float, what: str, sample: int | None = None) -> None:
+    """Try what was not tried of a module, its formulas or all of it, or again what survived.
+
+    Of formulas a fair sample may be asked for: as many changes, wherever they stand.
+    """
     tests = nearest_tests(module)
     if not tests:
         return
@@ -542,14 +593,17 @@ def run_module(module: str, deadline: float, what: str) -> None:
     known, reasons = results(module), argued_away()
     alive = [c for c in changes(module) if known.get(c.key, {}).get("outcome") == "survived"]
     alive = [c for c in alive if not known[c.key]["sure"] and not argued(c, reasons)]
-    untried = [c for c in changes(module) if c.key not in known]
+    untried = sorted(changes(module), key=lambda change: change.key)  # which is as good as a draw
     if what == "formulas":
-        untried = [c for c in untried if not c.refuses]
+        untried = [c for c in untried if not c.refuses and not argued(c, reasons)][:sample]
+    untried = [c for c in untried if c.key not in known]
     asked = alive if what == "survivors" else untried
     if not asked:
         return
     again = what == "survivors"
-    trials = Trials(module, [] if again else untried, alive if again else [], deadline)
+    lists = ([], alive) if again else (untried, [])
+    trials = Trials(module, *lists, deadline, sampled=sample is not None)
+    trials.kills.update(entry["by"] for entry in known.values())
     log = kept(module, "log")
     log.unlink(missing_ok=True)
     store = kept(module, "results.jsonl")
@@ -622,10 +676,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.minutes:
             copy_tree()
             warm()
-        for what in ("formulas", "everything", "survivors"):
+        for what, sample in STAGES:
             for module in chosen:
                 if time.time() < deadline:
-                    run_module(module, deadline, what)
+                    run_module(module, deadline, what, sample)
     except KeyboardInterrupt:
         print("Stopped; the same command goes on from here.")
     return report(chosen)

@@ -13,6 +13,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,15 @@ def changes(source: str) -> Iterator[dict[str, object]]:
         decorators = getattr(statement, "decorator_list", [])
         first = min(node.lineno for node in [statement, *decorators])
         before = "".join(lines[first - 1 : statement.end_lineno])
+        formulas = [
+            (at, node)
+            for at, node in enumerate(ast_nodes(parso.parse(before)))
+            if not no_formula(node)
+        ]
         for operator in operators:
-            for at in range(len(places(parso.parse(before), operator))):
+            for at, index, row in places(formulas, operator):
                 tree = parso.parse(before)  # a new one, since a change is made in it
-                node, index, row = places(tree, operator)[at]
+                node = next(islice(ast_nodes(tree), at, None))
                 new = operator.mutate(node, index)
                 if new is not node:
                     siblings = node.parent.children
@@ -56,13 +62,12 @@ def changes(source: str) -> Iterator[dict[str, object]]:
                 }
 
 
-def places(tree: Any, operator: Any) -> list[tuple[Any, int, int]]:
-    """Return where an operator applies: the node, which place in it, and the row."""
+def places(nodes: list[tuple[int, Any]], operator: Any) -> list[tuple[int, int, int]]:
+    """Return where an operator applies: the number of the node, which place in it, and the row."""
     return [
-        (node, index, start[0])
-        for node in ast_nodes(tree)
+        (at, index, start[0])
+        for at, node in nodes
         for index, (start, _) in enumerate(operator.mutation_positions(node))
-        if not no_formula(node)
     ]
 
 
