@@ -155,7 +155,12 @@ def test_a_budget_counts_every_run_and_all_its_epochs(
     twice = measured(longer, device="cpu", root=None, steps=None)
     assert twice.seconds == 2 * found.seconds
     assert twice.disk == pytest.approx(2 * found.disk, abs=0)
-    assert in_words(90) == "1.5 minutes"
+    assert [in_words(t) for t in (1, 60, 90, 7200)] == [
+        "1 second",
+        "1 minute",
+        "1.5 minutes",
+        "2 hours",
+    ]
 
 
 def test_other_seeds_are_runs_of_their_own() -> None:

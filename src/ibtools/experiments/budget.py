@@ -61,10 +61,23 @@ class Budget:
 
 def in_words(seconds: float) -> str:
     """Return a time as one says it."""
-    for unit, size in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
+    for unit, size in (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0)):
         if seconds >= size:
-            return f"{seconds / size:.2g} {unit}"
-    return f"{math.ceil(seconds)} seconds"
+            return counted(f"{seconds / size:.2g}", unit)
+    return counted(math.ceil(seconds), "second")
+
+
+def counted(number: float | str, noun: str) -> str:
+    """Return so many of something as one says it.
+
+    Parameters
+    ----------
+    number
+        As it is to be written.
+    noun
+        One of them.
+    """
+    return f"{number} {noun}" if str(number) == "1" else f"{number} {noun}s"
 
 
 def measured(experiment: Experiment, *, device: str, root: str | None, steps: int | None) -> Budget:

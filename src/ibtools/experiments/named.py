@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ibtools.experiments.budget import Budget, disk_free, in_words, measured, memory_available
+from ibtools.experiments.budget import (
+    Budget,
+    counted,
+    disk_free,
+    in_words,
+    measured,
+    memory_available,
+)
 from ibtools.experiments.catalogue import EXPERIMENTS, Experiment, Task, experiment
 from ibtools.experiments.first_images import first_images, keep_first_images
 from ibtools.experiments.named_runs import RUNS, first_steps
@@ -81,15 +88,16 @@ def listed(folder: Path) -> str:
     lines = []
     for one in EXPERIMENTS.values():
         lines += [one.name, f"    {one.shows}", f"    after {one.source}"]
+        runs = counted(len(one.tasks), "run")
         if (folder / f"{one.name}.json").exists():
             about = load_result(one.name, folder).about
             machine = about["machine"]
             lines.append(
-                f"    {len(one.tasks)} runs took {in_words(about['seconds'])} and "
+                f"    {runs} took {in_words(about['seconds'])} and "
                 f"{about['memory']:.1f} GB on {machine.get('gpu', machine['processor'])}"
             )
         else:
-            lines.append(f"    {len(one.tasks)} runs; no result is kept in {folder}")
+            lines.append(f"    {runs}; no result is kept in {folder}")
     return "\n".join(lines)
 
 
@@ -181,7 +189,10 @@ def run(options: argparse.Namespace) -> int:
     budget = measured(
         chosen, device=options.device, root=root, steps=_steps_kept(chosen.name, options.results)
     )
-    print(f"{len(chosen.tasks)} runs take {budget.words} (from first steps on {options.device})")
+    print(
+        f"{counted(len(chosen.tasks), 'run')}: {budget.words} "
+        f"(from first steps on {options.device})"
+    )
     _check(budget, options)
     home = options.out / chosen.name
     commit = commit_of_code()
