@@ -159,9 +159,8 @@ def test_a_max_margin_predictor_is_a_kkt_point_with_its_multipliers() -> None:
     assert alone.relative_stationarity > 0.1
     w = net.layers[0].weight.detach().numpy()[0]
     length = np.linalg.norm(w) / np.min(y * (X @ w))
-    assert alone.stationarity == pytest.approx(
-        alone.relative_stationarity * length, rel=1e-12, abs=0
-    )
+    expected = alone.relative_stationarity * length
+    assert alone.stationarity == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("loss", [None, "exponential", "logistic"])

@@ -295,11 +295,15 @@ def _sharpened(
     if np.any(alpha < 0) or not alpha.sum() > 0:
         return w, weights
     new = alpha / alpha.sum()
+    better = _gap(Z, refined, new) <= _gap(Z, w, weights)
+    return (refined, new) if better else (w, weights)
 
-    def gap(w: Float[np.ndarray, " d"], p: Float[np.ndarray, " n"]) -> float:
-        return float(np.linalg.norm(p @ Z) - (Z @ w).min() / np.linalg.norm(w))
 
-    return (refined, new) if gap(refined, new) <= gap(w, weights) else (w, weights)
+# Within the function above its annotations would be made at each call.
+def _gap(
+    Z: Float[np.ndarray, "n d"], w: Float[np.ndarray, " d"], p: Float[np.ndarray, " n"]
+) -> float:
+    return float(np.linalg.norm(p @ Z) - (Z @ w).min() / np.linalg.norm(w))
 
 
 def _least_l1_norm(
