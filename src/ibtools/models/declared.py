@@ -72,6 +72,8 @@ def stated_order(net: nn.Module, order: int | None) -> int:
 
     Examples
     --------
+    >>> from torch import nn
+    >>> from ibtools.models.declared import stated_order
     >>> stated_order(nn.Linear(2, 1), None)
     1
     """
