@@ -64,21 +64,6 @@ def test_leaky_flows_end_where_theorem_4_says(
     assert kkt.feasibility < 1e-7 * (1 + np.linalg.norm(limit) / np.linalg.norm(y))
 
 
-@pytest.mark.parametrize("seed", [1, 2, 4, 9])
-def test_with_more_samples_than_dimensions_a_flow_ends_where_nothing_pulls(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    A, y = random.normal(size=(8, 3)), random.normal(size=8)
-    start = LinearNeuron.from_scale_shape(
-        scale=0.5, shape=0.5, direction=random.normal(size=3), slope=0.2
-    )
-    run = gradient_flow(start, A, y)
-    assert run.converged
-    end = run.net_at(-1)
-    residual = y - end.predict(A)
-    assert np.linalg.norm(residual) > 0.1
-    assert np.linalg.norm(end.velocity(A, residual)) < 1e-8
-
-
 def _smoothed(
     neuron: LinearNeuron, A: np.ndarray, y: np.ndarray, times: list[float], width: float
 ) -> np.ndarray:

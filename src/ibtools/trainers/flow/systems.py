@@ -239,7 +239,6 @@ def follow(
     times, states = [0.0], [system.start]
     settled = _Settled(system, tolerance)
     steps, failure, message = 0, "", f"within a relative {tolerance:g} of the limit"
-    exhausted = False
     bar = tqdm(desc="gradient flow", unit=" steps", disable=quiet(), delay=1)
     square = system.start.size if system.jacobian is not None else system.X.shape[1]
     with one_thread(max(system.X.size, square**2)), bar, warnings.catch_warnings():
@@ -265,7 +264,6 @@ def follow(
                 if solver.status == "failed" or not np.isfinite(solver.y).all():
                     failure = f"the solver failed: {_in_plain_words(complaint)}"
                     failure += _contradiction(system)
-                    exhausted = asked is None
                     break
                 if asked is None and settled.stalled:
                     failure = "the loss falls no further: the accuracy of the solver is reached"
@@ -294,9 +292,6 @@ def follow(
     run = system.run(
         np.array(times), np.stack(states), tolerance=tolerance, message=failure or message
     )
-    if (exhausted or settled.stalled) and run.remaining <= tolerance:
-        # On the way it is not asked while a residual that nothing fits is large.
-        failure, run = "", replace(run, message=message)
     if failure:
         run = replace(run, converged=False)
         warnings.warn(
