@@ -207,8 +207,8 @@ class MarginRun(Generic[Net]):
 
         It may rise while the direction improves, since these multipliers are not the best ones:
         they change by e when a margin moves by 1. For ``MLP([64, 4, 1], seed=0)`` on ten digits it
-        is 0.50 at 𝓛 = 1e-60, after 0.42 at 2e-53, where the best multipliers, those of
-        `margin_kkt`, have 0.27 after 0.29.
+        is 1.81 at 𝓛 = 7e-13, after 0.87 at 2e-11, where the best multipliers, those of
+        `margin_kkt`, have 0.67 after 0.69.
         """
         distance = np.sqrt(np.maximum(2 * (1 - self.gradient_alignment), 0.0))
         return distance * self._unit()
