@@ -37,6 +37,7 @@ TIMES = re.compile(
     rf"\b({NUMBER}|{SPELLED})[ -](?:times|fold)\b|\bfactor (?:of )?\$?({NUMBER}|{SPELLED})\b"
 )
 PLAIN = re.compile(rf"(?<![\w.\\])({DECIMAL})(?![\w.]*\d)")
+SHOWN = re.compile(r"^```\w*\n.*?^```$", re.M | re.S)  # code to read, which is run nowhere here
 NO_PROSE = [
     re.compile(r"\{[a-z:]+\}`[^`]*`"),  # a role: a reference, a citation
     re.compile(r"`[^`]*`"),  # code
@@ -66,7 +67,8 @@ def prose(lines: list[str]) -> Iterator[str]:
     """Yield the paragraphs of a page, those inside theorems and solutions too, without any code."""
     for block in parse(lines):
         if isinstance(block, Text):
-            yield from re.split(r"\n\s*\n", "\n".join(block.lines))
+            shown = SHOWN.sub("", "\n".join(block.lines))
+            yield from re.split(r"\n\s*\n", shown)
         elif isinstance(block, Directive) and block.name not in (
             "code-cell",
             "math",

@@ -3,7 +3,6 @@
 import inspect
 import re
 import runpy
-import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -222,11 +221,11 @@ def test_the_sweep_that_is_shown_runs_as_it_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (PAGES / "sweeps.md").read_text(encoding="utf-8")
-    call, study = re.findall(r"(?:^(?: {4}.*)?\n)+", text.partition("| If")[0], re.M)[-2:]
+    call, study = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "study.py").write_text(textwrap.dedent(study), encoding="utf-8")
-    (tmp_path / "call.py").write_text(textwrap.dedent(call), encoding="utf-8")
+    (tmp_path / "study.py").write_text(study, encoding="utf-8")
+    (tmp_path / "call.py").write_text(call, encoding="utf-8")
     with joblib.parallel_config(backend="sequential"):
         names = runpy.run_path("call.py", run_name="__main__")
     assert names["runs"].message == "finished"

@@ -201,7 +201,7 @@ def of_torch(word: str) -> bool:
     """Say whether PyTorch has it: a module, a layer, a tensor, or the handle of a hook."""
     own = word.rpartition(".")[2]
     handle = torch.utils.hooks.RemovableHandle
-    return any(hasattr(thing, own) for thing in (nn, *LAYERS, torch.ones(1), handle))
+    return any(hasattr(thing, own) for thing in (nn, nn.functional, *LAYERS, torch.ones(1), handle))
 
 
 def is_told(word: str) -> bool:

@@ -18,7 +18,7 @@ from ibtools.models.homogeneity import (
     homogeneity_order,
 )
 from ibtools.models.homogeneity_on_data import check_order, some_samples, two_points
-from ibtools.models.reading import as_outputs, refuse_gradient_hooks, with_parameters
+from ibtools.models.reading import as_outputs, refuse_gradient_hooks, with_parameters, wrapping
 
 # Random sums of outputs in which Euler's identity is looked at; one would do, but for chance.
 _SUMS = 4
@@ -87,6 +87,8 @@ def _read(net: nn.Module, nearly: str) -> Homogeneity:
     try:
         return homogeneity_of(net)
     except NotHomogeneousError as error:
+        if wrapping(net):
+            raise
         power = (
             ". Or, if all outputs grow with one power L of its parameters, declare it, order=L: it "
             "is held against the data"
