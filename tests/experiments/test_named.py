@@ -1,14 +1,28 @@
 """Experiments with a name: found, refused, run, kept, and their first steps made again."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ibtools.data import Classification
-from ibtools.experiments import EXPERIMENTS, SETTINGS, budget, load_result, named, named_runs, tasks
+from ibtools.experiments import (
+    EXPERIMENTS,
+    SETTINGS,
+    budget,
+    load_result,
+    named,
+    named_runs,
+    tasks,
+    training,
+)
 from ibtools.experiments.__main__ import main
 from ibtools.experiments.budget import Budget, in_words, measured
 from ibtools.experiments.catalogue import experiment
@@ -26,6 +40,10 @@ RATES, LONGER, TWO = (
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_small(monkeypatch)
+
+
+def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the data the few images that are kept, and the runs short."""
     X, y = first_images("mnist")
     setting = SETTINGS["mnist_mlp"]
@@ -33,10 +51,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*, split: str, dtype: object = None, root: object = None) -> Classification:
         return Classification(X.reshape(100, -1), y)
 
+    few = {"batch_size": 20, "n": 100, "checkpoint_every": 10}
     for name in ("mnist_mlp", "mnist_squared_mlp"):
-        monkeypatch.setitem(
-            SETTINGS, name, replace(SETTINGS[name], load=load, batch_size=20, n=100)
-        )
+        monkeypatch.setitem(SETTINGS, name, replace(SETTINGS[name], load=load, **few))
     assert setting.n == 60_000
     tasks._loaded.cache_clear()
 
@@ -96,6 +113,68 @@ def test_run_keeps_what_report_prints(
     path.write_text(path.read_text()[:-100])
     assert main(["report", *places]) == 1
     assert f"run {name} makes it" in capsys.readouterr().err
+
+
+# Dies as soon as the second run has its first checkpoint, after two of the first run.
+KILLED = """
+import os, signal, sys
+import pytest
+from ibtools.experiments import training
+from ibtools.experiments.__main__ import main
+from test_named import make_small, unmeasured
+
+written = []
+whole = training.write_whole
+
+def deadly(path, text):
+    whole(path, text)
+    written.append(path.name)
+    if written.count("state.json") == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with pytest.MonkeyPatch.context() as patch:
+    make_small(patch)
+    unmeasured(patch)
+    patch.setattr(training, "write_whole", deadly)
+    main(sys.argv[1:])
+"""
+
+
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(named, "measured", lambda *_, **__: Budget(1.0, 0.1, 0.0))
+    monkeypatch.setattr(named, "_first", lambda *_: {})
+
+
+def test_an_experiment_that_is_killed_goes_on_where_it_was(
+    small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unmeasured(monkeypatch)
+
+    def command(name: str) -> list[str]:
+        return ["run", RATES, "--results", str(tmp_path / name), "--out", str(tmp_path / name)]
+
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    child = subprocess.run(
+        [sys.executable, "-c", KILLED, *command("killed")],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    assert not list((tmp_path / "killed").glob("*.json"))
+    descend, limits = training.descend, []
+
+    def seen(*arguments: object, **options: Any) -> object:
+        resume = options["resume"]
+        limits.append((0 if resume is None else int(resume.steps[-1]), options["max_epochs"]))
+        return descend(*arguments, **options)
+
+    monkeypatch.setattr(training, "descend", seen)
+    assert main(command("killed")) == 0
+    assert limits == [(50, 12)], "ten epochs of five batches each are not made again"
+    assert main(command("whole")) == 0
+    killed, whole = (load_result(RATES, tmp_path / name) for name in ("killed", "whole"))
+    assert killed.runs == whole.runs
 
 
 @pytest.mark.parametrize(
