@@ -197,7 +197,7 @@ def provenance(
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in _VERSIONS},
         },
-        "seconds": round(seconds, 1),
+        "seconds": round(seconds, 3),
         "memory": round(memory, 2),
     }
 
