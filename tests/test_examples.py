@@ -40,7 +40,8 @@ EXAMPLES = [example for path in sorted(PACKAGE.rglob("*.py")) for example in exa
 def complaints(example: doctest.DocTest) -> str:
     """Run an example; return what is not as it says."""
     said: list[str] = []
-    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=said.append)
+    # Left to itself, doctest tells of everything where the command line has a -v.
+    doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS).run(example, out=said.append)
     return "".join(said)
 
 
