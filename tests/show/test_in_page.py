@@ -56,6 +56,41 @@ def test_a_notebook_says_what_becomes_of_the_handles(exploration, monkeypatch):
     assert IN_A_NOTEBOOK in displayed[-1]["text/html"]
 
 
+def bent(slope, bend=0.0):
+    fig, ax = figure()
+    ax.plot([-1, 0, 1], [-slope, bend, slope])
+    return fig
+
+
+def tell_bent(slope, bend=0.0):
+    return f"A line with slope {slope:.2f} that is bent by {bend:.2f}."
+
+
+def test_a_notebook_has_a_control_for_what_the_page_drags(monkeypatch):
+    still = explore(bent, alt=tell_bent, slope=[0.0, 0.5], presets={"steep": {"slope": 0.5}})
+    shown = live_figure("a-line", still, bend=linspace(-1, 1, 3, label="bend"))
+    assert shown.html() == live_figure("a-line", still).html()
+    slope, bend, buttons, _, picture = shown.in_notebook.widget().children
+    assert (bend.description, bend.value, len(bend.options)) == ("bend", 0.0, 3)
+    bend.value = 1.0
+    assert tell_bent(0.0, 1.0) in picture.value
+    buttons.children[0].click()
+    assert (slope.value, bend.value) == (0.5, 0.0)
+    assert tell_bent(0.5, 0.0) in picture.value
+
+
+def test_a_control_of_a_notebook_is_a_parameter_with_a_default():
+    still = explore(bent, alt=tell_bent, slope=[0.0, 0.5])
+    with pytest.raises(ValueError, match=r"controls \['bow'\] must be .* those are \['bend'\]"):
+        live_figure("a-line", still, bow=[0.0, 1.0])
+    with pytest.raises(ValueError, match=r"bend.* is 0.0, which is not in its grid"):
+        live_figure("a-line", still, bend=[1.0, 2.0])
+    with pytest.raises(ValueError, match="do not fit alt"):
+        live_figure("a-line", explore(bent, alt=tell, slope=[0.0, 0.5]), bend=[0.0, 1.0])
+    with pytest.raises(TypeError, match="need a figure that moves, got Picture"):
+        live_figure("a-line", picture(draw(1.0), alt=tell(1.0)), bend=[0.0, 1.0])
+
+
 def test_a_page_gets_the_data(exploration):
     html = live_figure("a-line", exploration, data={"X": np.eye(2), "word": "</script>"}).html()
     store = re.search(r'<script type="application/json" class="ib-data">(.*?)</script>', html)[1]

@@ -36,7 +36,8 @@ from visible import (
 )
 from visits import open_page
 
-from ibtools.show import explore, figure
+from ibtools.show import explore, figure, picture
+from ibtools.show.block import thumbnail
 
 STYLE = "document.head.insertAdjacentHTML('beforeend', `<style data-fault>{}</style>`)"
 
@@ -211,6 +212,7 @@ UNTABBED = "document.querySelectorAll('.ib-figure input').forEach(e => { e.tabIn
 ONE_VALUE = "Element.prototype.setAttribute = () => {}"
 WORDS_STAY = """document.querySelectorAll('.ib-setting, output').forEach(e =>
     Object.defineProperty(e, 'textContent', {get: () => 'said at first', set: () => {}}))"""
+PARTS = ("path", "text", ".legend")
 UNDER = STYLE.format(".ib-controls::after { content: ''; position: absolute; inset: 0 }")
 SETTING_LOST = STYLE.format(".ib-setting { display: none }")
 
@@ -240,6 +242,23 @@ def alone(block, browser):
     page.set_content(f"<main>{block}</main>")
     yield page
     page.close()
+
+
+def test_a_thumbnail_is_its_lines_without_words(browser):
+    fig, ax = figure()
+    ax.plot([0, 1], label="rising")
+    ax.legend()
+    svg = picture(fig, alt="A line that rises from zero to one.").svg
+    style = (ROOT / "book/_static/book.css").read_text(encoding="utf-8")
+    card = f'<div class="lecture-cards">{thumbnail(svg)}</div>'
+    page = browser.new_page()
+    page.set_content(f'<style>{style}</style>{card}<div class="large">{svg}</div>')
+    shown = {
+        place: [page.locator(f"{place} {what} >> visible=true").count() > 0 for what in PARTS]
+        for place in (".lecture-cards", ".large")
+    }
+    page.close()
+    assert shown == {".lecture-cards": [True, False, False], ".large": [True, True, True]}
 
 
 def by_keyboard_in_pixels(page):

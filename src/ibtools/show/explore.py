@@ -412,6 +412,46 @@ def explore(
     )
 
 
+def with_controls(
+    exploration: Exploration, more: Mapping[str, Grid | Sequence[Any] | np.ndarray]
+) -> Exploration:
+    """Return a figure with controls for further parameters, which `draw` has defaults for.
+
+    It is for notebooks, which draw what is asked for: the number of its frames is free.
+
+    Raises
+    ------
+    ValueError
+        If a parameter has no default in `draw`, is unknown to an `alt` that is a function, or its
+        default is not among its values.
+    """
+    known = inspect.signature(exploration._draw).parameters
+    empty = inspect.Parameter.empty
+    free = {
+        name: parameter.default
+        for name, parameter in known.items()
+        if name not in exploration.grids and parameter.default is not empty
+    }
+    if unknown := [name for name in more if name not in free]:
+        raise ValueError(
+            f"the controls {unknown} must be parameters of draw that have a default and no control "
+            f"yet; those are {list(free)}"
+        )
+    grids = {name: _grid(name, grid) for name, grid in more.items()}
+    start = _start(grids, {name: free[name] for name in grids}, "draw's default of ")
+    together = {**exploration.grids, **grids}
+    if callable(exploration._alt):
+        _check_signature(exploration._alt, "alt", together)
+    return Exploration(
+        exploration._draw,
+        exploration._alt,
+        together,
+        {**exploration.start, **start},
+        {title: {**values, **start} for title, values in exploration.presets.items()},
+        exploration.caption,
+    )
+
+
 def _grid(name: str, values: Grid | Sequence[Any] | np.ndarray) -> Grid:
     if isinstance(values, Grid):
         return values if values.label else Grid(values.values, values.spacing, name, values.format)

@@ -7,14 +7,15 @@ import json
 import math
 import numbers
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from .block import computed_block
-from .explore import Exploration
+from .explore import Exploration, with_controls
+from .grids import Grid
 from .picture import Picture, static_figures
 
 Still = Exploration | Picture
@@ -37,17 +38,27 @@ class LiveFigure:
     name
         The figure's name, by which the page's script knows it.
     still
-        What a notebook shows.
+        What is shown where the page's script does not run: on paper, and without scripts.
+    in_notebook
+        What a notebook shows: the still, with all its controls.
     start
         Where the figure's parameters are at first, by name.
     data
         What the page's script computes with, as JSON.
     """
 
-    def __init__(self, name: str, still: Still, start: Mapping[str, float], data: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        still: Still,
+        start: Mapping[str, float],
+        data: str,
+        in_notebook: Still | None = None,
+    ) -> None:
         self.name = name
         self.data = data
         self.still = still
+        self.in_notebook = still if in_notebook is None else in_notebook
         self.start: Mapping[str, float] = MappingProxyType(dict(start))
 
     def __repr__(self) -> str:
@@ -73,12 +84,12 @@ class LiveFigure:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         if static_figures():
             return {"text/html": self.html()}
-        return self.still._repr_mimebundle_(include, exclude)
+        return self.in_notebook._repr_mimebundle_(include, exclude)
 
     def _ipython_display_(self, **_: Any) -> None:
-        if static_figures() or isinstance(self.still, Picture):
+        if static_figures() or isinstance(self.in_notebook, Picture):
             raise NotImplementedError  # as IPython asks of who leaves it to the other methods
-        self.still._ipython_display_()
+        self.in_notebook._ipython_display_()
         from IPython.display import display
 
         words = f"<p><small>{html.escape(IN_A_NOTEBOOK)}</small></p>"
@@ -91,6 +102,7 @@ def live_figure(
     /,
     start: Mapping[str, float] | None = None,
     data: Mapping[str, Any] | None = None,
+    **controls: Grid | Sequence[Any] | np.ndarray,
 ) -> LiveFigure:
     """Show a figure that the page computes itself, whose points the reader can drag.
 
@@ -108,6 +120,11 @@ def live_figure(
     data
         What the script computes with: numbers, strings, and lists or arrays of them, by name. It
         finds them in ``ibtoolsLive.<name>.data``; they are part of the page. Default: none.
+    **controls
+        What the reader drags in the page and a notebook has controls for beside those of `still`:
+        values as :func:`explore` takes them, for parameters of its `draw`, and of its `alt` where
+        that is a function, which have a default. A notebook draws when asked, so their number is
+        free; the default must be one of the values. Default: none.
 
     Returns
     -------
@@ -117,10 +134,11 @@ def live_figure(
     Raises
     ------
     TypeError
-        If `still` is neither an exploration nor a picture, or `data` holds what JSON does not.
+        If `still` is neither an exploration nor a picture, `controls` are given for a picture, or
+        `data` holds what JSON does not.
     ValueError
-        If `name` is not such a name, or a value of `start` or a number in `data` is not
-        finite.
+        If `name` is not such a name, a value of `start` or a number in `data` is not finite, or
+        `controls` name what `draw` has no default for, or whose default is not among the values.
 
     See Also
     --------
@@ -155,7 +173,15 @@ def live_figure(
         if not number or not math.isfinite(value):
             raise ValueError(f"start[{key!r}] must be a finite number, got {value!r}")
     numbers_first = {key: float(value) for key, value in values.items()}
-    return LiveFigure(name, still, numbers_first, _json(data or {}))
+    in_notebook = still
+    if controls:
+        if not isinstance(still, Exploration):
+            raise TypeError(
+                f"the controls {list(controls)} need a figure that moves, got "
+                f"{type(still).__name__}; pass what explore returns as still"
+            )
+        in_notebook = with_controls(still, controls)
+    return LiveFigure(name, still, numbers_first, _json(data or {}), in_notebook)
 
 
 def _json(data: Mapping[str, Any]) -> str:
