@@ -245,6 +245,12 @@ def test_a_gradient_of_zero_is_told_with_a_mend(name: str) -> None:
     assert "rows 0 and 1 of X are the same" in go(name, 30, dead, twice, [1.0, -1.0]).message
 
 
+@pytest.mark.parametrize("train", [margin_flow, descend])
+def test_a_seed_is_looked_at_even_where_nothing_is_random(train: Callable) -> None:
+    with pytest.raises(ValueError, match="seed must be at least 0, got -1"):
+        train(net(), X, Y, seed=-1)
+
+
 @each
 @pytest.mark.parametrize("scale", [1e-150, 1e-8, 1e8, 1e150])
 def test_inputs_of_another_size_arrive_or_are_told_to_be_rescaled(name: str, scale: float) -> None:
