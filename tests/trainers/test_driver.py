@@ -251,6 +251,14 @@ def test_a_seed_is_looked_at_even_where_nothing_is_random(train: Callable) -> No
         train(net(), X, Y, seed=-1)
 
 
+def test_a_step_beyond_single_precision_has_diverged() -> None:
+    run = go("descend", 30, net().float(), 1e15 * X, Y, schedule="constant")
+    assert not run.converged
+    assert re.match(
+        r"diverged after 0 updates with step 0\.033.*; .*rescale it, X \* ", run.message
+    )
+
+
 @each
 @pytest.mark.parametrize("scale", [1e-150, 1e-8, 1e8, 1e150])
 def test_inputs_of_another_size_arrive_or_are_told_to_be_rescaled(name: str, scale: float) -> None:

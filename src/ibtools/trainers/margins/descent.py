@@ -232,6 +232,13 @@ class _Descent(Stepper):
             # 0 where the loss is below the smallest float: then no step is left.
             step *= float(np.exp(min(frame, 700.0)))
         log_step = np.log(step) if step > 0 else -np.inf
+        if step > torch.finfo(self.problem.flat.dtype).max / self.problem.n:
+            if self.schedule == "constant":
+                self.trouble = (
+                    f"diverged after {before.steps} updates with step {self.alpha:g}; take a "
+                    "smaller step"
+                )
+            return False
         self.at = at = Position(**vars(before))
         if self.batches is None:
             self.problem.flat.sub_(self.gradient(), alpha=step)
