@@ -19,6 +19,11 @@ def whole_file(path: Path, *, shared: bool = False) -> Iterator[BinaryIO]:
         Whether several processes may write this file at a time. Each then has a part of its own,
         which stays where its process is killed; otherwise the next one writes over it.
 
+    Raises
+    ------
+    OSError
+        If the file's folder is missing, or there is a folder of the file's name.
+
     Examples
     --------
     >>> import tempfile
@@ -31,6 +36,12 @@ def whole_file(path: Path, *, shared: bool = False) -> Iterator[BinaryIO]:
     ...     file.read_text()
     '1 2 3'
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"there is no folder {path.parent} to write {path.name} in; make it, or name another"
+        )
     part = path.with_name(f"{path.name}.{os.getpid()}.part" if shared else f"{path.name}.part")
     try:
         with part.open("wb") as out:

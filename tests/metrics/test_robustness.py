@@ -303,6 +303,21 @@ def test_a_net_that_cannot_be_moved_is_certified_everywhere() -> None:
     np.testing.assert_array_equal(attack.X, [[1.0, 2.0]])
 
 
+@pytest.mark.parametrize("local", [True, False])
+def test_no_certificate_depends_on_the_unit_of_the_inputs(local: bool) -> None:
+    net = MLP([2, 5, 1], "relu", seed=0)
+    X = np.random.default_rng(0).normal(size=(6, 2))
+    y = own_labels(net, X)
+    radii = certified_radius(net, X, y, local=local)
+    assert np.all(radii > 0)
+    for unit in (2.0**-60, 2.0**60):
+        there = certified_radius(net, unit * X, y, local=local)
+        np.testing.assert_allclose(there, unit * radii, rtol=1e-9, atol=0)
+    # Nor on that of the weights: however weak they are, something changes the class.
+    weak = nn.Sequential(linear_map(1, [[1e-20, 0.0]], bias=1.0))
+    np.testing.assert_allclose(certified_radius(weak, [[0.0, 0.0]], [1]), 1e20, rtol=1e-9, atol=0)
+
+
 def test_the_attack_finds_the_nearest_point_of_the_plane() -> None:
     X, y = xor()
     run = margin_flow(MLP([2, 8, 1], "relu", seed=3), X, y, until_log10_loss=-3)

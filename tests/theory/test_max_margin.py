@@ -292,6 +292,29 @@ def test_what_is_only_badly_scaled_is_told_so_and_the_mend_works() -> None:
     assert max_margin(np.column_stack([offset, np.ones(20)]), y).margin > 0
 
 
+@pytest.mark.parametrize("norm", ["l2", "l1"])
+def test_samples_that_contradict_each_other_are_named_and_no_others(norm: str) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), rng.choice([-1.0, 1.0], size=40)
+    twice = np.array([[0.0, 1.0], [1.0, 2.0], [1.0, 2.0]])
+    for samples, labels in ((X, y), (twice, np.array([1.0, 1.0, -1.0]))):
+        for column in (1.0, 0.0):
+            biased = np.column_stack([samples, np.ones(len(labels))])
+            given = biased if column else samples
+            with pytest.raises(ValueError, match=r"contradict each other; rows [\d, ]+ do") as told:
+                max_margin(given, labels, norm=norm)
+            match = re.search(r"rows ([\d, ]+) do", str(told.value))
+            assert match
+            rows = [int(row) for row in match[1].split(", ")]
+            with pytest.raises(ValueError, match="must be separable"):
+                max_margin(biased[rows], labels[rows], norm=norm)
+            # Without any one of them the others are separable.
+            for row in rows:
+                others = [other for other in rows if other != row]
+                assert max_margin(biased[others], labels[others], norm=norm).margin > 0
+        assert samples is X or rows == [1, 2]
+
+
 @pytest.mark.parametrize("constant", [1.0, -1.0])
 def test_a_bias_that_is_needed_is_kept_by_the_mend(constant: float) -> None:
     # Few samples of one class: through the origin of the means nothing separates them.

@@ -226,6 +226,40 @@ def test_samples_that_a_net_cannot_separate_are_named(name: str) -> None:
 
 
 @each
+def test_a_gradient_of_zero_is_told_with_a_mend(name: str) -> None:
+    dead = MLP([2, 5, 1], "relu", seed=0)
+    with torch.no_grad():
+        dead.layers[0].weight.abs_().neg_()
+    outside = np.abs(X) + 1.0
+    usual = {"descend": [{"schedule": s} for s in ("constant", "loss_based", "armijo")]}
+    for options in usual.get(name, [{}]):
+        message = go(name, 30, dead, outside, Y, **options).message
+        stopped = "max_epochs=30 reached" if "loss_based" in options.values() else "the gradient is"
+        assert message.startswith(stopped)
+        assert message.endswith("start from other weights, or come here by shorter steps")
+        assert "longer" not in message
+        # It is followed to the letter.
+        assert "active" not in go(name, 30, net(), outside, Y, **options).message
+    # Of labels that contradict each other that is said instead.
+    twice = np.array([[1.0, 2.0], [1.0, 2.0]])
+    assert "rows 0 and 1 of X are the same" in go(name, 30, dead, twice, [1.0, -1.0]).message
+
+
+@pytest.mark.parametrize("train", [margin_flow, descend])
+def test_a_seed_is_looked_at_even_where_nothing_is_random(train: Callable) -> None:
+    with pytest.raises(ValueError, match="seed must be at least 0, got -1"):
+        train(net(), X, Y, seed=-1)
+
+
+def test_a_step_beyond_single_precision_has_diverged() -> None:
+    run = go("descend", 30, net().float(), 1e15 * X, Y, schedule="constant")
+    assert not run.converged
+    assert re.match(
+        r"diverged after 0 updates with step 0\.033.*; .*rescale it, X \* ", run.message
+    )
+
+
+@each
 @pytest.mark.parametrize("scale", [1e-150, 1e-8, 1e8, 1e150])
 def test_inputs_of_another_size_arrive_or_are_told_to_be_rescaled(name: str, scale: float) -> None:
     goal = {"until_psi": 30.0} if name == "psi_flow" else {"until_log10_loss": -13.0}

@@ -258,9 +258,14 @@ def test_the_wrong_file_or_net_is_told(run: MarginRun, tmp_path: Path) -> None:
     (tmp_path / "c.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:500])
     (tmp_path / "d.npz").write_text("no archive")
     (tmp_path / "e.npz").write_bytes(b"")
-    for name in "bcde":
+    (tmp_path / "f.npz").mkdir()
+    for name in "bcdef":
         with pytest.raises(ValueError, match=r"path must name a file that MarginRun\.save wrote"):
             load_run(tmp_path / f"{name}.npz", small())
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*none to write a\.npz in"):
+        run.save(tmp_path / "none" / "a.npz")
+    with pytest.raises(IsADirectoryError, match=r"f\.npz is a folder; name a file in it"):
+        run.save(tmp_path / "f.npz")
 
 
 def test_the_offset_is_asked_for_again(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from ibtools.models.reading import Rules, as_outputs, number_of_outputs, private
 _WRITTEN_OUT = 2048
 _SAMPLES = 256
 # Beyond this radius, in units of the inputs, there is no boundary.
-_FAR = 1e12
+# Radii are looked for up to the second, and from the first on it is asked whether they end.
+_FAR, _TOP = 1e12, 1e150
 _HALVINGS = 50
 
 
@@ -170,14 +171,17 @@ def _largest_radius(
     good = margins.amin(1) > 0
     high = torch.ones_like(margins[:, 0])
     low = torch.zeros_like(high)
-    while bool((growing := good & (high < _FAR) & holds(high)).any()):
+    endless = torch.zeros_like(good)
+    while bool((growing := good & ~endless & (high < _TOP) & holds(high)).any()):
         low = torch.where(growing, high, low)
         high = torch.where(growing, 8 * high, high)
-    endless = high >= _FAR
+        if bool((far := growing & (high >= _FAR)).any()):
+            # How far is far depends on the inputs and the weights: endless is what stands still.
+            endless |= far & holds(high) & (change(8 * high) == change(high)).all(dim=1)
     # The interval may still reach down to 0: halve its logarithm where that is quicker.
     while bool((small := good & ~endless & (low == 0) & ~holds(high / 8)).any()):
         high = torch.where(small, high / 8, high)
-        if bool((high[small] < 1 / _FAR).any()):
+        if bool((high[small] < 1 / _TOP).any()):
             break
     for _ in range(_HALVINGS):
         middle = (low + high) / 2

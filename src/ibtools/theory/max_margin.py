@@ -21,6 +21,8 @@ _ACTIVE = 1e-10
 # The same for rounding alone.
 _ROUNDING = 1e-14
 _LARGEST, _SMALLEST = 1e120, 1e-120
+# So many samples that contradict each other are named.
+_NAMED = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,11 +166,15 @@ def max_margin(X: ArrayLike, y: ArrayLike, *, norm: str = "l2") -> MaxMargin:
 
 
 class _NoMarginError(Exception):
-    """No margin was found above what is resolved; `bound` is in units of the largest entry."""
+    """No margin was found above what is resolved; `bound` is in units of the largest entry.
 
-    def __init__(self, bound: float) -> None:
+    It is that of the samples in `rows` alone, of which there are at most d + 1.
+    """
+
+    def __init__(self, bound: float, rows: Int[np.ndarray, " k"]) -> None:
         super().__init__(bound)
         self.bound = bound
+        self.rows = rows
 
 
 def _signed_samples(
@@ -230,10 +236,24 @@ def _not_separable(
                 f"{told}; subtract from each column of X its mean, divide it by its largest "
                 "absolute value, and append a constant column for a bias"
             )
+    rows = _contradicting(both if constant.any() else np.hstack([both, ones]), y)
+    named = ", ".join(map(str, rows[:_NAMED])) + (", …" if len(rows) > _NAMED else "")
+    first = f"; rows {named} do, whatever the others: begin with one of these" if named else ""
     return ValueError(
         f"{told}; to append a constant column does not help, they are not separable with a bias "
-        "either: add features, or drop the samples that contradict each other"
+        f"either: add features, or drop the samples that contradict each other{first}"
     )
+
+
+def _contradicting(
+    X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]
+) -> Int[np.ndarray, " k"]:
+    """Return samples, as few as can be, that no hyperplane through the origin separates."""
+    try:
+        _least_norm(_signed_samples(X, y)[0])
+    except _NoMarginError as error:
+        return error.rows
+    return np.arange(0)
 
 
 def _unit_columns(X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
@@ -274,7 +294,7 @@ def _least_norm(
         point = some @ Z[rows]
         size = float(np.linalg.norm(point))
         if size <= _LEAST_MARGIN * float(lengths.max()):
-            raise _NoMarginError(size)
+            raise _NoMarginError(size, rows[some > _LEAST_MARGIN])
         w, some = _sharpened(Z[rows], some, point / size**2)
         short = 1 - Z @ w
         missing = short > _ROUNDING * lengths * float(np.linalg.norm(w))

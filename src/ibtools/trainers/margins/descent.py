@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ibtools._validation import count, one_of, positive
+from ibtools._validation import count, generator, one_of, positive
 from ibtools.models.nets import torch_generator
 from ibtools.trainers.margins.driver import Plan, Position, Stepper, drive
 from ibtools.trainers.margins.growth import GapBound, order_of_run
@@ -136,6 +136,8 @@ def descend(
     one_of("schedule", schedule, SCHEDULES)
     target = number("until_log10_loss", until_log10_loss) * np.log(10.0)
     count("max_epochs", max_epochs)
+    if seed is not None:
+        generator(seed)
     growth = number("record_growth", record_growth)
     if growth < 1:
         raise ValueError(f"record_growth must be at least 1, got {growth:g}; 1 records every epoch")
@@ -230,6 +232,13 @@ class _Descent(Stepper):
             # 0 where the loss is below the smallest float: then no step is left.
             step *= float(np.exp(min(frame, 700.0)))
         log_step = np.log(step) if step > 0 else -np.inf
+        if step > torch.finfo(self.problem.flat.dtype).max / self.problem.n:
+            if self.schedule == "constant":
+                self.trouble = (
+                    f"diverged after {before.steps} updates with step {self.alpha:g}; take a "
+                    "smaller step"
+                )
+            return False
         self.at = at = Position(**vars(before))
         if self.batches is None:
             self.problem.flat.sub_(self.gradient(), alpha=step)

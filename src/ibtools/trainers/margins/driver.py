@@ -222,9 +222,14 @@ def drive(
         if recorder.last("steps") != stepper.at.steps:
             _record(stepper, recorder)
     if not converged and message != "interrupted":
+        still = bool(problem.flat.any()) and not bool(stepper.gradient().any())
+        if still and stuck:
+            message = "the gradient is zero"
         # What comes with its own mend, after a semicolon, needs but the size of the inputs.
-        mended = stuck and ";" in message
-        more = [scale_hint(problem)] if mended else hints(problem, stepper.at.state, stuck=stuck)
+        if stuck and ";" in message:
+            more = [scale_hint(problem)]
+        else:
+            more = hints(problem, stepper.at.state, stuck=stuck, still=still)
         message = "; ".join([message, *filter(None, more)])
     run = made_run(
         net,

@@ -10,7 +10,7 @@ _SMALL, _LARGE = 1e-6, 1e6
 _LOOKED_AT, _NAMED = 100, 5
 
 
-def hints(problem: Problem, state: State, *, stuck: bool) -> list[str]:
+def hints(problem: Problem, state: State, *, stuck: bool, still: bool = False) -> list[str]:
     """Return what to say of a run that did not reach what was asked; it may be nothing.
 
     Parameters
@@ -19,8 +19,10 @@ def hints(problem: Problem, state: State, *, stuck: bool) -> list[str]:
         The problem, and margins at the end of the run.
     stuck
         Whether no step was possible any more.
+    still
+        Whether the gradient is zero.
     """
-    found = [scale_hint(problem), _samples_in_the_way(problem, state)]
+    found = [scale_hint(problem), _samples_in_the_way(problem, state, still=still)]
     if stuck and problem.flat.dtype != torch.float64:
         kind = str(problem.flat.dtype).removeprefix("torch.")
         found.insert(
@@ -41,7 +43,7 @@ def scale_hint(problem: Problem) -> str:
     )
 
 
-def _samples_in_the_way(problem: Problem, state: State) -> str:
+def _samples_in_the_way(problem: Problem, state: State, *, still: bool) -> str:
     least = state.margins.amin(1)
     wrong = torch.nonzero(least <= 0)[:, 0]
     if not len(wrong):
@@ -55,6 +57,11 @@ def _samples_in_the_way(problem: Problem, state: State) -> str:
                 f"no net separates these data: rows {min(i, j)} and {max(i, j)} of X are the same "
                 "and have different labels; leave out one of them, or correct its label"
             )
+    if still:
+        return (
+            "no neuron may be active on any sample: start from other weights, or come here by "
+            "shorter steps"
+        )
     named = ", ".join(map(str, wrong[:_NAMED].tolist())) + (", …" if len(wrong) > _NAMED else "")
     return (
         f"{len(wrong)} of {problem.n} samples are not on the right side of the net (rows {named} "

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ibtools._validation import count, positive
+from ibtools._validation import count, generator, positive
 from ibtools.metrics.margins import inverse_loss, loss_threshold
 from ibtools.trainers.margins.driver import Plan, Stepper, drive, margin_fell
 from ibtools.trainers.margins.first_phase import FirstPhase
@@ -165,6 +165,8 @@ def margin_flow(
     """
     target = number("until_log10_loss", until_log10_loss) * np.log(10.0)
     count("max_steps", max_steps)
+    if seed is not None:
+        generator(seed)
     problem = Problem(net, X, y, loss)
     facts = order_of_run(problem, near_homogeneity, order, exact=True)
     default = 0.05 if facts.order != 1 else 1.0

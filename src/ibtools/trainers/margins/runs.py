@@ -340,7 +340,7 @@ def load_run(
     ------
     FileNotFoundError
         If there is no such file.
-    ValueError
+    TypeError, ValueError
         If it is not the file of a run, the net has another number of parameters, or
         `near_homogeneity` is missing or should be.
 
@@ -349,14 +349,19 @@ def load_run(
     MarginRun.save : writes it; the example there reads it back.
     """
     try:
-        with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with (
+            file_path("path", path).open("rb") as opened,
+            np.load(opened, allow_pickle=False) as file,
+        ):
             facts = json.loads(str(file["facts"]))
             columns = {name: file[name] for name in COLUMNS}
             last = file["parameters"]
             arrays = {
                 k.removeprefix("progress_"): file[k] for k in file if k.startswith("progress_")
             }
-    except (KeyError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (
+        KeyError, ValueError, EOFError, AttributeError, IsADirectoryError, zipfile.BadZipFile,
+    ) as error:  # fmt: skip
         raise ValueError(
             f"path must name a file that MarginRun.save wrote, got {str(path)!r} ({error}); "
             "train again, or find the right file"
