@@ -223,9 +223,8 @@ raise SystemExit(mutants.main(["--minutes", "5", "metrics/alignment"]))
     found = [json.loads(line) for line in lines]
     # Tried with a changed body, then imported and against all tests.
     outcomes = [(entry["outcome"], entry["sure"]) for entry in found]
-    assert outcomes == [
-        ("survived", False), ("killed", False), ("killed", True), ("survived", True)
-    ]  # fmt: skip
+    assert sorted(outcomes[:2]) == [("killed", False), ("survived", False)]  # in any order
+    assert outcomes[2:] == [("killed", True), ("survived", True)]
     assert "test_layers_by_hand" in found[1]["by"]
     assert found[2]["by"] == "import"
     assert mutants.source_of("metrics/alignment").read_text() == source

@@ -201,7 +201,7 @@ def sweep(
 
     Each finished task is a file in `folder`, written whole. The same call again runs only what has
     no result: what was interrupted, what failed, and settings that are new. A task that raises does
-    not stop the others, and `Sweep.failures` has the reason. Ctrl-C returns what there is.
+    not stop the others, and ``Sweep.failures`` has the reason. Ctrl-C returns what there is.
 
     Parameters
     ----------

@@ -167,7 +167,7 @@ def near_homogeneity(
 
     Linear layers and convolutions with or without bias, pooling, residual connections, sums,
     products, ReLU, leaky ReLU, its square, identity, GELU, SiLU and softplus have rules; register
-    one for a layer of your own with `ibtools.theory.homogeneity.stream_after`.
+    one for a layer of your own with ``ibtools.theory.homogeneity.stream_after``.
 
     Parameters
     ----------
