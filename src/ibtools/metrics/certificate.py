@@ -20,7 +20,6 @@ from ibtools.models.reading import Rules, as_outputs, number_of_outputs, private
 # Convolutions with at most this many inputs are written out as a matrix, whose norm is exact.
 _WRITTEN_OUT = 2048
 _SAMPLES = 256
-# Beyond this radius, in units of the inputs, there is no boundary.
 # Radii are looked for up to the second, and from the first on it is asked whether they end.
 _FAR, _TOP = 1e12, 1e150
 _HALVINGS = 50
