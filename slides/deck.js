@@ -61,6 +61,8 @@
     if (first) first.focus();
   }
 
+  // On paper slides are laid out once more; what fitted before may not fit then.
+  var laidOut = paper ? new Promise(function (done) { Reveal.on("pdf-ready", done); }) : Promise.resolve();
   Reveal.initialize({
     width: 1280, height: 720, margin: 0, center: false, display: "flex", hash: true, controls: false,
     slideNumber: "c/t", transition: "none", backgroundTransition: "none", viewDistance: 1000,
@@ -71,6 +73,8 @@
     Reveal.addKeyBinding({ keyCode: 68, key: "D", description: "Dark or light" }, function () {
       theme(root.dataset.theme === "dark" ? "light" : "dark");
     });
+    return laidOut;
+  }).then(function () {
     return document.fonts.ready;
   }).then(function () {
     fitAll();

@@ -370,7 +370,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.config.napoleon_use_ivar = True  # an attribute stands in the docstring alone
     app.config.napoleon_use_param = False  # "X, y" are said in one breath
     app.config.napoleon_use_rtype = False
-    app.config.autodoc_typehints = "none"  # the source's own stand in the signature
+    # The source's own types stand in the signature.
+    app.config.autodoc_typehints = "none"
+    app.config.napoleon_attr_annotations = False
     app.config.python_maximum_signature_line_length = 70
     app.config.toc_object_entries_show_parents = "hide"
     for kind in PyObject.doc_field_types:

@@ -19,13 +19,13 @@ from visible import faults_of_formulas
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["a page", "a page in a folder"])
 def sample(request, site):
-    """The lightest page at this depth that has figures to move and formulas."""
+    """The lightest page at this depth that has figures to move, and formulas before them."""
     found = [
         page
         for page in PAGES
         if page.count("/") == request.param
-        and (soup := read(site, page)).select("p span.math")
-        and soup.select(".ib-controls")
+        and (soup := read(site, page)).select(".ib-controls")
+        and soup.select("main p span.math, main .ib-figure")[0].name == "span"
     ]
     if not found and request.param > 1 and all(page.count("/") < 2 for page in PAGES):
         pytest.skip("no page of the book lies in a folder of its own")
