@@ -154,7 +154,7 @@ def test_data_that_cannot_be_separated_end_with_a_warning() -> None:
 
 
 def test_no_gradient_at_all() -> None:
-    with pytest.warns(TrainingWarning, match=r"no gradient"):
+    with pytest.warns(TrainingWarning, match=r"the gradient is zero"):
         run = psi_flow(two_parameters(0.0, -1.0), [[1.0]], [1.0], until_psi=5.0)
     assert run.steps.tolist() == [0]
 
