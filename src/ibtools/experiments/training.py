@@ -24,6 +24,7 @@ from ibtools.experiments.settings import BIASES, SCHEDULES, SETTINGS
 from ibtools.models.homogeneity import homogeneity_of
 from ibtools.theory.homogeneity import NearHomogeneity, near_homogeneity
 from ibtools.trainers.margins.descent import descend
+from ibtools.trainers.margins.growth import longest_input
 from ibtools.trainers.margins.implicit import MANY, margin_flow
 from ibtools.trainers.margins.runs import MarginRun, load_run
 from ibtools.trainers.warning import TrainingWarning
@@ -449,10 +450,8 @@ class _Training:
     def _bound(self) -> NearHomogeneity | None:
         """Return how far a net with biases in all layers is from homogeneous; derived once."""
         if self.bound is None and homogeneity_of(self.net).defect:
-            longest = float(self.X.flatten(1).double().norm(dim=1).max())
-            bound = near_homogeneity(
-                self.net, radius=1.01 * longest, input_shape=self.setting.input_shape
-            )
+            radius = 1.01 * longest_input(self.X)
+            bound = near_homogeneity(self.net, radius=radius, input_shape=self.setting.input_shape)
             self.bound = bound.differences()
         return self.bound
 

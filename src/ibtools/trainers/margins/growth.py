@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
+from jaxtyping import Float
+from torch import Tensor
+
 from ibtools.models.declared import known_order
 from ibtools.models.homogeneity import Homogeneity, NotHomogeneousError, homogeneity_of
 from ibtools.models.homogeneity_on_data import check_gap
@@ -81,7 +84,7 @@ def order_of_run(
             "of them; pass its bounds on differences, near_homogeneity.differences()"
         )
     radius = getattr(near_homogeneity, "radius", math.inf)
-    longest = _longest(problem)
+    longest = longest_input(problem.X)
     if longest > radius * (1 + 1e-6):
         raise ValueError(
             f"near_homogeneity must be for all inputs, got radius={radius:g} and an input of norm "
@@ -100,15 +103,22 @@ def order_of_run(
         return Homogeneity(near_homogeneity.order, defect=str(error))
 
 
-def _longest(problem: Problem) -> float:
-    return float(problem.X.flatten(1).double().norm(dim=1).max())
+def longest_input(X: Float[Tensor, "n ..."]) -> float:
+    """Return the largest norm of a sample.
+
+    Parameters
+    ----------
+    X
+        Inputs, (n, …).
+    """
+    return float(X.flatten(1).double().norm(dim=1).max())
 
 
 def _derived(name: str, problem: Problem) -> str:
     """Return the call that derives a bound for these data from layers of this name."""
     shape = tuple(problem.X.shape[1:])
     given = f", input_shape={shape}" if len(shape) > 1 else ""
-    radius = f"{max(1.01 * _longest(problem), 1e-300):.3g}"
+    radius = f"{max(1.01 * longest_input(problem.X), 1e-300):.3g}"
     compared = ".differences()" if problem.loss == "cross_entropy" else ""
     return f"ibtools.theory.near_homogeneity({name}, radius={radius}{given}){compared}"
 
