@@ -36,6 +36,8 @@ _SHARE = 0.05
 # Share of the largest length that the next step is to have were the gradient as now; it grows, and
 # where a step costs much none is to be rejected for its length.
 _AIM, _CAREFUL = 0.9, 0.8
+# A step that the net's kinks spoil is repeated so often with what was seen behind them.
+_CUTS = 6
 
 
 def margin_flow(
@@ -274,7 +276,7 @@ class _Flow(Stepper):
             longest=longest,
             tolerance=_SHARE * self.relative_step,
         )
-        grown = 2.0
+        grown, cuts = 2.0, 0
         for _ in range(60):
             if not self.h > 0:
                 break
@@ -298,8 +300,11 @@ class _Flow(Stepper):
             kept = not (guarded and margin_fell((before, rho), after, self.order))
             if fell and kept and np.isfinite(candidate.log_loss):
                 self._advance(candidate)
-                self.h *= min(grown, steps.aim * longest / length)
+                self.h *= min(grown if cuts <= _CUTS // 2 else 1.0, steps.aim * longest / length)
                 return True
+            if cuts < _CUTS and np.isfinite(candidate.log_loss) and steps.cut(d, candidate):
+                cuts += 1
+                continue
             self.h *= 0.5
             grown = 1.0
             if length < 1e-14 * rho:
@@ -394,20 +399,35 @@ class _Steps:
         self._solve = self._prepared()
         return True
 
+    def cut(self, d: Float[Tensor, " p"], candidate: State) -> bool:
+        """Take up what was seen where a step led that was refused; return whether that helps."""
+        if self.relative:
+            return False
+        self._problem.flat.copy_(self._start)
+        if not isinstance(self._solve, ReducedSteps):
+            self._ignored = None
+            self._solve = self._reduced(candidate.weights)
+        return self._solve.cut(d, candidate)
+
+    def _reduced(self, weights: Float[Tensor, "n c"] | None = None) -> ReducedSteps:
+        return ReducedSteps(
+            self._problem,
+            self._state,
+            gradient=self._gradient,
+            rows=_ROWS,
+            longest=self._longest,
+            tolerance=self._tolerance,
+            weights=weights,
+        )
+
     def _prepared(self) -> Callable[[float], torch.Tensor | None]:
         problem, margins = self._problem, self._state.margins
         near = margins <= margins.min() + self._window * (_DECAY + self._reach)
-        if not self.relative and margins.numel() > MANY and int(near.sum()) > _FEW:
+        if not self.relative and int(near.sum()) > _FEW:
             self._ignored = None
-            self.aim = _CAREFUL
-            return ReducedSteps(
-                problem,
-                self._state,
-                gradient=self._gradient,
-                rows=_ROWS,
-                longest=self._longest,
-                tolerance=self._tolerance,
-            )
+            if margins.numel() > MANY:
+                self.aim = _CAREFUL
+            return self._reduced()
         if self.relative or int(near.sum()) > _FEW:
             self._ignored = None
             return self._with_all(Linearization(problem))
