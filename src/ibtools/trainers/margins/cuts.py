@@ -46,7 +46,7 @@ class Cuts:
 
     def along(self, d: Float[Tensor, " p"]) -> Float[Tensor, " k"]:
         """Return the change of each along d."""
-        return torch.as_tensor(self.tangents.along(d)).to(self.values)
+        return self.tangents.along(d)
 
     def least(
         self, margins: Float[Tensor, " m"], moved: Float[Tensor, " k"]

@@ -382,6 +382,7 @@ class _Steps:
             problem.loss
         )
         self._window = 1.0
+        self._ignored: torch.Tensor | None = None
         self.aim = _AIM
         self._solve = self._prepared()
 
@@ -436,8 +437,8 @@ class _Steps:
         width = margins.shape[1]
         tangents = problem.tangents(torch.div(chosen, width, rounding_mode="floor"), chosen % width)
         nearby = Nearby(margins.cpu(), chosen.cpu(), problem.loss)
-        K = tangents.gram()
-        return lambda h: tangents.combination(few_margins_step(nearby, K, h))
+        K = tangents.gram().cpu().numpy()
+        return lambda h: tangents.combination(torch.from_numpy(few_margins_step(nearby, K, h)))
 
     def _with_all(self, linear: Linearization) -> Callable[[float], torch.Tensor]:
         margins = self._state.margins

@@ -63,6 +63,13 @@ def log_excess(margins: Float[Tensor, "n c"], loss: str) -> float:
     return float(torch.logsumexp(each, 0))
 
 
+def _bordered(
+    K: Float[Tensor, "m m"], across: Float[Tensor, "k m"], own: Float[Tensor, "k k"]
+) -> Float[Tensor, "m+k m+k"]:
+    """Return the Gram matrix of rows and of more rows."""
+    return torch.cat([torch.cat([K, across.T], dim=1), torch.cat([across, own], dim=1)])
+
+
 class ReducedSteps:
     """The implicit steps of every length from one point, by a model with few unknowns.
 
@@ -107,12 +114,12 @@ class ReducedSteps:
         self._multipliers = torch.zeros_like(state.weights).reshape(-1)
         self._of_the_rest = 0.0
         self._cuts: Cuts | None = None
-        self._of_cuts = np.zeros(0)
+        self._of_cuts = state.margins.new_zeros(0)
         weights = state.weights if weights is None else torch.maximum(state.weights, weights)
         self._chosen = self._heaviest(weights.reshape(-1))
         self._tangents = self._tangents_of(self._chosen)
         self._K = self._tangents.gram()
-        self._across = self._of_cuts_alone = np.zeros((0, 0))
+        self._across = self._of_cuts_alone = self._K[:0]
 
     def _heaviest(self, weights: Float[Tensor, " m"]) -> Int[Tensor, " k"]:
         """Return the rows of nearly all weight if so many are few enough, or else the heaviest."""
@@ -131,11 +138,11 @@ class ReducedSteps:
     def _choose(self, chosen: Int[Tensor, " k"]) -> None:
         """Take other rows; of their Gram matrix only what is new is computed."""
         known = torch.isin(chosen, self._chosen)
-        was = torch.searchsorted(self._chosen, chosen[known]).cpu().numpy()
-        old, new = (torch.nonzero(part)[:, 0].cpu().numpy() for part in (known, ~known))
+        was = torch.searchsorted(self._chosen, chosen[known])
+        old, new = (torch.nonzero(part)[:, 0] for part in (known, ~known))
         tangents = self._tangents_of(chosen)
-        K = np.empty((len(chosen), len(chosen)))
-        K[np.ix_(old, old)] = self._K[np.ix_(was, was)]
+        K = self._K.new_empty(len(chosen), len(chosen))
+        K[old[:, None], old] = self._K[was[:, None], was]
         if len(new):
             K[new] = self._tangents_of(chosen[~known]).products(tangents)
             K[:, new] = K[new].T
@@ -167,12 +174,12 @@ class ReducedSteps:
         problem.flat.add_(d)
         tangents = self._tangents_of(rows)
         problem.flat.copy_(before)
-        values = margins[rows] - torch.as_tensor(tangents.along(d)).to(margins)
+        values = margins[rows] - tangents.along(d)
         # At the start none is below the margin there: it bends upwards between.
         new = Cuts(rows, torch.maximum(values, start[rows]), tangents)
         half = 0.5 * self._multipliers[rows]
         self._multipliers[rows] = half
-        self._of_cuts = np.append(self._of_cuts, half.cpu().numpy())
+        self._of_cuts = torch.cat([self._of_cuts, half])
         self._cuts = new if self._cuts is None else self._cuts.joined(new)
         self._of_cuts_alone = self._cuts.tangents.gram()
         self._choose(torch.cat([self._chosen, rows]).unique())
@@ -248,36 +255,37 @@ class ReducedSteps:
         # A margin s counts e^(−s) times this.
         offsets = (-log_weights(state.margins, loss) - state.margins).reshape(-1)[chosen]
         own = self._start.margins.reshape(-1)[chosen]
-        s = (own + offsets).cpu().numpy()
-        guess = self._multipliers[chosen].cpu().numpy()
-        K, mean, several = self._K, None, np.arange(len(chosen))
+        s = own + offsets
+        guess = self._multipliers[chosen]
+        K, mean, several = self._K, None, torch.arange(len(chosen), device=s.device)
         if cuts is not None:
             place = torch.searchsorted(chosen, cuts.owners)
-            s = np.append(s, (cuts.values + offsets[place]).cpu().numpy())
-            guess = np.append(guess, self._of_cuts)
-            K = np.block([[K, self._across.T], [self._across, self._of_cuts_alone]])
-            several = np.append(several, place.cpu().numpy())
+            s = torch.cat([s, cuts.values + offsets[place]])
+            guess = torch.cat([guess, self._of_cuts])
+            K = _bordered(K, self._across, self._of_cuts_alone)
+            several = torch.cat([several, place])
         if share > _NOTHING:
             mean = self._pulled(rest.view_as(state.weights), moved) / share
             across = self._tangents.along(mean)
             if cuts is not None:
-                across = np.append(across, cuts.tangents.along(mean))
-            K = np.block([[K, across[:, None]], [across, np.array(float(mean @ mean))]])
-            s = np.append(s, -np.log(share) - state.log_loss - float(mean @ d))
-            guess = np.append(guess, self._of_the_rest or h * share)
-            several = np.append(several, len(chosen))
+                across = torch.cat([across, cuts.tangents.along(mean)])
+            K = _bordered(K, across[None], (mean @ mean).double().view(1, 1))
+            of_mean = -np.log(share) - state.log_loss - float(mean @ d)
+            s = torch.cat([s, s.new_tensor([of_mean])])
+            guess = torch.cat([guess, guess.new_tensor([self._of_the_rest or h * share])])
+            several = torch.cat([several, several.new_tensor([len(chosen)])])
         c = entropy_step(
             s, K, h, log_constant=excess, start=guess, tolerance=accuracy, group=several
         )
         self._multipliers = torch.zeros_like(weights)
-        self._multipliers[chosen] = torch.as_tensor(c[: len(chosen)]).to(weights)
+        self._multipliers[chosen] = c[: len(chosen)]
         target = self._tangents.combination(c[: len(chosen)])
         if cuts is not None:
             self._of_cuts = c[len(chosen) : len(chosen) + len(cuts.owners)]
             target = target + cuts.tangents.combination(self._of_cuts)
         if mean is not None:
             self._of_the_rest = float(c[-1])
-            target = target + c[-1] * mean
+            target = target + self._of_the_rest * mean
         return target
 
     def _best(
@@ -340,7 +348,8 @@ class ReducedSteps:
         of_cuts: Tensor | None = None
         if self._cuts is not None:
             _, shares, parts = self._model(moved)
-            assert shares is not None and parts is not None
+            assert shares is not None
+            assert parts is not None
             of_cuts = parts * weights.reshape(-1)[self._cuts.owners]
             weights = (weights.reshape(-1) * shares).view_as(weights)
         each = weights.sum(1)
@@ -352,5 +361,5 @@ class ReducedSteps:
                 problem.margins.pulled(weights[samples], samples),
             )
         if self._cuts is not None and of_cuts is not None:
-            total += self._cuts.tangents.combination(of_cuts.cpu().numpy())
+            total += self._cuts.tangents.combination(of_cuts)
         return total
