@@ -21,11 +21,10 @@ from ibtools.trainers.margins.runs import MarginRun
 
 Net = TypeVar("Net", bound=nn.Module)
 
-# Up to so many margins their Gram matrix is factored; a step that needs more uses products with J.
+# Up to so many margins all of them vary one by one; beyond, the heaviest do, and the others as one.
 _FEW = 1500
 MANY = 20_000
-"""Beyond so many margins products with J are dear: a run begins with minibatches, then the heaviest
-margins vary one by one, and all others as one."""
+"""Beyond so many margins an epoch is dear: a run begins with minibatches."""
 _ROWS = 4000
 # Margins that a step ignores have together at most this share of the gradient's weights at its end.
 _IGNORED = 1e-6
@@ -63,15 +62,21 @@ def margin_flow(
 
     on the margins s linearized at θ. Its solution is :math:`d = J^\top c`, so that the problem has
     one unknown for each margin that is nearly active, however many parameters there are. Where
-    very many are, conjugate gradients solve it. Of more than 20 000 margins the 4000 of largest
-    weight (up to 5000, where these have all weight) vary one by one, and all others as one with
-    their mean gradient; that is repeated about where it led, with the heaviest there, until the
-    step's equation holds for all margins as accurately as otherwise. Besides the data and the net
-    that takes less than 2 GB. While 𝓛 ≥ ℓ(0) for the logistic loss and cross-entropy, whose
-    logarithms are not convex there, 𝓛 over its value at θ takes the place of log 𝓛. A step is taken
-    only if 𝓛 falls and, once 𝓛 < ℓ(0), the smoothed margin does not; otherwise h is shortened. The
-    direction is that of the flow, which the time of 𝓛 or of log 𝓛 does not change, up to an error
-    in proportion to the relative step.
+    more than 1500 are, the heaviest, 4000 at most (5000, where these have all weight), vary one by
+    one, and all others as one with their mean gradient; that is repeated about where it led, with
+    the heaviest there, until the step's equation holds for all margins as accurately as otherwise.
+    Besides the data and the net that takes less than 2 GB. While 𝓛 ≥ ℓ(0) for the logistic loss and
+    cross-entropy, whose logarithms are not convex there, 𝓛 over its value at θ takes the place of
+    log 𝓛, and conjugate gradients solve the problem. A step is taken only if 𝓛 falls and, once
+    𝓛 < ℓ(0), the smoothed margin does not; otherwise h is shortened. The direction is that of the
+    flow, which the time of 𝓛 or of log 𝓛 does not change, up to an error in proportion to the
+    relative step.
+
+    A ReLU net's flow comes to kinks and slides along them, where the linearization at θ promises
+    what no step keeps, however short. A step that is refused is therefore repeated, up to six
+    times, with what was seen where it led: each margin that fell short there is the least of its
+    linearizations at either end. The step then has a mean of gradients from both sides of the kink
+    for its direction, as the flow has (an element of Clarke's subdifferential, as h gets small).
 
     With more than 20 000 margins the flow begins where 𝓛 < ℓ(0), and Adam on minibatches leads
     there from a start above: a first phase, of which each epoch counts as one step, without time.
@@ -129,8 +134,8 @@ def margin_flow(
     Warns
     -----
     TrainingWarning
-        If no step is accepted any more (the flow slides along a kink of a ReLU net, or all
-        parameters are zero) or `max_steps` is reached.
+        If no step is accepted any more (at the rounding of a ReLU net's kinks, or all parameters
+        are zero) or `max_steps` is reached.
 
     See Also
     --------
