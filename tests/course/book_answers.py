@@ -313,4 +313,4 @@ RUN |= {
     },
 }
 
-LONG = {"before.logistic", "imd.forgotten", "warp.lazy", "two.support"}
+LONG = {"before.logistic", "imd.forgotten", "warp.lazy", "two.support", "hm.longer", "two.merging"}
