@@ -155,7 +155,7 @@ def test_unusable_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="positive margin"):
         kkt_point(net, X, -y)
     net.layers[0].weight.data.copy_(torch.tensor([[1.0, 3.0]]))
-    with pytest.raises(ValueError, match="positive margin.*got a smallest margin of 0 at norm 1"):
+    with pytest.raises(ValueError, match=r"positive margin.*got a smallest margin of 0 at norm 1"):
         kkt_point(net, X, y)
     net.layers[0].weight.data.copy_(torch.tensor([[3.0, 2.0]]))
     with pytest.raises(ValueError, match="tolerance must be greater than 0"):
