@@ -124,6 +124,11 @@ def _timed(run: Run, cap: float) -> tuple[Outcome, float]:
     return outcome, cpu() - start
 
 
+def problems() -> list[MarginProblem]:
+    """Return the problems, in the order of the tables."""
+    return [LinearProblem(1e-2), LinearProblem(1e-6), NetProblem()]
+
+
 def section(*, cap: float, repetitions: int, say: Callable[[str], Any]) -> list[dict[str, Any]]:
     """Print the tables of all problems and return their rows, for ``python -m benchmarks``."""
     say(
@@ -132,8 +137,7 @@ def section(*, cap: float, repetitions: int, say: Callable[[str], Any]) -> list[
         "goal is reached.\n"
     )
     rows: list[MarginRow] = []
-    problems: list[MarginProblem] = [LinearProblem(1e-2), LinearProblem(1e-6), NetProblem()]
-    for problem in problems:
+    for problem in problems():
         found = compare(problem, contenders(problem), cap=cap, repetitions=repetitions)
         rows += found
         say("\n".join(lines(problem, found)) + "\n")

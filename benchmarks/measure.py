@@ -14,6 +14,7 @@ from benchmarks.problem import Problem, Reference
 
 # What takes less is worth repeating: its median is steadier.
 _QUICK = 1.0
+LEFT_OUT = "not run: earlier no step was done within the cap"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def compare(
     watched = tqdm(everyone, desc=problem.label, leave=False, disable=None)
     for competitor in watched:
         if competitor.name in hopeless:
-            absent[competitor.name] = "not run: earlier no step was done within the cap"
+            absent[competitor.name] = LEFT_OUT
             continue
         try:
             run = competitor.prepare(problem, reference)

@@ -211,7 +211,7 @@ class Commands:
         wanted = ("install", "-r", "benchmarks/requirements.txt")
         if environment.pip(*wanted, what="what ibtools is measured against", must=False):
             print("Some competitors do not install here; their rows will say so.", flush=True)
-        return self.python("-m", "benchmarks")
+        return self.python("-m", "benchmarks", "--keep")
 
     def mutants(self) -> int:
         self.environment.prepare()

@@ -30,7 +30,7 @@ from ibtools.experiments.first_images import first_images
 from ibtools.experiments.named_runs import first_steps
 from ibtools.experiments.results import Result, folder_of_results, rounded, write_result
 
-KEPT = sorted(path.stem for path in folder_of_results().glob("*.json"))
+KEPT = sorted(path.stem for path in folder_of_results().glob("*.json") if path.stem != "benchmarks")
 RATES, LONGER, TWO = (
     "mnist-1000-mlp-rates",
     "mnist-300-squared-mlp-longer",
