@@ -12,7 +12,7 @@ from ibtools.metrics.margins import loss_threshold
 from ibtools.models.nets import MLP
 from ibtools.trainers import TrainingWarning
 from ibtools.trainers.margins import implicit
-from ibtools.trainers.margins.entropy import SHARPNESS, entropy_step
+from ibtools.trainers.margins.entropy import entropy_step
 from ibtools.trainers.margins.implicit import margin_flow
 from ibtools.trainers.margins.implicit_step import Nearby, many_margins_step
 from ibtools.trainers.margins.problem import Linearization, Problem
@@ -58,19 +58,20 @@ def test_the_least_of_the_small_problem(h: float, log_constant: float, several: 
         start=torch.zeros(40, dtype=torch.float64),
         tolerance=2e-6,
         group=torch.tensor(group),
+        sharpness=8.0,
     ).numpy()
     # At the least of log(C + Σe^(−least of a group of s + Kc)) + cᵀKc/2h the step d = Jᵀc is h
     # times the pull there.
     margins = s + K @ c
     sums = np.array([
-        np.logaddexp.reduce(-SHARPNESS * margins[group == g]) for g in range(group[-1] + 1)
+        np.logaddexp.reduce(-8.0 * margins[group == g]) for g in range(group[-1] + 1)
     ])  # fmt: skip
-    shares = np.exp(-SHARPNESS * margins - sums[group])
-    logs = np.append(sums / SHARPNESS, log_constant)
+    shares = np.exp(-8.0 * margins - sums[group])
+    logs = np.append(sums / 8.0, log_constant)
     v = shares * np.exp(logs[:-1] - np.logaddexp.reduce(logs))[group]
     pull = J.T @ v
     # Rounding of the dual's value shows as much more in shares as these are sharper.
-    size = np.linalg.norm(pull) * (1 if several == 1 else 2 * SHARPNESS)
+    size = np.linalg.norm(pull) * (1 if several == 1 else 2 * 8.0)
     np.testing.assert_allclose(J.T @ c / h, pull, rtol=0, atol=2.1e-6 * size)
 
 

@@ -14,7 +14,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ibtools.trainers.margins.entropy import SHARPNESS
 from ibtools.trainers.margins.problem import Tangents
 
 
@@ -49,7 +48,7 @@ class Cuts:
         return self.tangents.along(d)
 
     def least(
-        self, margins: Float[Tensor, " m"], moved: Float[Tensor, " k"]
+        self, margins: Float[Tensor, " m"], moved: Float[Tensor, " k"], sharpness: float
     ) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"], Float[Tensor, " k"]]:
         """Return the margins, cut, and the share of the own function and of each cut in them.
 
@@ -59,15 +58,17 @@ class Cuts:
             By their own linear function, (m,).
         moved
             The change of each cut, (k,).
+        sharpness
+            p of the soft least −log(Σe^(−ps))/p.
         """
         own, at = torch.unique(self.owners, return_inverse=True)
         cut = self.values + moved
         low = margins[own].scatter_reduce(0, at, cut, "amin")
-        uncut = (-SHARPNESS * (margins[own] - low)).exp()
-        parts = (-SHARPNESS * (cut - low[at])).exp()
+        uncut = (-sharpness * (margins[own] - low)).exp()
+        parts = (-sharpness * (cut - low[at])).exp()
         total = uncut.index_add(0, at, parts)
         shares = torch.ones_like(margins)
         shares[own] = uncut / total
         least = margins.clone()
-        least[own] = low - total.log() / SHARPNESS
+        least[own] = low - total.log() / sharpness
         return least, shares, parts / total[at]

@@ -15,10 +15,6 @@ _START, _LEAST = 1e-5, 1e-9
 Vector = Float[Tensor, " m"]
 Group = Int[Tensor, " m"]
 
-SHARPNESS = 8.0
-"""The least of several linear functions s is taken for −log(Σe^(−ps))/p, with this p: they differ
-by log(k)/p at most, k the number that are nearly least."""
-
 
 class _Point(NamedTuple):
     """A point of the dual: multipliers, that of the constant, Kc, and the value there."""
@@ -38,6 +34,7 @@ def entropy_step(
     start: Vector,
     tolerance: float,
     group: Group | None = None,
+    sharpness: float = 1.0,
 ) -> Vector:
     r"""Return c of least :math:`\log(C+\sum e^{-(s+Kc)_i})+c^\top Kc/(2h)`.
 
@@ -66,10 +63,12 @@ def entropy_step(
         h is large, rounding of the dual's value ends the iteration near 1e-6, of groups near 1e-5.
     group
         The group of each row, (m,), from 0 on; each row is one by default.
+    sharpness
+        p, at least 1: the least of k nearly equal margins is taken for log(k)/p less.
     """
     log_constant = float(log_constant)
     has_constant = math.isfinite(log_constant)
-    groups = _Groups(torch.arange(len(s), device=s.device) if group is None else group)
+    groups = _Groups(torch.arange(len(s), device=s.device) if group is None else group, sharpness)
     diagonal = K.diagonal()
     least = h * _LEAST / len(s)
 
@@ -127,8 +126,9 @@ def _factors(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
 class _Groups:
     """Rows that count as one, with the least of their margins."""
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, sharpness: float) -> None:
         self.of = group
+        self._sharpness = sharpness
         size = torch.bincount(group)
         self._count = len(size)
         #: Of each row, whether it is one of several.
@@ -145,22 +145,22 @@ class _Groups:
         """Return log of each c, or of a group the mixture of log c and of the log of the sum."""
         if not self.several:
             return c.log()
-        return c.log() / SHARPNESS + (1 - 1 / SHARPNESS) * self.sums(c).log()
+        return c.log() / self._sharpness + (1 - 1 / self._sharpness) * self.sums(c).log()
 
     def weights(self, x: Vector) -> Vector:
         """Return e^x of each row, or its share of the e^x of its group."""
         if not self.several:
             return x.exp()
         top = x.new_full((self._count,), -torch.inf).scatter_reduce_(0, self.of, x, "amax")[self.of]
-        share = (SHARPNESS * (x - top)).exp()
+        share = (self._sharpness * (x - top)).exp()
         total = self.sums(share)
-        return share / total * (top + total.log() / SHARPNESS).exp()
+        return share / total * (top + total.log() / self._sharpness).exp()
 
     def scaled_curvature(self, c: Vector, rows: Int[Tensor, " k"]) -> Float[Tensor, "k k"]:
         """Return √c times the second derivative of the entropy times √c, less the diagonal of 1."""
         of, root = self.of[rows], (c[rows] / self.sums(c)[rows]).sqrt()
-        system = (1 - 1 / SHARPNESS) * (of[:, None] == of) * root[:, None] * root
-        system.diagonal().add_(1 / SHARPNESS - 1)
+        system = (1 - 1 / self._sharpness) * (of[:, None] == of) * root[:, None] * root
+        system.diagonal().add_(1 / self._sharpness - 1)
         return system
 
 

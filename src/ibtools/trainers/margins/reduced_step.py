@@ -39,9 +39,11 @@ _CHUNK = 2048
 _HELD = 2**27
 _REMEMBERED = 4
 _TIMES = 30
-# Margins are cut that fall short of what a step promised by more than this, in nats; of those that
-# have all weight but this share there; so many at a time at most.
-_SHORT, _LIGHT, _AT_ONCE = 0.05, 1e-3, 1000
+# Margins are cut that fall short of what a step promised by more than this, in nats, over their
+# sharpness; of those that have all weight but this share there; so many at a time at most.
+_SHORT, _LIGHT, _AT_ONCE = 0.4, 1e-3, 1000
+# How sharply a cut margin is the least of its functions: at first, and more at each further cut.
+_SHARP, _SHARPER = 8.0, 2.0
 
 
 def log_weights(margins: Float[Tensor, "n c"], loss: str) -> Float[Tensor, "n c"]:
@@ -114,6 +116,7 @@ class ReducedSteps:
         self._multipliers = torch.zeros_like(state.weights).reshape(-1)
         self._of_the_rest = 0.0
         self._cuts: Cuts | None = None
+        self._sharpness = _SHARP / _SHARPER
         self._of_cuts = state.margins.new_zeros(0)
         weights = state.weights if weights is None else torch.maximum(state.weights, weights)
         self._chosen = self._heaviest(weights.reshape(-1))
@@ -167,7 +170,8 @@ class ReducedSteps:
         heavy = 1.0 - (torch.cumsum(ordered.values, 0) - ordered.values) / weights.sum() > _LIGHT
         rows = ordered.indices[heavy]
         short = (self._model(moved)[0].reshape(-1) - margins)[rows]
-        rows = rows[short > _SHORT][:_AT_ONCE]
+        self._sharpness *= _SHARPER
+        rows = rows[short > _SHORT / self._sharpness][:_AT_ONCE]
         if not len(rows):
             return False
         before = problem.flat.clone()
@@ -198,7 +202,7 @@ class ReducedSteps:
         if self._cuts is None:
             return start + moved.view_as(start), None, None
         own, of_cuts = moved[: start.numel()], moved[start.numel() :]
-        least, shares, parts = self._cuts.least(start.reshape(-1) + own, of_cuts)
+        least, shares, parts = self._cuts.least(start.reshape(-1) + own, of_cuts, self._sharpness)
         return least.view_as(start), shares, parts
 
     def __call__(self, h: float) -> Float[Tensor, " p"] | None:
@@ -275,7 +279,14 @@ class ReducedSteps:
             guess = torch.cat([guess, guess.new_tensor([self._of_the_rest or h * share])])
             several = torch.cat([several, several.new_tensor([len(chosen)])])
         c = entropy_step(
-            s, K, h, log_constant=excess, start=guess, tolerance=accuracy, group=several
+            s,
+            K,
+            h,
+            log_constant=excess,
+            start=guess,
+            tolerance=accuracy,
+            group=several,
+            sharpness=self._sharpness,
         )
         self._multipliers = torch.zeros_like(weights)
         self._multipliers[chosen] = c[: len(chosen)]
