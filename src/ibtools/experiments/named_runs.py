@@ -34,6 +34,8 @@ _RECORDS = 24  # of a two-layer network
 _FEATURES = 784
 _NEURONS = 10
 _SLOPE = 0.1
+# Of a net with more parameters than this the first steps are made on so few images.
+_LARGE, _FEW = 1_000_000, 20
 _PAIRS: Mapping[str, Any] = {"mnist": (mnist, (3, 8)), "fashion": (fashion_mnist, (3, 8))}
 
 Columns = Mapping[str, Any]
@@ -203,8 +205,10 @@ def first_steps(kind: str, task: Task, X: np.ndarray, y: np.ndarray) -> Columns:
 
 
 def _first_of_net(choice: Choice, X: np.ndarray, y: np.ndarray) -> MarginRun:
-    setting = SETTINGS[choice.data]
-    net, rows = choice.new_net(), X.reshape(len(X), *setting.input_shape)
+    setting, net = SETTINGS[choice.data], choice.new_net()
+    if sum(p.numel() for p in net.parameters()) > _LARGE:
+        X, y = X[:_FEW], y[:_FEW]
+    rows = X.reshape(len(X), *setting.input_shape)
     flowing = choice.schedule == "flow"
     schedule = "constant" if flowing else choice.schedule
     rate = setting.rates[schedule]
