@@ -188,7 +188,8 @@ error     ‖w − reference‖/‖reference‖, of the limit and of a point mid
 (a) descent as research code runs it; (b)-(d) integrators of the flow. They are given what a user
 would not know: the largest curvature on the path (a), the time at which the flow is within
 {HORIZON_ERROR:.0e} of its limit (b-d). (e) minimizes the potential of Theorem 1 by a general
-optimizer: those of the dual use the same convex dual as implicit_limit."""
+optimizer: those of the dual use the same convex dual as implicit_limit. Who is quicker at a larger
+error has been asked for less: read both columns; DOP853 is there with a second tolerance."""
 
 
 # Each with the option that says how many CPU seconds a run of it has.

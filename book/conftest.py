@@ -27,10 +27,11 @@ SEE_FIGURES = """
 def see_figures(shell):
     shell.figures_shown = []
     def see(shown):
-        shell.figures_shown.append(shown)
+        shell.figures_shown.append(getattr(shown, "in_notebook", shown))
         return shown._repr_mimebundle_()
     formatter = shell.display_formatter.mimebundle_formatter
     formatter.for_type_by_name("ibtools.show.explore", "Exploration", see)
+    formatter.for_type_by_name("ibtools.show.in_page", "LiveFigure", see)
 see_figures(get_ipython())
 del see_figures
 """
@@ -43,6 +44,9 @@ def show_live(shell):
         live = html(shown.widget())
         if 'role="alert"' in live or "<svg" not in live:
             raise AssertionError(f"{shown!r} does not draw with a live kernel: {live}")
+        if len(shown) > 400:  # of the others each frame is drawn
+            for end in (0, -1):
+                shown.block(**{name: grid.values[end] for name, grid in shown.grids.items()})
 show_live(get_ipython())
 del show_live
 """

@@ -18,7 +18,10 @@ near the module, slow ones too.
 
 Nothing is written to the sources; the run works on a copy, so you may go on editing. Stop it
 whenever you like: it goes on where it was. What was tried counts for as long as the changed
-statement and the test that noticed stay as they are; a survivor is tried again when tests change.
+statement and the test that noticed stay as they are; a survivor is tried again when tests change,
+before all others, or, if you ask for it, alone:
+
+    .venv/bin/python scripts/mutants.py --again theory/potentials
 """
 
 import argparse
@@ -66,14 +69,22 @@ NEAREST = {
     "theory/leading_terms": ["theory/test_homogeneity.py"],
 }
 
-PYTEST = ("-q", "-s", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+PYTEST = (
+    *("-q", "-s", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"),
+    *(
+        "-p",
+        "no:unraisableexception",
+    ),  # a test that is cut while garbage is collected is no failure
+)
 SPENT = 1.5  # seconds of tests after which a change is left for the plain way
 LONG = 1.5  # seconds after which a test is no longer watched to see what it runs
 MEMORY = 8 << 30  # bytes a child may have: a changed size must not take the machine's
 QUICK, PLAIN = "mutants, quick", "mutants, plain"  # profiles of Hypothesis
 BROKEN = 3  # exit status of a process in which pytest itself stopped
 SEEN = "_mutants_seen"  # what a watched module calls the set of the rows it runs
+AGAIN = ("survived before", None)  # the tests are others since
 STAGES = (
+    AGAIN,
     *(("formulas", sample) for sample in (25, 100, None)),  # a fair sample of each module first
     ("everything", None),
     ("survivors", None),
@@ -94,10 +105,13 @@ class Change:
     before: str
     after: str
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """What makes it this change: not where it stands."""
-        return digest(self.before, self.after)
+        """What makes it this change: not where it stands, nor what is said of it."""
+        texts = [self.before, self.after]
+        for said in docstrings(self.before):
+            texts = [text.replace(said, "", 1) for text in texts]
+        return digest(*texts)
 
     @property
     def lines(self) -> tuple[str, str]:
@@ -136,6 +150,15 @@ class Change:
         last = self.first - 1 + len(self.before.splitlines())
         assert "".join(lines[self.first - 1 : last]) == self.before
         return "".join([*lines[: self.first - 1], self.after, *lines[last:]])
+
+
+@cache
+def docstrings(source: str) -> list[str]:
+    """The docstrings of what is defined in a piece of source, as they stand there."""
+    defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, defined)]
+    found = [node.body[0] for node in nodes if ast.get_docstring(node) is not None]
+    return [ast.get_source_segment(source, statement) or "" for statement in found]
 
 
 def digest(*texts: str) -> str:
@@ -209,15 +232,17 @@ def changes(module: str) -> list[Change]:
     return list({change.key: change for change in found}.values())
 
 
+def noted(module: str) -> list[dict[str, Any]]:
+    """Everything that was ever found about a module, the latest last."""
+    path = kept(module, "results.jsonl")
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
 def results(module: str) -> dict[str, dict[str, Any]]:
     """What is known, by key of the change, and still counts."""
-    try:
-        lines = kept(module, "results.jsonl").read_text().splitlines()
-    except FileNotFoundError:
-        return {}
     tests = tests_digest(module, ROOT)
     found = {}
-    for entry in map(json.loads, lines):
+    for entry in noted(module):
         seal = seal_of(entry["by"], ROOT) if entry["by"] else tests
         if entry["seal"] == seal:
             found[entry["key"]] = entry
@@ -520,8 +545,10 @@ class Trials:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if self.measuring:
+            # A test that was cut may have left gradients off.
+            sys.modules["torch"].set_grad_enabled(True)
             signal.signal(signal.SIGPROF, self.too_long)
-            signal.setitimer(signal.ITIMER_PROF, LONG)
+            signal.setitimer(signal.ITIMER_PROF, LONG, LONG)  # where it is ignored, once more
         if self.changed:
             os.write(self.killer, f"{nodeid}\n".encode())
             limit = self.measured.get(nodeid, (UNMEASURED / 4,))[0]
@@ -582,7 +609,7 @@ def import_changed(path: str, source: str) -> None:
 
 
 def run_module(module: str, deadline: float, what: str, sample: int | None = None) -> None:
-    """Try what was not tried of a module, its formulas or all of it, or again what survived.
+    """Try what was not tried of a module, its formulas or all of it, or again what survives.
 
     Of formulas a fair sample may be asked for: as many changes, wherever they stand.
     """
@@ -596,6 +623,9 @@ def run_module(module: str, deadline: float, what: str, sample: int | None = Non
     untried = sorted(changes(module), key=lambda change: change.key)  # which is as good as a draw
     if what == "formulas":
         untried = [c for c in untried if not c.refuses and not argued(c, reasons)][:sample]
+    elif what == "survived before":
+        last = {entry["key"]: entry["outcome"] for entry in noted(module)}
+        untried = [c for c in untried if last.get(c.key) == "survived" and not argued(c, reasons)]
     untried = [c for c in untried if c.key not in known]
     asked = alive if what == "survivors" else untried
     if not asked:
@@ -665,6 +695,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--minutes", type=float, default=30.0, help="budget; default 30; 0 only reports"
     )
+    parser.add_argument("--again", action="store_true", help="only what survived; default all")
     asked = parser.parse_args(arguments)
     if unknown := set(asked.modules) - set(modules()):
         parser.error(f"no module {sorted(unknown)[0]!r}; there are: {', '.join(modules())}")
@@ -676,7 +707,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.minutes:
             copy_tree()
             warm()
-        for what, sample in STAGES:
+        for what, sample in (AGAIN, STAGES[-1]) if asked.again else STAGES:
             for module in chosen:
                 if time.time() < deadline:
                     run_module(module, deadline, what, sample)

@@ -57,6 +57,7 @@ def everyone() -> list[Competitor]:
         Descent(fraction=1.0),
         Descent(fraction=0.1),
         ScipyParameters("DOP853"),
+        ScipyParameters("DOP853", relative=1e-12),
         ScipyParameters("LSODA"),
         ScipyParameters("Radau"),
         TorchdiffeqParameters(),

@@ -1,6 +1,7 @@
 """(b) scipy's integrators on the parameters."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.integrate
@@ -22,11 +23,13 @@ class ScipyParameters:
     """All parameters, with their Jacobian where the method uses one."""
 
     method: str
+    relative: float = RELATIVE
     group: str = "b"
 
     @property
     def name(self) -> str:
-        return f"scipy {self.method}, parameters"
+        asked = "" if self.relative == RELATIVE else f", rtol {self.relative:g}"
+        return f"scipy {self.method}, parameters{asked}"
 
     def prepare(self, problem: Problem, reference: Reference) -> Run:
         X, y, network = problem.X, problem.y, problem.network
@@ -40,7 +43,8 @@ class ScipyParameters:
                 with np.errstate(over="ignore", invalid="ignore"):  # of steps it then refuses
                     return np.concatenate(network.velocity(X, y, *network.parts(state)))
 
-            options = {"rtol": RELATIVE, "atol": absolute(problem)}
+            allowed = absolute(problem) * self.relative / RELATIVE
+            options: dict[str, Any] = {"rtol": self.relative, "atol": allowed}
             if self.method != "DOP853":
                 options["jac"] = lambda _, state: network.jacobian(X, y, state)
             state, midway, steps = problem.start, None, 0

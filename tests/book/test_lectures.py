@@ -37,7 +37,8 @@ def on_page(page: str) -> list[Directive]:
 
 def test_the_five_chapters_have_lectures() -> None:
     assert len(CHAPTERS) == 5
-    assert all(3 <= len(pages) <= 7 for pages in CHAPTERS.values())
+    # Seven, and one that draws the kept runs at real size beside them.
+    assert all(3 <= len(pages) <= 8 for pages in CHAPTERS.values())
     assert len(PRIMERS) == 2
 
 

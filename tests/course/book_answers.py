@@ -34,6 +34,9 @@ RUN: dict[str, dict[str, str]] = {
         ),
     },
     "before.logistic": {"log_loss": "log_loss"},
+    "hm.angle": {"cosine": "lambda q0, q1, g0, g1: least_cosine([q0, q1], [g0, g1])"},
+    "hm.longer": {"left": "left_to_grow", "factor": "factor_until"},
+    "two.merging": {"exponent": "exponent"},
 }
 
 SAID: dict[str, dict[str, str]] = {
@@ -141,6 +144,13 @@ SAID |= {
     "hm.local": {"angle": "lambda e: np.arccos(((1 - e) / (1 + e)) ** 1.5) / 2"},
     "hm.cycle": {"least": "1.0811", "largest": "1.64"},
     "hm.restart": {"step": "4"},
+    "hm.certified": {"distance": "lambda margin: margin / np.sqrt(2)"},
+    "two.centred": {"largest": "lambda n: (n - 1) / n", "noise": "'after'"},
+    "two.sentence": {
+        "follows": "'all support vectors'",
+        "wanted": "4 * 12",
+        "more": "'falls'",
+    },
     "hm.shared": {"without": "1.2", "promise": "1.2 / 9**0.5"},
 }
 SAID |= {
@@ -303,4 +313,4 @@ RUN |= {
     },
 }
 
-LONG = {"before.logistic", "imd.forgotten", "warp.lazy", "two.support"}
+LONG = {"before.logistic", "imd.forgotten", "warp.lazy", "two.support", "hm.longer", "two.merging"}

@@ -14,6 +14,7 @@ from torch import nn
 from ibtools.data import digits, three_points
 from ibtools.metrics.kkt_of_margins import MarginKKT, margin_kkt
 from ibtools.models import MLP, DeepLinear, Net, ResidualMLP, SquaredReLU
+from ibtools.models.reading import for_each
 from ibtools.theory.max_margin import max_margin
 from ibtools.trainers import margin_flow
 
@@ -209,6 +210,19 @@ def test_chunks_change_nothing_and_a_limit_takes_the_smallest_margins(
         assert one.constraints == other.constraints == 9
         size = one.multipliers.max()
         np.testing.assert_allclose(other.multipliers, one.multipliers, atol=1e-9 * size)
+    at_once = []
+
+    def recorded(function: object, values: object, *per_sample: torch.Tensor) -> object:
+        at_once.append(len(per_sample[0]))
+        return for_each(function, values, *per_sample)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ibtools.metrics.margins_of_nets.for_each", recorded)
+        for numbers, sizes in ((4 * p + 1, [4, 4, 1]), (p - 1, [1] * 9)):
+            patch.setattr("ibtools.metrics.margins_of_nets._CHUNK", numbers)
+            margin_kkt(net, X, y, slack=1e6)
+            assert at_once == sizes
+            at_once.clear()
     # Memory for three gradients: the three smallest margins take part.
     monkeypatch.setattr("ibtools.metrics.kkt_of_margins._LARGEST", 3 * p)
     few = margin_kkt(net, X, y, slack=1e6)
@@ -319,6 +333,9 @@ def test_neurons_that_never_see_anything_take_no_place_among_the_kinks() -> None
         wide.layers[layer].weight.data.zero_()
         wide.layers[layer].weight.data[part] = net.layers[layer].weight.data
     kkt = margin_kkt(wide, X, y, kink_tolerance=1e-9)
+    assert kkt.relative_stationarity < 1e-14
+    # Nor does it matter how many samples there are, here more than parameters.
+    kkt = margin_kkt(net, np.tile(X, (4, 1)), np.tile(y, 4), kink_tolerance=1e-9)
     assert kkt.relative_stationarity < 1e-14
 
 

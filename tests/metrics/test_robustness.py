@@ -193,6 +193,8 @@ def test_a_tie_is_certified_nowhere_even_where_nothing_moves() -> None:
     for p in net.parameters():
         p.data.zero_()
     assert certified_radius(net, [[1.0]], [0]) == 0
+    # Nor is it classified correctly, to an attack, which finds nothing else.
+    assert l2_attack(net, [[1.0]], [0], restarts=1, seed=0).distance == 0
 
 
 def linear_map(outputs: int, weights: object, bias: float = 0.0) -> nn.Linear:

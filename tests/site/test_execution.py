@@ -141,6 +141,22 @@ class Exploration:
         class Box:
             children = (HTML("a slider"), HTML(self.live))
         return Box()
+    def __len__(self):
+        return 401 if "many" in str(self.live) else 400
+    @property
+    def grids(self):
+        class Grid:
+            values = (1.0, 0.0)
+        return {"of": Grid}
+    def block(self, of):
+        return 1 / of
+"""
+LIVE_FIGURE = """\
+class LiveFigure:
+    def __init__(self, in_notebook):
+        self.in_notebook = in_notebook
+    def _repr_mimebundle_(self):
+        return {"text/html": "<b>computed</b>"}
 """
 CELLS = {
     "fails": "1 / 0",
@@ -150,6 +166,9 @@ CELLS = {
     "undrawn": "Exploration('nothing')",
     "changed": "h = display(1, display_id=True); h.update(2)",
     "drawn": "Exploration('<svg>')",
+    "other": "LiveFigure(Exploration('nothing'))",
+    "end": "LiveFigure(Exploration('<svg> of many'))",
+    "live": "LiveFigure(Exploration('<svg>'))",
 }
 SOLUTIONS = {
     "wrong": "assert VALUE == 2",
@@ -161,15 +180,18 @@ SOLUTIONS = {
 def test_runs_are_kept_of_notebooks_that_pass_and_whose_figures_draw_with_a_live_kernel(book):
     (book.root / "src/ibtools/show").mkdir()
     (book.root / "src/ibtools/show/explore.py").write_text(FIGURE)
+    (book.root / "src/ibtools/show/in_page.py").write_text(LIVE_FIGURE)
     for name, cell in CELLS.items():
         cells = (
-            f"from ibtools.show.explore import Exploration\n{cell}\n```\n\n```{{code-cell}}\n2\n"
+            "from ibtools.show.explore import Exploration\n"
+            "from ibtools.show.in_page import LiveFigure\n"
+            f"{cell}\n```\n\n```{{code-cell}}\n2\n"
         )
         (book.root / f"book/{name}.md").write_text(PAGE.replace("```\n", cells + "```\n"))
     answer, kept = book.run_notebooks(*CELLS)
     failed = set(re.findall(r"^FAILED book/(\w+)\.ipynb", answer.stdout, re.M))
-    assert failed == {"fails", "leans", "alert", "raises", "undrawn"}, answer.stdout
-    assert kept == {"drawn"}
+    assert failed == {"fails", "leans", "alert", "raises", "undrawn", "other", "end"}, answer.stdout
+    assert kept == {"drawn", "live"}
     assert "<b>static</b>" in (book.root / "_build/.runs/book/drawn.ipynb").read_text()
 
 

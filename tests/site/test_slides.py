@@ -1,11 +1,11 @@
 """The lectures' slides, as one opens them from a disk."""
 
 import re
-import zlib
 
 import decks
 import pytest
 from book_site import DESKTOP
+from sheets import drawn_on_pages
 from sliders import by_keyboard, stuck
 from visits import STANDS
 
@@ -171,20 +171,6 @@ def test_a_deck_is_printed_slide_by_slide(site, stage):
     assert len(printed) == len(figures)
     assert [lines > 50 for lines, _ in printed] == figures
     assert min(words for _, words in printed) > 10
-
-
-def drawn_on_pages(pdf):
-    """How many lines and words each page of a PDF draws."""
-    objects = dict(re.findall(rb"\n(\d+) 0 obj\b(.*?)endobj", pdf, re.DOTALL))
-    drawn = []
-    for page in objects.values():
-        if re.search(rb"/Type\s*/Page\b(?!s)", page):
-            content = objects[re.search(rb"/Contents\s+(\d+)", page)[1]]
-            packed = re.search(rb"stream\r?\n(.*)\r?\nendstream", content, re.DOTALL)[1]
-            text = zlib.decompress(packed)
-            lines = len(re.findall(rb"^[-\d. ]+ l$", text, re.MULTILINE))
-            drawn.append((lines, len(re.findall(rb"Tj|TJ", text))))
-    return drawn
 
 
 def test_each_lecture_leads_to_its_slides(site):

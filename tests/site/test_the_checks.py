@@ -114,6 +114,7 @@ def test_a_formula_that_is_not_there_is_missed(text, subject, fault):
         STYLE.format(".ib-picture svg path, .ib-picture svg use { visibility: hidden }"),
         STYLE.format(".ib-picture svg * { stroke: none !important; fill: none !important }"),
         STYLE.format(".ib-picture svg { width: 100px !important }"),
+        STYLE.format(".ib-picture svg text { transform: translateX(900px) }"),
         "document.querySelectorAll('.ib-controls').forEach(e => e.remove())",
     ],
 )
@@ -130,6 +131,15 @@ def test_text_that_is_cut_off_is_missed(text):
     text.evaluate(
         ADD.format('<div style="overflow:hidden"><div style="width:4000px">wide</div></div>')
     )
+    assert len(clipped(text)) > len(before)
+
+
+def test_what_a_cell_prints_on_one_long_line_is_seen(text):
+    before = clipped(text)
+    line = "a sentence of an error " * 20
+    text.evaluate(ADD.format(f'<div class="cell_output"><pre>{line}</pre></div>'))
+    assert clipped(text) == before
+    text.evaluate(STYLE.format("pre { white-space: pre !important }"))
     assert len(clipped(text)) > len(before)
 
 

@@ -89,6 +89,11 @@ def faults_of_figures(page, name: str) -> list[str]:
                 const size = svg.getBoundingClientRect();
                 if (picture.checkVisibility() && (size.width <= 150 || size.height <= 80))
                     return `${size.width} by ${size.height} pixels only`;
+                const beyond = [...svg.querySelectorAll('text')].find(e => {
+                    const box = e.getBoundingClientRect();
+                    return box.width && (box.right > size.right + 8 || box.left < size.left - 8);
+                });
+                if (beyond) return `${beyond.textContent.trim()} stands beyond it`;
                 const drawn = [...svg.querySelectorAll('path, use, line, circle, rect, image')];
                 const axes = svg.querySelector('[id*="axes"]') || svg;
                 const curves = drawn.filter(e => {
@@ -125,11 +130,14 @@ def sticking_out(page) -> list[str]:
 
 
 def clipped(page) -> list[str]:
-    """Elements whose content is cut off at a side, with no way to scroll to it."""
+    """Elements whose content is cut off at a side, with no way to scroll to it.
+
+    What a cell prints is not to be scrolled either: it is sentences, as an error's.
+    """
     return page.evaluate(
         """() => [...document.querySelectorAll('main *')].filter(e => {
-            const style = getComputedStyle(e);
-            return ['hidden', 'clip'].includes(style.overflowX) && e.clientWidth > 1 &&
+            const style = getComputedStyle(e), cuts = ['hidden', 'clip'].includes(style.overflowX);
+            return (cuts || e.matches('.cell_output pre')) && e.clientWidth > 1 &&
                 e.scrollWidth > e.clientWidth + 1 && !e.closest('svg, mjx-container');
         }).map(e => `${e.outerHTML.slice(0, 80)}: ${e.scrollWidth - e.clientWidth} px are cut`)"""
     )

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -496,6 +497,19 @@ def test_a_homogeneous_net_has_no_defect() -> None:
     assert repr(h) == "NearHomogeneity(order=2, defect=0, gap=0, radius=2)"
     X = torch.ones(2, 3, dtype=torch.float64)
     torch.testing.assert_close(h.homogenized(X), net(X))
+
+
+def test_polynomials_are_written_with_their_powers() -> None:
+    h = near_homogeneity(MLP([3, 4, 2], "relu", bias="first", seed=0), radius=2.0)
+    gap = Polynomial([0.25, 1.5, 3] + 9 * [0] + [2])
+    told = repr(replace(h, defect=Polynomial([0, 1.5]), gap=gap))
+    assert "defect=1.5 r, gap=0.25 + 1.5 r + 3 r² + 2 r¹²," in told
+
+
+def test_a_net_of_one_output_within_another_leaves_its_axis_out() -> None:
+    inner = Net(linear(4, 3), nn.ReLU(), linear(3, 1))
+    net = nn.Sequential(inner, nn.Flatten(), linear(6, 1))
+    assert near_homogeneity(net, radius=1.0, input_shape=(2, 3, 4)).order == 3
 
 
 def test_several_outputs_are_bounded_by_their_norm() -> None:

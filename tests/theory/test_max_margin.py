@@ -221,6 +221,27 @@ def test_a_thin_wedge() -> None:
             np.testing.assert_allclose(found.direction, [0, 1], atol=1e-14)
 
 
+def test_more_samples_lie_on_the_margin_than_carry_it() -> None:
+    # Four have the margin 3/√2 along −(1, 1, 0)/√2, and half of two of them is that point.
+    Z = np.array([[-3, 0, 2], [-3, -3, -1], [0, -3, -3], [-3, 0, 3], [-2, -1, -2]])
+    found = max_margin(Z, np.ones(5))
+    assert found.margin == pytest.approx(3 / 2**0.5, rel=1e-14, abs=0)
+    np.testing.assert_allclose(found.direction, [-(0.5**0.5), -(0.5**0.5), 0], atol=1e-14)
+    assert max_margin([[3], [2], [3], [2]], np.ones(4)).margin == 2
+
+
+@pytest.mark.parametrize("seed", [73, 127])
+def test_samples_of_many_sizes_have_a_margin_to_all_digits(seed: int) -> None:
+    # The linear program alone is off by 1e-9 or so here.
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(30, 8)) * 10.0 ** rng.uniform(-4, 4, size=(30, 1))
+    y = np.where(X[:, 0] + X[:, 1] > 0, 1.0, -1.0)
+    found = max_margin(X, y, norm="l1")
+    assert (y * (X @ found.direction)).min() == pytest.approx(found.margin, rel=1e-10, abs=0)
+    p = found.multipliers / found.multipliers.sum()
+    assert np.abs((p * y) @ X).max() == pytest.approx(found.margin, rel=1e-10, abs=0)
+
+
 @pytest.mark.parametrize("norm", ["l2", "l1"])
 def test_support_is_judged_by_the_length_of_a_sample(norm: str) -> None:
     # The third sample's margin is twice the smallest, and both are tiny.
@@ -313,6 +334,15 @@ def test_samples_that_contradict_each_other_are_named_and_no_others(norm: str) -
                 others = [other for other in rows if other != row]
                 assert max_margin(biased[others], labels[others], norm=norm).margin > 0
         assert samples is X or rows == [1, 2]
+
+
+@pytest.mark.parametrize(("d", "named"), [(8, "8, 9 do"), (9, "8, 9, … do")])
+def test_ten_samples_that_contradict_each_other_are_named(d: int, named: str) -> None:
+    # d + 2 points and one dependence among them: all are needed (Radon).
+    X = np.random.default_rng(0).normal(size=(d + 2, d))
+    dependence = np.linalg.svd(np.column_stack([X, np.ones(d + 2)]).T)[2][-1]
+    with pytest.raises(ValueError, match=f"rows 0, 1, 2, 3, 4, 5, 6, 7, {named}"):
+        max_margin(X, np.sign(dependence))
 
 
 @pytest.mark.parametrize("constant", [1.0, -1.0])

@@ -136,6 +136,22 @@ def test_exclusive_or() -> None:
     assert 0.5 / answer.fun == pytest.approx(2**0.5 / 8, rel=1e-9, abs=0)
 
 
+def margin_at(X: np.ndarray, y: np.ndarray, slope: float, angles: np.ndarray) -> float:
+    """Solve the linear program for neurons with these directions, which know of no arcs."""
+    m = len(angles)
+    features = y[:, None] * activate(X @ np.array([np.cos(angles), np.sin(angles)]), slope)
+    answer = linprog(
+        np.append(np.zeros(2 * m), -1.0),
+        A_ub=np.vstack([
+            np.column_stack([-features, features, np.ones(len(X))]),
+            np.append(np.ones(2 * m), 0.0),
+        ]),
+        b_ub=np.append(np.zeros(len(X)), 1.0),
+        bounds=[(0, None)] * (2 * m) + [(None, None)],
+    )  # fmt: skip
+    return -answer.fun / 2
+
+
 @settings(max_examples=25)
 @given(seeds, st.sampled_from([0.0, 0.3, -0.5, -1.0]))
 def test_two_layer_margin_is_attained_and_bounded(seed: int, slope: float) -> None:
@@ -157,17 +173,20 @@ def test_two_layer_margin_is_attained_and_bounded(seed: int, slope: float) -> No
     )
     # No grid of directions does better than the bound.
     angles = 2 * np.pi * np.arange(180) / 180 + 0.01
-    features = y[:, None] * activate(X @ np.array([np.cos(angles), np.sin(angles)]), slope)
-    answer = linprog(
-        np.append(np.zeros(360), -1.0),
-        A_ub=np.vstack([
-            np.column_stack([-features, features, np.ones(len(X))]),
-            np.append(np.ones(360), 0.0),
-        ]),
-        b_ub=np.append(np.zeros(len(X)), 1.0),
-        bounds=[(0, None)] * 360 + [(None, None)],
-    )  # fmt: skip
-    assert -answer.fun / 2 <= found.upper_bound * (1 + 1e-6) + 1e-9
+    assert margin_at(X, y, slope, angles) <= found.upper_bound * (1 + 1e-6) + 1e-9
+
+
+def test_no_arc_is_left_out_however_short() -> None:
+    # The best network has a neuron on one of the short arcs between the kinks of like samples.
+    X = np.array(
+        [[2.72, -1.29], [0.55, -0.89], [0.35, -0.36], [2.24, -2.99], [0.32, 0.5], [0.42, 0.02]]
+    )
+    y = np.array([1.0, 1, -1, -1, -1, -1])
+    found = two_layer_margin(X, y)
+    kinks = np.arctan2(X[:, 1], X[:, 0]) + np.pi / 2
+    angles = np.concatenate([kinks, kinks + np.pi, np.linspace(0, 2 * np.pi, 1000)])
+    near = margin_at(X, y, 0.0, angles)
+    assert near <= found.upper_bound <= near * (1 + 1e-5)
 
 
 @settings(max_examples=15)
@@ -215,6 +234,7 @@ def test_duplicates_opposites_and_one_sample() -> None:
         # Two samples on one ray with opposite labels: no network without bias tells them apart.
         (lambda: two_layer_margin([[1, 1], [2, 2]], [1, -1]), ValueError, "separable"),
         (lambda: two_layer_margin([[0.0, 0.0]], [1]), ValueError, "separable"),
+        (lambda: two_layer_margin([[0, 0], [1, 1], [2, 1]], [1, 1, 1]), ValueError, "separable"),
         (lambda: deep_linear_gap([0.0], TOY, np.ones(3), depth=2), ValueError, "log_loss must"),
         (
             lambda: deep_linear_gap([-5.0], TOY, np.ones(3), depth=2, remainder=-1),

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from ibtools.data import digits, three_points
 from ibtools.models import MLP, DeepLinear, DiagonalClassifier
 from ibtools.theory.interpolation import AccuracyWarning
-from ibtools.theory.max_margin import max_margin
+from ibtools.theory.max_margin import MaxMargin, max_margin
 from ibtools.theory.polishing import kkt_point
 from ibtools.trainers import margin_flow
 
@@ -107,14 +107,24 @@ def test_other_starts_lead_to_other_points() -> None:
 
 
 def test_only_the_smallest_margins_need_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    X, y = three_points()
+    X, y = [[3.0, -1.0], [2.4, 2.0], [1.0, 2.0]], np.ones(3)
     net = DeepLinear(d=2, depth=1, seed=0)
-    net.layers[0].weight.data.copy_(torch.tensor([[2.0, 2.5]]))
+    net.layers[0].weight.data.copy_(torch.tensor([[3.0, 2.2]]))
+    rows = []
+
+    def recorded(features: np.ndarray, labels: np.ndarray) -> MaxMargin:
+        rows.append(len(features))
+        return max_margin(features, labels)
+
+    monkeypatch.setattr("ibtools.theory.polishing.max_margin", recorded)
     # For two gradients of two numbers: the support vectors are two of the three samples.
-    monkeypatch.setattr("ibtools.theory.polishing._LARGEST", 4)
-    found = kkt_point(net, X, y)
-    assert found.margin == pytest.approx(7 / 13**0.5, rel=1e-12, abs=0)
-    np.testing.assert_allclose(found.multipliers, np.array([4, 9, 0]) / 49, atol=1e-12)
+    for largest, most in ((4, 2), (5, 2), (6, 3)):
+        monkeypatch.setattr("ibtools.theory.polishing._LARGEST", largest)
+        found = kkt_point(net, X, y)
+        assert found.margin == pytest.approx(7 / 13**0.5, rel=1e-12, abs=0)
+        np.testing.assert_allclose(found.multipliers, np.array([4, 0, 9]) / 49, atol=1e-12)
+        assert rows[0] == most
+        rows.clear()
 
 
 def test_too_few_iterations_are_told() -> None:
@@ -144,6 +154,10 @@ def test_unusable_arguments_are_refused() -> None:
     assert kkt_point(net, X, y).converged
     with pytest.raises(ValueError, match="positive margin"):
         kkt_point(net, X, -y)
+    net.layers[0].weight.data.copy_(torch.tensor([[1.0, 3.0]]))
+    with pytest.raises(ValueError, match=r"positive margin.*got a smallest margin of 0 at norm 1"):
+        kkt_point(net, X, y)
+    net.layers[0].weight.data.copy_(torch.tensor([[3.0, 2.0]]))
     with pytest.raises(ValueError, match="tolerance must be greater than 0"):
         kkt_point(net, X, y, tolerance=0.0)
     with pytest.raises(ValueError, match="y must be ±1"):

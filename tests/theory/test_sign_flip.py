@@ -148,6 +148,36 @@ def test_what_stays_undecided_is_as_little_as_the_bounds_allow() -> None:
         assert final_sign(LinearNeuron(0.9999 * high, problem[0]), *problem[1:]).sign is None
 
 
+@pytest.mark.parametrize(
+    ("a", "w", "A", "y"),
+    [
+        (
+            0.4,
+            [-1.0, 1.5, -0.2, 0.1],
+            [[1.9, 3.2, 3.2, 5.6], [-0.7, 1.0, -0.6, -2.5], [-1.2, 0.2, -1.6, -0.3]],
+            [0.3, -0.2, -1.9],
+        ),
+        (
+            0.24,
+            [0.27, -0.37, -0.57, -0.78, 0.63],
+            [
+                [0.66, -0.02, 1.24, -3.27, 2.73],
+                [0.04, -0.52, -0.61, -0.59, -0.32],
+                [1.02, 0.77, -0.47, -0.47, 1.66],
+            ],
+            [-0.43, 0.15, 0.88],
+        ),
+        (1.8, [-1.0, -2.5, -1.5, 1.5], [[0.6, 24.8, -14.6, 8.4], [0.8, -1.4, -0.2, 0.5]],
+         [0.9, -0.6]),
+    ],
+)  # fmt: skip
+def test_what_the_bounds_leave_open_stays_undecided(a: float, w: list, A: list, y: list) -> None:
+    # Without one of the four extremes of what is hidden, or at another level, these are decided.
+    decision = final_sign(LinearNeuron(a, w), A, y)
+    assert decision.sign is None
+    assert "too close to the threshold" in decision.reason
+
+
 @pytest.mark.parametrize("a", [0.1, 1.0])
 def test_weights_against_the_first_step_and_nothing_beside_it_flip(a: float) -> None:
     # What p has beside b is 0 at the start, up to rounding of either sign.

@@ -135,15 +135,19 @@
       label(foot, "least ℓ₂", right ? 17 : -17, foot[1] >= 0 ? -8 : 18, right ? "start" : "end");
       var sparse = numbers.leastL1, onFirst = sparse[0] !== 0;
       label(sparse, numbers.tie ? "least ℓ₁, a tie" : "least ℓ₁", onFirst ? 0 : (right ? -12 : 12), onFirst ? (foot[1] >= 0 ? 22 : -14) : 5, onFirst ? "middle" : right ? "end" : "start");
-      label(numbers.path[50], "gradient flow", right ? -11 : 11, 4, right ? "end" : "start");
+      // Where the path is short, the knob of its start would lie under the words.
+      var length = Math.hypot(plane.x(numbers.now[0]) - plane.x(state.start1), plane.y(numbers.now[1]) - plane.y(state.start2));
+      if (length > 70) label(numbers.path[50], "gradient flow", right ? -11 : 11, 4, right ? "end" : "start");
       // Along the line, on the side that has more room.
       var unit = along.map(function (v) { return 0.4 * v / Math.hypot(along[0], along[1]); });
       var tips = [-1, 1].map(function (side) { return [foot[0] + side * unit[0], foot[1] + side * unit[1]]; });
       function out(tip) { return Math.max(Math.abs(tip[0]), Math.abs(tip[1])); }
       var tip = out(tips[0]) <= out(tips[1]) ? tips[0] : tips[1], turned = Math.atan2(-along[1], along[0]) * 180 / Math.PI;
       if (Math.abs(turned) > 90) turned -= 180 * Math.sign(turned);
+      var half = 75 / (plane.x(1) - plane.x(0)) / 0.4, side = tip === tips[0] ? -half : half;
+      var inSight = out([tip[0] + side * unit[0], tip[1] + side * unit[1]]) < edge + 0.1 && !(canvas.narrow && size < 400);
       plane.over.append("text").attr("class", "halo").attr("text-anchor", "middle").attr("dy", -7)
-        .attr("transform", at(plane, tip) + "rotate(" + turned + ")").text(canvas.narrow && size < 400 ? "no error" : "no error on this line");
+        .attr("transform", at(plane, tip) + "rotate(" + turned + ")").text(inSight ? "no error on this line" : "no error");
       label([state.start1, state.start2], "start", right ? -17 : 17, foot[1] >= 0 ? 19 : -10, right ? "end" : "start");
       return [plane];
     },

@@ -260,19 +260,32 @@ class DiagonalNet(ByValue):
         """
         start, rising, falling, largest = self._exponentials
         accumulated = points("accumulated", accumulated, start.size)
-        exponent = np.clip(2 * accumulated, -largest, largest)
-        # expm1, because far in the kernel regime P is tiny and the two terms are huge.
-        growth, decay = rising * np.expm1(exponent), falling * np.expm1(-exponent)
-        return start + growth - decay, 2 * (growth + rising + decay + falling)
+        exponent = 2 * accumulated
+        # expm1, because far in the kernel regime P is tiny and the two terms are huge; of |2P|, as
+        # the other term is then a division away, and an exponential costs ten of those.
+        growth = np.expm1(np.minimum(np.abs(exponent), largest))
+        grown = 1 + growth
+        shrunk = 1 / grown
+        along = against = rising
+        if falling is not rising:
+            ahead = exponent >= 0
+            along, against = np.where(ahead, rising, falling), np.where(ahead, falling, rising)
+        moved = np.copysign(along * growth + against * (growth * shrunk), exponent)
+        return start + moved, 2 * (along * grown + against * shrunk)
 
     @cached_property
     def _exponentials(
         self,
     ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"], Float[np.ndarray, " d"], float]:
-        """Predictor, A/4 and B/4 of w = (A exp(2P) − B exp(−2P))/4, and the largest exponent."""
+        """Predictor, A/4 and B/4 of w = (A exp(2P) − B exp(−2P))/4, and the largest exponent.
+
+        B/4 is the same array as A/4 where they are equal, as from an unbiased start.
+        """
         rising = ((self.u_plus + self.v_plus) ** 2 + (self.u_minus - self.v_minus) ** 2) / 4
         falling = ((self.u_plus - self.v_plus) ** 2 + (self.u_minus + self.v_minus) ** 2) / 4
         largest = _LARGEST_EXPONENT - float(np.log(max(1.0, rising.max(), falling.max())))
+        if np.array_equal(rising, falling):
+            falling = rising
         return self.predictor, rising, falling, largest
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import scipy.integrate
 import scipy.optimize
 from jaxtyping import Float
 
@@ -842,6 +843,142 @@ _OTHER = Checker(
     ),
 )
 
+
+def _records(rng: np.random.Generator) -> Cases:
+    cases = []
+    for slope in rng.uniform(0.1, 0.8, 4):
+        q, margin, factor = rng.uniform(10, 100), rng.uniform(0.01, 0.1), rng.uniform(1.5, 4)
+        cases.append((q, q * factor, margin, margin * factor**slope))
+    return [tuple(map(float, case)) for case in cases]
+
+
+def _growth(q0: float, q1: float, margin0: float, margin1: float) -> float:
+    return float(np.log(margin1 / margin0) / np.log(q1 / q0))
+
+
+_ANGLE = Checker(
+    "hm.angle",
+    minutes=15,
+    questions=(
+        function(
+            "cosine",
+            r"a function of $(\bar q_0,\bar q_1,\tilde\gamma_0,\tilde\gamma_1)$ of two records "
+            r"that returns the least $\beta$ between them",
+            lambda *records: float(np.sqrt(1 - _growth(*records))),
+            _records,
+            {
+                "its square": (
+                    lambda *records: 1 - _growth(*records),
+                    "It is the square of the cosine that stands in the bound.",
+                ),
+                "the sine": (
+                    lambda *records: float(np.sqrt(_growth(*records))),
+                    "What should come out if the margin stands still?",
+                ),
+                "a slope without logarithms": (
+                    lambda q0, q1, g0, g1: float(np.sqrt(1 - (g1 - g0) / (q1 - q0))),
+                    "Both axes are logarithms.",
+                ),
+            },
+            rtol=1e-5,
+        ),
+    ),
+)
+
+
+def _tail(p: float, a: float) -> float:
+    return float(scipy.integrate.quad(lambda v: p * np.exp(-a * v), 0, np.inf)[0])
+
+
+def _until(p: float, a: float, share: float = 0.9) -> float:
+    def left(v: float) -> float:
+        return _tail(p * np.exp(-a * v), a) + np.log(share)
+
+    return float(np.exp(scipy.optimize.brentq(left, 0, 100, xtol=1e-12)))
+
+
+def _slopes(rng: np.random.Generator) -> Cases:
+    drawn = zip(rng.uniform(0.15, 0.4, 3), rng.uniform(0.3, 0.8, 3), strict=True)
+    return [(float(p), float(a)) for p, a in drawn]
+
+
+_LONGER = Checker(
+    "hm.longer",
+    minutes=35,
+    questions=(
+        function(
+            "left",
+            r"a function of $(p,a)$ that returns the factor by which $\tilde\gamma$ still grows",
+            lambda p, a: float(np.exp(_tail(p, a))),
+            _slopes,
+            {
+                "the integral itself": (
+                    _tail,
+                    "The integral is that of the logarithm.",
+                ),
+                "the slope kept": (
+                    lambda p, a: float(np.exp(p)),
+                    "How fast the slope falls matters as well.",
+                ),
+                "the exponent on the wrong side": (
+                    lambda p, a: float(np.exp(p * a)),
+                    "Does a slope that falls faster leave more to grow, or less?",
+                ),
+            },
+            rtol=1e-5,
+        ),
+        function(
+            "factor",
+            r"a function of $(p,a)$ that returns by which factor $\log(1/\mathcal L)$ must grow "
+            "until the margin is within ten percent of its end",
+            _until,
+            _slopes,
+            {
+                "a power forgotten": (
+                    lambda p, a: p / (a * np.log(1 / 0.9)),
+                    "So much smaller the slope has to be. When is it?",
+                ),
+                "ten percent of the end": (
+                    lambda p, a: float((p / (a * np.log(10))) ** (1 / a)),
+                    "Which share of the end is reached?",
+                ),
+                "the slope alone": (
+                    lambda p, a: float((p / np.log(1 / 0.9)) ** (1 / a)),
+                    "It is not the slope that must be small, but what is left to grow.",
+                ),
+            },
+            rtol=1e-4,
+        ),
+    ),
+)
+
+_CERTIFIED = Checker(
+    "hm.certified",
+    minutes=15,
+    questions=(
+        function(
+            "distance",
+            r"a function of $\gamma$ that returns the certified distance",
+            lambda margin: margin / float(np.linalg.norm([1.0, -1.0])),
+            lambda rng: [(float(margin),) for margin in rng.uniform(0.01, 0.2, 3)],
+            {
+                "one output": (
+                    lambda margin: margin,
+                    "So it is for one output. Of how many is a margin here?",
+                ),
+                "two outputs that move by themselves": (
+                    lambda margin: margin / 2,
+                    "Both outputs come from one vector: how long is the difference of two rows?",
+                ),
+                "the constant on the wrong side": (
+                    lambda margin: margin * float(np.sqrt(2)),
+                    "A larger Lipschitz constant certifies less.",
+                ),
+            },
+        ),
+    ),
+)
+
 CHECKERS = (
     _ORDER,
     _TOY,
@@ -865,4 +1002,7 @@ CHECKERS = (
     _TEN,
     _KINK,
     _OTHER,
+    _ANGLE,
+    _LONGER,
+    _CERTIFIED,
 )

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from ibtools.course.questions import function, number, option
 from ibtools.course.registry import Checker
-from ibtools.data import noisy_digits
+from ibtools.data import noisy_digits, orthogonality
 from ibtools.models import TwoLayerNet
 from ibtools.theory import (
     TwoLayerLimit,
@@ -652,6 +652,124 @@ _SUPPORT = Checker(
     ),
 )
 
+_CENTRED = Checker(
+    "two.centred",
+    minutes=15,
+    questions=(
+        function(
+            "largest",
+            r"a function of $n$ that returns the largest $C$ of $n$ samples whose sum is zero",
+            lambda n: orthogonality(np.eye(n) - 1 / n),
+            lambda _: [(3,), (7,), (20,)],
+            {
+                "not reached": (
+                    lambda n: 1.0,
+                    "How many inner products share one squared norm?",
+                ),
+                "the number of samples forgotten": (
+                    lambda n: n - 1.0,
+                    "The number of samples stands in the denominator.",
+                ),
+                "upside down": (
+                    lambda n: n / (n - 1),
+                    "Which is larger, the number of samples or that of the others?",
+                ),
+            },
+        ),
+        option(
+            "noise",
+            "which noise breaks the argument: added `before` the mean is subtracted, or `after`",
+            "after",
+            {
+                "before": "What is the sum of the samples then?",
+                "neither": "What becomes of the sum if something is added to each sample?",
+            },
+        ),
+    ),
+)
+
+
+def _late_slope(log_time: Any, spread: Any, *, late: bool = True) -> float:
+    used = slice(len(spread) // 2, None) if late else slice(None)
+    return float(-np.polyfit(np.log(log_time[used]), np.log(spread[used]), 1)[0])
+
+
+def _curves(rng: np.random.Generator) -> Cases:
+    cases = []
+    for p, records in ((1.0, 22), (0.3, 17), (0.05, 30)):
+        log_time = np.geomspace(1.3, rng.uniform(300, 900), records)
+        spread = log_time**-p * (0.9 + rng.uniform(0.5, 2) / log_time)
+        cases.append((log_time, spread * np.exp(0.01 * rng.standard_normal(records))))
+    return cases
+
+
+_MERGING = Checker(
+    "two.merging",
+    minutes=20,
+    questions=(
+        function(
+            "exponent",
+            r"a function of the columns $\log\tau$ and spread that returns $p$",
+            _late_slope,
+            _curves,
+            {
+                "all records": (
+                    lambda log_time, spread: _late_slope(log_time, spread, late=False),
+                    "The first records are not on the law yet. Which ones are asked for?",
+                ),
+                "the sign": (
+                    lambda log_time, spread: -_late_slope(log_time, spread),
+                    "What falls has a positive exponent here.",
+                ),
+                "one logarithm": (
+                    lambda log_time, spread: _late_slope(np.exp(log_time / 1e3), spread) / 1e3,
+                    "So you fit an exponential. A power is a line in two logarithms.",
+                ),
+            },
+            rtol=1e-5,
+        ),
+    ),
+)
+
+_SENTENCE = Checker(
+    "two.sentence",
+    minutes=15,
+    questions=(
+        option(
+            "follows",
+            "what equal margins show of the images: that they are `nearly orthogonal`, that they "
+            "are `all support vectors`, or `nothing`",
+            "all support vectors",
+            {
+                "nearly orthogonal": "Which of the two is assumed by the theorem?",
+                "nothing": "What do samples have in common that have one margin?",
+            },
+        ),
+        number(
+            "wanted",
+            "the least $C$ for which the theorem on the pattern can apply, for any slope and norms",
+            lambda: 48.0,
+            {
+                "what it has to exceed for a positive solution": (
+                    2.0,
+                    "That is what the linear system needs. The first step needs more.",
+                ),
+                "the factor forgotten": (12.0, "There is a factor before the maximum."),
+                "the other term": (4.0, "Which of the two terms is the larger?"),
+            },
+        ),
+        option(
+            "more",
+            "what the share of support vectors does with more images: `grows`, `falls` or `stays`",
+            "falls",
+            {
+                "grows": "Compare four images with nineteen.",
+                "stays": "It has been computed for several numbers of images.",
+            },
+        ),
+    ),
+)
+
 CHECKERS = (
     _OWN,
     _EVERY_SLOPE,
@@ -669,4 +787,7 @@ CHECKERS = (
     _SAME,
     _CONSPIRE,
     _SUPPORT,
+    _CENTRED,
+    _MERGING,
+    _SENTENCE,
 )

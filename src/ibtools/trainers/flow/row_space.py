@@ -1,12 +1,13 @@
 """The flow of networks whose input weights move in the row space of the data only."""
 
+from collections.abc import Callable
 from typing import cast
 
 import numpy as np
 from jaxtyping import Float
 
 from ibtools._validation import unchecked
-from ibtools.models import RowSpaceModel
+from ibtools.models import LinearNeuron, RowSpaceModel
 from ibtools.models.row_space import row_space
 from ibtools.trainers.flow.kinks import has_kinks, with_kinks
 from ibtools.trainers.flow.systems import _SMALL, System, _relative, _tail
@@ -24,6 +25,25 @@ class _Restorer:
 
     def __reduce__(self) -> tuple[type["_Restorer"], tuple[object, ...]]:
         return type(self), (self._net, self._rows)
+
+
+def _neuron_field(
+    pull_at_zero: Float[np.ndarray, " k"], squares: Float[np.ndarray, " k"]
+) -> Callable[[float, Float[np.ndarray, " p"]], Float[np.ndarray, " p"]]:
+    """Return the velocity of a linear neuron in singular coordinates, where XᵀX is diag(σ²).
+
+    No product with X is left: the pull is Xᵀr = Xᵀy − σ²∘(aw), entry by entry.
+    """
+
+    def velocity(_: float, state: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
+        a, w = state[0], state[1:]
+        pull = pull_at_zero - (a * squares) * w
+        moved = np.empty_like(state)
+        moved[0] = w @ pull
+        np.multiply(pull, a, out=moved[1:])
+        return moved
+
+    return velocity
 
 
 def row_space_system(
@@ -73,13 +93,18 @@ def row_space_system(
         w = np.stack([restore(replaced(small, state)).predictor for state in states])
         return w, np.stack([residual(state) for state in states])
 
+    def velocity(_: float, state: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
+        return cast("np.ndarray", moving(replaced(small, state), data, residual(state)))
+
     start = small.parameters
     size = float(np.abs(start).max())
     # An implicit solver pays as long as the Jacobian is small.
     few = start.size <= _SMALL
     system = System(
         start=start,
-        field=lambda _, state: moving(replaced(small, state), data, residual(state)),
+        field=_neuron_field(y @ left * singular, singular**2)
+        if reduced and smooth and isinstance(net, LinearNeuron)
+        else velocity,
         jacobian=jacobian if few else None,
         restore=_Restorer(net, rows),
         record=record,

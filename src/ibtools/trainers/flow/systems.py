@@ -2,19 +2,20 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 import scipy.linalg
 from jaxtyping import Float
-from scipy.integrate import DOP853, LSODA, OdeSolver
+from scipy.integrate import DOP853, LSODA, DenseOutput, OdeSolver
 from tqdm.auto import tqdm
 
 from ibtools._threads import one_thread
 from ibtools._validation import quiet, unchecked
 from ibtools.models import DualModel, RegressionModel
-from ibtools.models.row_space import row_space
+from ibtools.models.row_space import basis_of_rows, row_space
+from ibtools.trainers.flow.endings import Ending
 from ibtools.trainers.flow.layers import Kink, with_layers
 from ibtools.trainers.flow.runs import RegressionRun
 from ibtools.trainers.warning import TrainingWarning
@@ -27,6 +28,14 @@ _ABSOLUTE_ERROR = 1e-14
 # Below this many unknowns a Jacobian by differences is cheap, and an implicit solver, which needs
 # it, is both faster and quieter near the limit than an explicit one at the edge of stability.
 _SMALL = 500
+# From so many entries of X on, evaluating the flow costs more than stepping, and its end is taken
+# in few long steps.
+_LARGE = 10_000
+# The flow is nearly linear once no exponent has further to go than this.
+_NEAR = 0.3
+# A flow that gets there after more steps is so stiff that LSODA is implicit long since, and its
+# backward differences cost less than linearizations that are renewed at every step.
+_EARLY = 400
 # Whether the limit is reached is asked at every so many steps: an answer costs as much as a step.
 _LOOK_EVERY = 4
 # The loss falls all along a flow; when it has not at so many looks, rounding is all that is left.
@@ -103,6 +112,81 @@ class System:
         return ()
 
 
+@dataclass(frozen=True, eq=False)
+class DualSystem(System):
+    """The flow of the accumulated gradient, whose end is taken in long steps on large data."""
+
+    # The field of many states at once, (t, p) → (t, p).
+    velocities: Callable[[Float[np.ndarray, "t p"]], Float[np.ndarray, "t p"]] = field(kw_only=True)
+    # The Jacobian is −diag(scale) curvature diag(1/scale), and the curvature symmetric.
+    curvature: Callable[[State], Float[np.ndarray, "p p"]] = field(kw_only=True)
+    scale: State = field(kw_only=True)
+    # How far exponents still have to go if the flow is linear from here on.
+    to_go: Callable[[State], float] = field(kw_only=True)
+
+    def smooth_solver(self, time: float, state: State, horizon: float) -> OdeSolver:
+        """Return a stepper from `state` to `horizon`."""
+        first = super().smooth_solver(time, state, horizon)
+        large = self.X.size >= _LARGE and 0 < len(state) <= _SMALL
+        return WithEnding(self, first) if large else first
+
+
+class WithEnding(OdeSolver):
+    """A stepper that hands over to `Ending` once the flow is nearly linear."""
+
+    t: float
+    y: State
+    t_bound: float
+
+    def __init__(self, system: DualSystem, first: OdeSolver) -> None:
+        super().__init__(system.field, first.t, first.y, first.t_bound, vectorized=False)
+        self._system, self._inner, self._stepped, self._taken = system, first, first, 0
+        self._speed = self._pace(system.field(first.t, first.y))
+
+    def _pace(self, velocity: State) -> float:
+        """Return the norm of the residual's part that predictors can move."""
+        return float(np.linalg.norm(velocity / self._system.scale))
+
+    def _step_impl(self) -> tuple[bool, str | None]:
+        before = self._inner.y.copy()
+        message = self._inner.step()
+        if self._inner.status == "failed" and isinstance(self._inner, Ending):
+            # Not nearly linear after all, or not for floats: as if there were no shorter way.
+            self._inner = System.smooth_solver(self._system, self.t, before, self.t_bound)
+            self._speed = 0.0
+            message = self._inner.step()
+        if self._inner.status == "failed":
+            return False, message
+        self._stepped, step = self._inner, self._inner.t - self.t
+        self.t, self.y = self._inner.t, self._inner.y
+        self._taken += 1
+        early = self._taken <= _EARLY and not isinstance(self._inner, Ending)
+        if early and self._taken % _LOOK_EVERY == 0:
+            self._look(self._pace(self.y - before) / step, step)
+        return True, None
+
+    def _look(self, speed: float, step: float) -> None:
+        """Hand over if it is time; that is asked whenever the flow is three times slower."""
+        if not speed < self._speed / 3:
+            return
+        self._speed = speed
+        if self._system.to_go(self.y) < _NEAR:
+            self._inner = Ending(
+                self._system.velocities,
+                self._system.curvature,
+                self._system.scale,
+                self.t,
+                self.y,
+                self.t_bound,
+                first_step=8 * step,
+                rtol=_RELATIVE_ERROR,
+                atol=100 * _ABSOLUTE_ERROR * self._system.unit,
+            )
+
+    def _dense_output_impl(self) -> DenseOutput:
+        return self._stepped.dense_output()
+
+
 def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]) -> System:
     """Return the flow of P = ∫ Xᵀr dt in an orthonormal basis of the row space.
 
@@ -110,12 +194,16 @@ def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray
     of the weights, so rows of very different sizes, or nearly dependent ones, make the flow stiff
     but leave every number of the state as accurate as its own size.
     """
-    left, singular, rows = row_space(X)
+    left, singular, rows = basis_of_rows(X)
+    speeds = singular**2
     # The predictor's coordinates in the row space once the loss is least.
     target = (y @ left) / singular
 
     def velocity(state: State) -> State:
-        return singular**2 * (target - rows @ net.predictor_after(state @ rows)[0])
+        return speeds * (target - rows @ net.predictor_after(state @ rows)[0])
+
+    def velocities(states: Float[np.ndarray, "t p"]) -> Float[np.ndarray, "t p"]:
+        return speeds * (target - net.predictor_after(states @ rows)[0] @ rows.T)
 
     def kernel(slope: Float[np.ndarray, " d"]) -> Float[np.ndarray, "p p"]:
         # A product of a matrix with its own transpose: half of the work of any other.
@@ -123,11 +211,17 @@ def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray
         return half @ half.T
 
     def jacobian(_: float, state: State) -> Float[np.ndarray, "p p"]:
-        return -(singular[:, None] ** 2) * kernel(net.predictor_after(state @ rows)[1])
+        return -speeds[:, None] * kernel(net.predictor_after(state @ rows)[1])
+
+    def curvature(state: State) -> Float[np.ndarray, "p p"]:
+        return singular[:, None] * kernel(net.predictor_after(state @ rows)[1]) * singular
 
     def ahead(state: State) -> tuple[State, Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
         w, slope = net.predictor_after(state @ rows)
         return _tail(kernel(slope), target - rows @ w), w, slope
+
+    def to_go(state: State) -> float:
+        return float(np.abs(ahead(state)[0] @ rows).max(initial=0.0))
 
     def record(
         states: Float[np.ndarray, "t p"],
@@ -143,9 +237,11 @@ def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray
     # Exponents matter on the scale of 1, or of where they end, if that is less: in the kernel
     # regime, where the first linear prediction is right, they may end at 1e-100.
     # Not far below what rounding of the start's predictor leaves undecided, though.
-    first = float(np.abs(ahead(start)[0]).max(initial=0.0))
-    reach = first * max(1.0, np.finfo(float).eps / _ABSOLUTE_ERROR / max(remaining(start), 1e-300))
-    return System(
+    tail, w, slope = ahead(start)
+    first = float(np.abs(tail).max(initial=0.0))
+    left_over = _relative(slope * (tail @ rows), w)
+    reach = first * max(1.0, np.finfo(float).eps / _ABSOLUTE_ERROR / max(left_over, 1e-300))
+    return DualSystem(
         start=start,
         field=lambda _, state: velocity(state),
         jacobian=jacobian,
@@ -156,6 +252,10 @@ def dual_system(net: DualModel, X: Float[np.ndarray, "n d"], y: Float[np.ndarray
         reachable=lambda: left,
         unit=min(1.0, reach) if 0 < reach < np.inf else 1.0,
         largest=_LARGEST_EXPONENT,
+        velocities=velocities,
+        curvature=curvature,
+        scale=singular,
+        to_go=to_go,
     )
 
 
@@ -256,7 +356,7 @@ def follow(
                     complaint = solver.step()
                 steps += 1  # and not bar.n, which stands still where the bar is not shown
                 bar.update()
-                gave_up = solver.status == "failed" and isinstance(solver, LSODA)
+                gave_up = solver.status == "failed" and isinstance(solver, LSODA | WithEnding)
                 if gave_up and fresh_starts < _FRESH_STARTS and here[0] > firm:
                     solver, firm = system.smooth_solver(*here, horizon), here[0]
                     fresh_starts += 1

@@ -165,32 +165,44 @@ class GramDescent:
         log_time, count = state.log_time[chosen], state.steps[chosen]
         running, finite = state.running[chosen], state.finite[chosen]
         active = Z >= 0
-        pull = self._pull(active, y, slope)
+        whole = self.signs[:, None] * y[:, None, :]
+        leaking = whole * slope[:, None, None]
+        pull = np.where(active, whole, leaking)
         calm = np.ones(len(chosen), dtype=bool)
+        # With steps of one length and no loss to stop at, nothing but the weights need be known.
+        log_eta = self.log_step[chosen]
+        endless = self.schedule == "constant" and self.target == -np.inf and bool(running.all())
         for _ in range(steps):
             margins = np.einsum("brn,brn->bn", pull, Z) / self.m
-            weights, log_eta, log_loss = self._weights(margins, chosen)
-            running &= log_loss > self.target
-            finite &= (weights.max(axis=1) < _LARGEST_WEIGHT) | ~running
-            running &= finite
-            if not running.all():
-                if not running.any():
-                    break
-                weights = np.where(running[:, None], weights, 0.0)
+            if endless:
+                weights = self._scaled(_log_slopes(margins, self.loss) + log_eta[:, None])
+                # Weights of 0, or beyond the range of floats, ask for a closer look.
+                endless = bool(weights.max() < _LARGEST_WEIGHT and weights.min() > 0)
+            if not endless:
+                weights, log_eta, log_loss = self._weights(margins, chosen)
+                running &= log_loss > self.target
+                finite &= (weights.max(axis=1) < _LARGEST_WEIGHT) | ~running
+                running &= finite
+                if not running.all():
+                    if not running.any():
+                        break
+                    weights = np.where(running[:, None], weights, 0.0)
             change = pull * weights[:, None, :]
-            A = A + change
-            Z = Z + change @ gram
-            count = count + running
-            log_time = np.where(running, np.logaddexp(log_time, log_eta), log_time)
+            A += change
+            Z += change @ gram
+            count += running
+            later = np.logaddexp(log_time, log_eta)
+            log_time = later if endless else np.where(running, later, log_time)
             now = Z >= 0
             switched = now != active
-            if switched.any():
-                number = switched.sum(axis=(1, 2))
+            total = np.count_nonzero(switched)
+            if total:
+                number = switched.sum(axis=(1, 2)) if len(chosen) > 1 else np.array([total])
                 state.switches[chosen] += number
                 moved = number > 0
                 state.last_switch[chosen[moved]] = count[moved]
                 calm &= ~moved
-                active, pull = now, self._pull(now, y, slope)
+                active, pull = now, np.where(now, whole, leaking)
         state.inputs[chosen], state.position[chosen] = Z, A
         state.log_time[chosen], state.steps[chosen] = log_time, count
         state.running[chosen], state.finite[chosen] = running, finite
@@ -267,8 +279,12 @@ class GramDescent:
         if self.schedule == "loss_based":
             log_eta = log_eta - log_loss + np.log(self.n)
         with np.errstate(over="ignore"):
-            weights = np.exp(log_slopes + log_eta[:, None]) / (self.n * self.m)
+            weights = self._scaled(log_slopes + log_eta[:, None])
         return weights, log_eta, log_loss
+
+    def _scaled(self, log_weights: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
+        """Return what samples count in a step, of the logs of η|ℓ'|."""
+        return np.exp(log_weights) / (self.n * self.m)
 
     def snapshot(self) -> Snapshot:
         """Return what is to be recorded of the present state."""
@@ -406,7 +422,12 @@ def log_loss_terms(
         return -margins, -margins
     # Beyond 700 both are −q to the last digit, and e^{−q} would underflow.
     beyond = np.maximum(margins - 700.0, 0.0)
-    return np.log(np.logaddexp(0.0, beyond - margins)) - beyond, -np.logaddexp(0.0, margins)
+    return np.log(np.logaddexp(0.0, beyond - margins)) - beyond, _log_slopes(margins, loss)
+
+
+def _log_slopes(margins: Float[np.ndarray, "*batch n"], loss: str) -> Float[np.ndarray, "*batch n"]:
+    """Return log |ℓ'| at each margin."""
+    return -margins if loss == "exponential" else -np.logaddexp(0.0, margins)
 
 
 def log_sum(terms: Float[np.ndarray, "*batch n"]) -> Float[np.ndarray, "*batch"]:
