@@ -315,7 +315,10 @@ def new_bodies(
         if before != after:
             functions = living.get(place(before), [])
             codes = {function.__code__ for function in functions}
-            if len(codes) != 1 or before.co_freevars != after.co_freevars:
+            # No statement of a lambda tells that it is run.
+            if before.co_name == "<lambda>" or len(codes) != 1:
+                return None
+            if before.co_freevars != after.co_freevars:
                 return None
             found += [(function, after) for function in functions]
     return found

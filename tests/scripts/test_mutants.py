@@ -90,6 +90,14 @@ def test_what_was_found_counts_until_the_test_changes(kept: Path) -> None:
         assert results("theory/potentials") == {}
 
 
+def test_what_is_said_of_a_function_is_no_part_of_a_change() -> None:
+    def found(said: str, sign: str = "-") -> str:
+        source = SOURCE.replace("\n", f'\n    """{said}"""\n', 1)
+        return Change("theory/x", 3, 1, source, source.replace("x - y", f"x {sign} y")).key
+
+    assert found("One.", "+") == found("Another.", "+") != found("One.", "*")
+
+
 def test_a_survivor_is_passed_over_only_with_a_reason() -> None:
     found = Change("theory/x", 7, 7, "a - b\n", "a + b\n")
     assert not argued(found, {})
@@ -146,6 +154,13 @@ def test_a_function_that_is_not_found_has_no_body_to_change() -> None:
     old, new = (compile(source, "here", "exec") for source in (SOURCE, SOURCE.replace("-", "+")))
     assert new_bodies(old, new, {}) is None
     assert new_bodies(old, old, {}) == []
+
+
+def test_a_lambda_is_imported_with_its_change() -> None:
+    old, new = (compile(f"f = lambda x: x {sign} 1\n", "here", "exec") for sign in "+-")
+    room: dict[str, FunctionType] = {}
+    exec(old, room)
+    assert new_bodies(old, new, {place(room["f"].__code__): [room["f"]]}) is None
 
 
 def test_a_watched_function_tells_which_statements_it_runs() -> None:

@@ -138,6 +138,8 @@ def test_what_no_clock_mends_is_told() -> None:
     assert warpability(cyclic, plane).obstruction < 1e-9
     # In space the candidate is a gradient here, and leaves a defect.
     found = warpability(cyclic, space)
+    small = warpability(lambda w: 1e-6 * cyclic(w), space)
+    assert small.obstruction == pytest.approx(found.obstruction, rel=1e-9, abs=0)
     np.testing.assert_allclose(found.gradient, -space / (1 + space**2), rtol=1e-12)
     np.testing.assert_allclose(found.curl, 0, atol=1e-9)
     # T_iil + H_ii φ_l where l is neither i nor i − 1: sample 0, l = 1.

@@ -225,8 +225,10 @@ def test_products_with_chosen_gradients_are_those_of_the_jacobian(kind: str) -> 
     np.testing.assert_allclose(
         tangents.along(direction), (J @ direction).numpy(), rtol=1e-11, atol=1e-11
     )
-    c = np.array([1.0, -2.0, 0.5, 3.0, 0.0])
-    expected = torch.tensor(c) @ J
+    both = tangents.joined(tangents)
+    np.testing.assert_allclose(both.gram()[5:, :5], tangents.gram(), rtol=1e-12, atol=1e-12)
+    c = torch.tensor([1.0, -2.0, 0.5, 3.0, 0.0], dtype=torch.float64)
+    expected = c @ J
     torch.testing.assert_close(tangents.combination(c), expected, rtol=1e-12, atol=1e-12)
     # The net has kept its parameters, as views of the flat vector.
     assert all(p is q for p, q in zip(problem.net.parameters(), problem.weights, strict=True))

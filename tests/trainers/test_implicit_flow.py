@@ -259,11 +259,16 @@ def test_how_many_margins_a_step_works_with_changes_nothing(
     net, y = (small(3, 1.0), CLASSES) if loss == "cross_entropy" else (small(), TOY_Y)
     monkeypatch.setattr(implicit, "_SHARE", 1e-5)
     run = margin_flow(net, TOY_X, y, loss=loss, until_log10_loss=-30)
+    half = margin_flow(net, TOY_X, y, loss=loss, until_log10_loss=-30, relative_step=0.025)
     monkeypatch.setattr(implicit, name, value)
     other = margin_flow(net, TOY_X, y, loss=loss, until_log10_loss=-30)
-    # The step's equation is solved to 1e-5 of its size, or with weights of 1e-6 left out.
-    np.testing.assert_allclose(other.normalized_margin[-1], run.normalized_margin[-1], rtol=1e-4)
     assert len(other.steps) == len(run.steps)
+    at = np.linspace(2, 29, 10)
+    margins, of_half, of_other = (
+        np.interp(at, one.log10_inverse_loss, one.normalized_margin) for one in (run, half, other)
+    )
+    # The steps' lengths are not all the same; what that adds is within the error of such steps.
+    assert np.abs(of_other - margins).max() < 0.15 * np.abs(of_half - margins).max()
 
 
 @pytest.mark.parametrize("relative_step", [0.3, 1.0, 3.0])
@@ -353,11 +358,14 @@ def test_with_an_offset_the_modified_margin_never_falls() -> None:
 # ------------------------------------------------------------------ how runs end
 
 
-def test_a_flow_that_slides_along_a_kink_is_told() -> None:
+def test_a_flow_that_slides_along_a_kink_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = xor()
+    run = margin_flow(MLP([2, 8, 1], "relu", seed=1), X, y, until_log10_loss=-1000)
+    assert run.converged
+    assert run.smoothed_margin_drops[-1] == 0
+    monkeypatch.setattr(implicit, "_CUTS", 0)
     with pytest.warns(TrainingWarning, match="no step is accepted any more: .* kink of the net"):
         run = margin_flow(MLP([2, 8, 1], "relu", seed=1), X, y, until_log10_loss=-1000)
-    assert not run.converged
     assert run.smoothed_margin_drops[-1] == 0
     assert run.log_loss[-1] == Problem(run.net, X, y, "exponential").evaluate().log_loss
 

@@ -64,12 +64,12 @@ def test_few_margins_make_the_least_of_the_definition(loss: str, h: float) -> No
     every, width = everything(problem), problem.evaluate().margins.shape[1]
     tangents = problem.tangents(every // width, every % width)
     nearby = Nearby(problem.evaluate().margins, every, loss)
-    c = few_margins_step(nearby, tangents.gram(), h)
-    d = tangents.combination(c).numpy()
+    c = few_margins_step(nearby, tangents.gram().numpy(), h)
+    d = tangents.combination(torch.tensor(c)).numpy()
     expected = solved_plainly(problem, h, relative=False)
     np.testing.assert_allclose(d, expected, rtol=0, atol=1e-6 * np.linalg.norm(expected))
     # c = hv at the step's end.
-    v = nearby(nearby.s + torch.tensor(tangents.gram() @ c)).weights.numpy()
+    v = nearby(nearby.s + tangents.gram() @ torch.tensor(c)).weights.numpy()
     np.testing.assert_allclose(c, h * v, rtol=0, atol=2e-6 * np.abs(c).max())
 
 

@@ -378,9 +378,9 @@ def test_a_restorer_makes_new_nets() -> None:
 def test_stationarity_may_rise_while_the_best_multipliers_fall():
     """The numbers of its docstring."""
     X, y = digits(classes=(3, 8), per_class=5, seed=0)
-    run = margin_flow(MLP([64, 4, 1], seed=0), X, y, until_log10_loss=-12)
-    at = [int(np.argmin(abs(run.log10_inverse_loss - power))) for power in (10.63, 12.17)]
-    assert [f"{10 ** -run.log10_inverse_loss[i]:.0e}" for i in at] == ["2e-11", "7e-13"]
+    run = margin_flow(MLP([64, 4, 1], seed=0), X, y, until_log10_loss=-14)
+    at = [int(np.argmin(abs(run.log10_inverse_loss - power))) for power in (12.85, 14.17)]
+    assert [f"{10 ** -run.log10_inverse_loss[i]:.0e}" for i in at] == ["1e-13", "7e-15"]
     best = [margin_kkt(run.net_at(i), X, y).stationarity for i in at]
-    assert [f"{run.stationarity[i]:.2f}" for i in at] == ["0.87", "1.81"]
-    assert [f"{one:.2f}" for one in best] == ["0.69", "0.67"]
+    assert [f"{run.stationarity[i]:.2f}" for i in at] == ["0.59", "0.61"]
+    assert [f"{one:.2f}" for one in best] == ["0.54", "0.52"]

@@ -184,7 +184,7 @@ _ALL = (
         "mnist-60000-cnn-rates",
         "mnist",
         60_000,
-        300,
+        100,
         "the paper's CNN, all of MNIST (for a GPU)",
         dtype="float32",
     ),

@@ -215,8 +215,15 @@ def commit_of_code() -> str:
         commit = git("rev-parse", "--short=12", "HEAD")
         changed = git("status", "--porcelain", "--untracked-files=no", "--", "..")
     except (OSError, subprocess.CalledProcessError):
-        return f"release {metadata.version('ibtools')}"
+        return _release()
     return f"{commit} and changes" if changed else commit
+
+
+def _release() -> str:
+    try:
+        return f"release {metadata.version('ibtools')}"
+    except metadata.PackageNotFoundError:
+        return "code that is neither installed nor in a repository"
 
 
 def _machine(device: str) -> dict[str, Any]:

@@ -318,8 +318,8 @@ def _newton(
             best, stalled = (w, dual, error), 0
         else:
             stalled += 1
-        # Once steps no longer shrink, further ones only stir rounding errors. One with a new Hessian
-        # squares what is left, the others do not.
+        # Once steps no longer shrink, further ones only stir rounding errors. A step with a new
+        # Hessian squares what is left, the others do not.
         if error <= (1e-15 if close else 1e-13) or (error <= 1e-6 and stalled) or stalled >= 20:
             break
         iterations += 1

@@ -13,6 +13,7 @@ from ibtools._validation import count, generator, one_of, positive
 from ibtools.models.nets import torch_generator
 from ibtools.trainers.margins.driver import Plan, Position, Stepper, drive
 from ibtools.trainers.margins.growth import GapBound, order_of_run
+from ibtools.trainers.margins.minibatches import Minibatches
 from ibtools.trainers.margins.problem import Problem, State, number
 from ibtools.trainers.margins.runs import MarginRun
 
@@ -145,7 +146,7 @@ def descend(
     facts = order_of_run(problem, near_homogeneity, order)
     batches = None
     if batch_size is not None:
-        batches = _Batches(problem.n, batch_size, seed)
+        batches = _Batches(problem, batch_size, seed)
         if schedule == "armijo":
             raise ValueError(
                 "schedule 'armijo' compares the loss of all samples before and after each step and "
@@ -161,7 +162,8 @@ def descend(
 class _Batches:
     """The samples in an order that is drawn anew for each epoch."""
 
-    def __init__(self, n: int, size: int, seed: int | np.random.Generator | None) -> None:
+    def __init__(self, problem: Problem, size: int, seed: int | np.random.Generator | None) -> None:
+        n = problem.n
         if seed is None:
             raise ValueError(
                 "seed is needed with batch_size: the order of the samples is random; pass seed=0, "
@@ -169,12 +171,14 @@ class _Batches:
             )
         if count("batch_size", size) > n:
             raise ValueError(f"batch_size must be at most n={n}, got {size}; leave it out for all")
-        self.n, self.size = n, size
+        self.n = n
         self.generator = torch_generator(seed)
+        self._gradients = Minibatches(problem, size)
 
-    def __iter__(self) -> Iterator[torch.Tensor]:
+    def epoch(self, log_frame: float) -> Iterator[tuple[int, Float[Tensor, " p"]]]:
+        """Yield of each batch its number of samples and its gradient over e^log_frame."""
         order = torch.randperm(self.n, generator=self.generator)
-        return iter(order.split(self.size))
+        return self._gradients.epoch(order, log_frame)
 
 
 class _Descent(Stepper):
@@ -244,10 +248,8 @@ class _Descent(Stepper):
             self.problem.flat.sub_(self.gradient(), alpha=step)
             at.advance(log_step - frame, step, self.alpha)
         else:
-            for samples in self.batches:
-                share = self.problem.n / len(samples)
-                gradient = self.problem.batch_gradient(samples, frame)
-                self.problem.flat.sub_(gradient, alpha=step * share)
+            for taken, gradient in self.batches.epoch(frame):
+                self.problem.flat.sub_(gradient, alpha=step * (self.problem.n / taken))
                 at.advance(log_step - frame, step, self.alpha)
             self.problem.evaluations += 1
         at.state, at.gradient = self.look()

@@ -21,7 +21,7 @@ from ibtools.metrics.margins import inverse_loss, loss_threshold
 from ibtools.models.homogeneity import Homogeneity
 from ibtools.trainers.margins.growth import GapBound, exponents_of
 from ibtools.trainers.margins.hints import hints, scale_hint
-from ibtools.trainers.margins.problem import Problem, State, few_threads
+from ibtools.trainers.margins.problem import Problem, State, few_threads, full_precision
 from ibtools.trainers.margins.records import Recorder
 from ibtools.trainers.margins.runs import MarginRun, flat_parameters, made_run
 from ibtools.trainers.warning import TrainingWarning
@@ -194,7 +194,8 @@ def drive(
     stuck = False
     total = max(0, round(min(plan.target, 1e18)))
     bar = tqdm(total=total, desc=stepper.name, unit="nat", disable=quiet(), leave=False)
-    with few_threads(problem.n * problem.flat.numel()), bar:
+    device = problem.flat.device
+    with few_threads(problem.n * problem.flat.numel()), full_precision(device), bar:
         recorded = _begin(stepper, facts.order, recorder, resume)
         safe = _checkpoint(stepper, recorder, recorded)
         try:

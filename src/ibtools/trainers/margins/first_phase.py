@@ -8,6 +8,7 @@ import torch
 
 from ibtools.metrics.margins import loss_threshold
 from ibtools.models.nets import torch_generator
+from ibtools.trainers.margins.minibatches import Minibatches
 from ibtools.trainers.margins.problem import Problem, State
 
 _BATCH = 100
@@ -42,6 +43,8 @@ class FirstPhase:
             )
         self._problem = problem
         self._order = torch_generator(seed)
+        self._size = min(_BATCH, problem.n)
+        self._batches = Minibatches(problem, self._size)
         self._largest = self._rate = _RATE * float(problem.flat.double().square().mean().sqrt())
         self._adam = torch.optim.Adam([problem.flat], lr=self._rate, eps=1e-12)
         self._least, self._stale = np.inf, 0
@@ -54,8 +57,9 @@ class FirstPhase:
     def epoch(self) -> State:
         """Go once through the data; return where that leads."""
         problem = self._problem
-        for samples in torch.randperm(problem.n, generator=self._order).split(_BATCH):
-            problem.flat.grad = problem.batch_gradient(samples, float(np.log(len(samples))))
+        order = torch.randperm(problem.n, generator=self._order)
+        for taken, gradient in self._batches.epoch(order, float(np.log(self._size))):
+            problem.flat.grad = gradient * (self._size / taken)
             self._adam.step()
         problem.flat.grad = None
         state = problem.evaluate()

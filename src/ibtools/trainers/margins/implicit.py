@@ -21,11 +21,10 @@ from ibtools.trainers.margins.runs import MarginRun
 
 Net = TypeVar("Net", bound=nn.Module)
 
-# Up to so many margins their Gram matrix is factored; a step that needs more uses products with J.
+# Up to so many margins all of them vary one by one; beyond, the heaviest do, and the others as one.
 _FEW = 1500
 MANY = 20_000
-"""Beyond so many margins products with J are dear: a run begins with minibatches, then the heaviest
-margins vary one by one, and all others as one."""
+"""Beyond so many margins an epoch is dear: a run begins with minibatches."""
 _ROWS = 4000
 # Margins that a step ignores have together at most this share of the gradient's weights at its end.
 _IGNORED = 1e-6
@@ -36,6 +35,8 @@ _SHARE = 0.05
 # Share of the largest length that the next step is to have were the gradient as now; it grows, and
 # where a step costs much none is to be rejected for its length.
 _AIM, _CAREFUL = 0.9, 0.8
+# A step that the net's kinks spoil is repeated so often with what was seen behind them.
+_CUTS = 6
 
 
 def margin_flow(
@@ -61,15 +62,21 @@ def margin_flow(
 
     on the margins s linearized at θ. Its solution is :math:`d = J^\top c`, so that the problem has
     one unknown for each margin that is nearly active, however many parameters there are. Where
-    very many are, conjugate gradients solve it. Of more than 20 000 margins the 4000 of largest
-    weight (up to 5000, where these have all weight) vary one by one, and all others as one with
-    their mean gradient; that is repeated about where it led, with the heaviest there, until the
-    step's equation holds for all margins as accurately as otherwise. Besides the data and the net
-    that takes less than 2 GB. While 𝓛 ≥ ℓ(0) for the logistic loss and cross-entropy, whose
-    logarithms are not convex there, 𝓛 over its value at θ takes the place of log 𝓛. A step is taken
-    only if 𝓛 falls and, once 𝓛 < ℓ(0), the smoothed margin does not; otherwise h is shortened. The
-    direction is that of the flow, which the time of 𝓛 or of log 𝓛 does not change, up to an error
-    in proportion to the relative step.
+    more than 1500 are, the heaviest, 4000 at most (5000, where these have all weight), vary one by
+    one, and all others as one with their mean gradient; that is repeated about where it led, with
+    the heaviest there, until the step's equation holds for all margins as accurately as otherwise.
+    Besides the data and the net that takes less than 2 GB. While 𝓛 ≥ ℓ(0) for the logistic loss and
+    cross-entropy, whose logarithms are not convex there, 𝓛 over its value at θ takes the place of
+    log 𝓛, and conjugate gradients solve the problem. A step is taken only if 𝓛 falls and, once
+    𝓛 < ℓ(0), the smoothed margin does not; otherwise h is shortened. The direction is that of the
+    flow, which the time of 𝓛 or of log 𝓛 does not change, up to an error in proportion to the
+    relative step.
+
+    A ReLU net's flow comes to kinks and slides along them, where the linearization at θ promises
+    what no step keeps, however short. A step that is refused is therefore repeated, up to six
+    times, with what was seen where it led: each margin that fell short there is the least of its
+    linearizations at either end. The step then has a mean of gradients from both sides of the kink
+    for its direction, as the flow has (an element of Clarke's subdifferential, as h gets small).
 
     With more than 20 000 margins the flow begins where 𝓛 < ℓ(0), and Adam on minibatches leads
     there from a start above: a first phase, of which each epoch counts as one step, without time.
@@ -127,8 +134,8 @@ def margin_flow(
     Warns
     -----
     TrainingWarning
-        If no step is accepted any more (the flow slides along a kink of a ReLU net, or all
-        parameters are zero) or `max_steps` is reached.
+        If no step is accepted any more (at the rounding of a ReLU net's kinks, or all parameters
+        are zero) or `max_steps` is reached.
 
     See Also
     --------
@@ -274,7 +281,7 @@ class _Flow(Stepper):
             longest=longest,
             tolerance=_SHARE * self.relative_step,
         )
-        grown = 2.0
+        grown, cuts = 2.0, 0
         for _ in range(60):
             if not self.h > 0:
                 break
@@ -298,8 +305,11 @@ class _Flow(Stepper):
             kept = not (guarded and margin_fell((before, rho), after, self.order))
             if fell and kept and np.isfinite(candidate.log_loss):
                 self._advance(candidate)
-                self.h *= min(grown, steps.aim * longest / length)
+                self.h *= min(grown if cuts <= _CUTS // 2 else 1.0, steps.aim * longest / length)
                 return True
+            if cuts < _CUTS and np.isfinite(candidate.log_loss) and steps.cut(d, candidate):
+                cuts += 1
+                continue
             self.h *= 0.5
             grown = 1.0
             if length < 1e-14 * rho:
@@ -377,6 +387,7 @@ class _Steps:
             problem.loss
         )
         self._window = 1.0
+        self._ignored: torch.Tensor | None = None
         self.aim = _AIM
         self._solve = self._prepared()
 
@@ -394,20 +405,35 @@ class _Steps:
         self._solve = self._prepared()
         return True
 
+    def cut(self, d: Float[Tensor, " p"], candidate: State) -> bool:
+        """Take up what was seen where a step led that was refused; return whether that helps."""
+        if self.relative:
+            return False
+        self._problem.flat.copy_(self._start)
+        if not isinstance(self._solve, ReducedSteps):
+            self._ignored = None
+            self._solve = self._reduced(candidate.weights)
+        return self._solve.cut(d, candidate)
+
+    def _reduced(self, weights: Float[Tensor, "n c"] | None = None) -> ReducedSteps:
+        return ReducedSteps(
+            self._problem,
+            self._state,
+            gradient=self._gradient,
+            rows=_ROWS,
+            longest=self._longest,
+            tolerance=self._tolerance,
+            weights=weights,
+        )
+
     def _prepared(self) -> Callable[[float], torch.Tensor | None]:
         problem, margins = self._problem, self._state.margins
         near = margins <= margins.min() + self._window * (_DECAY + self._reach)
-        if not self.relative and margins.numel() > MANY and int(near.sum()) > _FEW:
+        if not self.relative and int(near.sum()) > _FEW:
             self._ignored = None
-            self.aim = _CAREFUL
-            return ReducedSteps(
-                problem,
-                self._state,
-                gradient=self._gradient,
-                rows=_ROWS,
-                longest=self._longest,
-                tolerance=self._tolerance,
-            )
+            if margins.numel() > MANY:
+                self.aim = _CAREFUL
+            return self._reduced()
         if self.relative or int(near.sum()) > _FEW:
             self._ignored = None
             return self._with_all(Linearization(problem))
@@ -416,8 +442,8 @@ class _Steps:
         width = margins.shape[1]
         tangents = problem.tangents(torch.div(chosen, width, rounding_mode="floor"), chosen % width)
         nearby = Nearby(margins.cpu(), chosen.cpu(), problem.loss)
-        K = tangents.gram()
-        return lambda h: tangents.combination(few_margins_step(nearby, K, h))
+        K = tangents.gram().cpu().numpy()
+        return lambda h: tangents.combination(torch.from_numpy(few_margins_step(nearby, K, h)))
 
     def _with_all(self, linear: Linearization) -> Callable[[float], torch.Tensor]:
         margins = self._state.margins

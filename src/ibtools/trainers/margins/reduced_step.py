@@ -15,6 +15,8 @@ the exponential loss equal to it; that R moves as one leaves out the spread of i
 second order. So the least of the model with ‖d‖²/2h has |W| + 1 unknowns. Where it lies is the next
 d₀, and so on until the gradient of the problem itself, of all margins, is as small as is asked. A
 fixed point solves the problem whatever W is; a larger W comes there sooner.
+
+Where the net has kinks, some margins are the least of several linear functions (`Cuts`).
 """
 
 import numpy as np
@@ -22,6 +24,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ibtools.trainers.margins.cuts import Cuts
 from ibtools.trainers.margins.entropy import entropy_step
 from ibtools.trainers.margins.problem import Linearization, Problem, State, Tangents
 
@@ -36,6 +39,11 @@ _CHUNK = 2048
 _HELD = 2**27
 _REMEMBERED = 4
 _TIMES = 30
+# Margins are cut that fall short of what a step promised by more than this, in nats, over their
+# sharpness; of those that have all weight but this share there; so many at a time at most.
+_SHORT, _LIGHT, _AT_ONCE = 0.4, 1e-3, 1000
+# How sharply a cut margin is the least of its functions: at first, and more at each further cut.
+_SHARP, _SHARPER = 8.0, 2.0
 
 
 def log_weights(margins: Float[Tensor, "n c"], loss: str) -> Float[Tensor, "n c"]:
@@ -57,6 +65,13 @@ def log_excess(margins: Float[Tensor, "n c"], loss: str) -> float:
     return float(torch.logsumexp(each, 0))
 
 
+def _bordered(
+    K: Float[Tensor, "m m"], across: Float[Tensor, "k m"], own: Float[Tensor, "k k"]
+) -> Float[Tensor, "m+k m+k"]:
+    """Return the Gram matrix of rows and of more rows."""
+    return torch.cat([torch.cat([K, across.T], dim=1), torch.cat([across, own], dim=1)])
+
+
 class ReducedSteps:
     """The implicit steps of every length from one point, by a model with few unknowns.
 
@@ -74,6 +89,8 @@ class ReducedSteps:
         Length beyond which a step is of no use; then only its length is right, and roughly.
     tolerance
         Size of the gradient of the step's problem at which to stop, relative to that at d = 0.
+    weights
+        Of the margins where a step is known to lead, (n, c): what is heavy there varies as well.
     """
 
     def __init__(
@@ -85,6 +102,7 @@ class ReducedSteps:
         rows: int,
         longest: float,
         tolerance: float,
+        weights: Float[Tensor, "n c"] | None = None,
     ) -> None:
         self._problem = problem
         self._start = state
@@ -97,16 +115,24 @@ class ReducedSteps:
         self._rows = min(rows, self._most)
         self._multipliers = torch.zeros_like(state.weights).reshape(-1)
         self._of_the_rest = 0.0
-        self._chosen = self._heaviest(state.weights.reshape(-1))
+        self._cuts: Cuts | None = None
+        self._sharpness = _SHARP / _SHARPER
+        self._of_cuts = state.margins.new_zeros(0)
+        weights = state.weights if weights is None else torch.maximum(state.weights, weights)
+        self._chosen = self._heaviest(weights.reshape(-1))
         self._tangents = self._tangents_of(self._chosen)
         self._K = self._tangents.gram()
+        self._across = self._of_cuts_alone = self._K[:0]
 
     def _heaviest(self, weights: Float[Tensor, " m"]) -> Int[Tensor, " k"]:
         """Return the rows of nearly all weight if so many are few enough, or else the heaviest."""
         most = torch.topk(weights, min(self._most, len(weights)))
         left = 1.0 - torch.cumsum(most.values, 0) / weights.sum()
         enough = int((left > _ALL).sum()) + 1
-        return most.indices[: self._rows if enough > self._most else enough].sort().values
+        chosen = most.indices[: self._rows if enough > self._most else enough]
+        if self._cuts is not None:
+            chosen = torch.cat([chosen, self._cuts.owners]).unique()
+        return chosen.sort().values
 
     def _tangents_of(self, rows: Int[Tensor, " k"]) -> Tangents:
         samples = torch.div(rows, self._width, rounding_mode="floor")
@@ -115,41 +141,99 @@ class ReducedSteps:
     def _choose(self, chosen: Int[Tensor, " k"]) -> None:
         """Take other rows; of their Gram matrix only what is new is computed."""
         known = torch.isin(chosen, self._chosen)
-        was = torch.searchsorted(self._chosen, chosen[known]).cpu().numpy()
-        old, new = (torch.nonzero(part)[:, 0].cpu().numpy() for part in (known, ~known))
+        was = torch.searchsorted(self._chosen, chosen[known])
+        old, new = (torch.nonzero(part)[:, 0] for part in (known, ~known))
         tangents = self._tangents_of(chosen)
-        K = np.empty((len(chosen), len(chosen)))
-        K[np.ix_(old, old)] = self._K[np.ix_(was, was)]
+        K = self._K.new_empty(len(chosen), len(chosen))
+        K[old[:, None], old] = self._K[was[:, None], was]
         if len(new):
             K[new] = self._tangents_of(chosen[~known]).products(tangents)
             K[:, new] = K[new].T
         self._chosen, self._tangents, self._K = chosen, tangents, K
+        if self._cuts is not None:
+            self._across = self._cuts.tangents.products(tangents)
+
+    def cut(self, d: Float[Tensor, " p"], there: State) -> bool:
+        """Take up what the margins are where a step led; return whether they fall short there.
+
+        Parameters
+        ----------
+        d
+            The step. The parameters are at its start.
+        there
+            The state at its end.
+        """
+        problem, start = self._problem, self._start.margins.reshape(-1)
+        moved = self._moved(Linearization(problem), d)
+        margins, weights = there.margins.reshape(-1), there.weights.reshape(-1)
+        ordered = weights.sort(descending=True)
+        heavy = 1.0 - (torch.cumsum(ordered.values, 0) - ordered.values) / weights.sum() > _LIGHT
+        rows = ordered.indices[heavy]
+        short = (self._model(moved)[0].reshape(-1) - margins)[rows]
+        self._sharpness *= _SHARPER
+        rows = rows[short > _SHORT / self._sharpness][:_AT_ONCE]
+        if not len(rows):
+            return False
+        before = problem.flat.clone()
+        problem.flat.add_(d)
+        tangents = self._tangents_of(rows)
+        problem.flat.copy_(before)
+        values = margins[rows] - tangents.along(d)
+        # At the start none is below the margin there: it bends upwards between.
+        new = Cuts(rows, torch.maximum(values, start[rows]), tangents)
+        half = 0.5 * self._multipliers[rows]
+        self._multipliers[rows] = half
+        self._of_cuts = torch.cat([self._of_cuts, half])
+        self._cuts = new if self._cuts is None else self._cuts.joined(new)
+        self._of_cuts_alone = self._cuts.tangents.gram()
+        self._choose(torch.cat([self._chosen, rows]).unique())
+        return True
+
+    def _moved(self, linear: Linearization, d: Float[Tensor, " p"]) -> Float[Tensor, " all"]:
+        """Return the change of all margins along d by the start's functions, and of all cuts."""
+        moved = linear.along(d).reshape(-1)
+        return moved if self._cuts is None else torch.cat([moved, self._cuts.along(d)])
+
+    def _model(
+        self, moved: Float[Tensor, " all"]
+    ) -> tuple[Float[Tensor, "n c"], Float[Tensor, " m"] | None, Float[Tensor, " k"] | None]:
+        """Return the margins of the model, and the shares of the start's functions and of cuts."""
+        start = self._start.margins
+        if self._cuts is None:
+            return start + moved.view_as(start), None, None
+        own, of_cuts = moved[: start.numel()], moved[start.numel() :]
+        least, shares, parts = self._cuts.least(start.reshape(-1) + own, of_cuts, self._sharpness)
+        return least.view_as(start), shares, parts
 
     def __call__(self, h: float) -> Float[Tensor, " p"] | None:
         """Return the displacement of the step of length `h`, or None if it was not found."""
         problem, start = self._problem, self._start
         d = torch.zeros_like(problem.flat)
-        moved = torch.zeros_like(start.margins)
-        state, objective, left = start, start.log_loss, 1.0
         linear = Linearization(problem)
+        count = start.margins.numel() + (0 if self._cuts is None else len(self._cuts.owners))
+        moved = start.margins.new_zeros(count)
+        d, moved, state, objective = self._at(h, d, moved)
+        left = 1.0
         earlier: list[tuple[Tensor, Tensor, Tensor]] = []
         guess = h * start.weights.reshape(-1)
-        if float(self._multipliers.sum()) > 0:
-            guess = self._multipliers * (h / float(self._multipliers.sum()))
+        held = float(self._multipliers.sum()) + float(self._of_cuts.sum())
+        if held > 0:
+            guess = self._multipliers * (h / held)
+            self._of_cuts = self._of_cuts * (h / held)
         self._multipliers = guess
         for _ in range(_TIMES):
             accuracy = max(0.2 * self._tolerance, 0.02 * min(left, 1.0))
             target = self._least_of_model(h, d, moved, state, accuracy)
             if float(target.norm()) > 1.02 * self._longest:
                 return target
-            target_moved = linear.along(target)
+            target_moved = self._moved(linear, target)
             earlier.append((target, target - d, target_moved))
             del earlier[:-_REMEMBERED]
             found = self._best(h, objective, earlier, d, moved)
             if found is None:
                 return None
             d, moved, state, objective = found
-            residual = d / h - self._pulled(state.weights)
+            residual = d / h - self._pulled(state.weights, moved)
             left = float(residual.norm()) / self._first
             if left <= self._tolerance:
                 return d
@@ -161,35 +245,58 @@ class ReducedSteps:
         self,
         h: float,
         d: Float[Tensor, " p"],
-        moved: Float[Tensor, "n c"],
+        moved: Float[Tensor, " all"],
         state: State,
         accuracy: float,
     ) -> Float[Tensor, " p"]:
         """Return the least of the model around `d` with ‖d‖²/2h."""
-        loss, chosen = self._problem.loss, self._chosen
-        margins = self._start.margins + moved
-        excess = log_excess(margins, loss)
+        loss, chosen, cuts = self._problem.loss, self._chosen, self._cuts
+        excess = log_excess(state.margins, loss)
         weights = state.weights.reshape(-1)
         rest = weights.clone()
         rest[chosen] = 0.0
         share = float(rest.sum())
-        logs = log_weights(margins, loss).reshape(-1)[chosen]
-        s = (-logs - moved.reshape(-1)[chosen]).cpu().numpy()
-        guess = self._multipliers[chosen].cpu().numpy()
-        K, mean = self._K, None
+        # A margin s counts e^(−s) times this.
+        offsets = (-log_weights(state.margins, loss) - state.margins).reshape(-1)[chosen]
+        own = self._start.margins.reshape(-1)[chosen]
+        s = own + offsets
+        guess = self._multipliers[chosen]
+        K, mean, several = self._K, None, torch.arange(len(chosen), device=s.device)
+        if cuts is not None:
+            place = torch.searchsorted(chosen, cuts.owners)
+            s = torch.cat([s, cuts.values + offsets[place]])
+            guess = torch.cat([guess, self._of_cuts])
+            K = _bordered(K, self._across, self._of_cuts_alone)
+            several = torch.cat([several, place])
         if share > _NOTHING:
-            mean = self._pulled(rest.view_as(state.weights)) / share
+            mean = self._pulled(rest.view_as(state.weights), moved) / share
             across = self._tangents.along(mean)
-            K = np.block([[K, across[:, None]], [across, np.array(float(mean @ mean))]])
-            s = np.append(s, -np.log(share) - state.log_loss - float(mean @ d))
-            guess = np.append(guess, self._of_the_rest or h * share)
-        c = entropy_step(s, K, h, log_constant=excess, start=guess, tolerance=accuracy)
+            if cuts is not None:
+                across = torch.cat([across, cuts.tangents.along(mean)])
+            K = _bordered(K, across[None], (mean @ mean).double().view(1, 1))
+            of_mean = -np.log(share) - state.log_loss - float(mean @ d)
+            s = torch.cat([s, s.new_tensor([of_mean])])
+            guess = torch.cat([guess, guess.new_tensor([self._of_the_rest or h * share])])
+            several = torch.cat([several, several.new_tensor([len(chosen)])])
+        c = entropy_step(
+            s,
+            K,
+            h,
+            log_constant=excess,
+            start=guess,
+            tolerance=accuracy,
+            group=several,
+            sharpness=self._sharpness,
+        )
         self._multipliers = torch.zeros_like(weights)
-        self._multipliers[chosen] = torch.as_tensor(c[: len(chosen)]).to(weights)
+        self._multipliers[chosen] = c[: len(chosen)]
         target = self._tangents.combination(c[: len(chosen)])
+        if cuts is not None:
+            self._of_cuts = c[len(chosen) : len(chosen) + len(cuts.owners)]
+            target = target + cuts.tangents.combination(self._of_cuts)
         if mean is not None:
             self._of_the_rest = float(c[-1])
-            target = target + c[-1] * mean
+            target = target + self._of_the_rest * mean
         return target
 
     def _best(
@@ -203,10 +310,10 @@ class ReducedSteps:
         """Go where the model says, or to the mixture of what it said that promises most."""
         target, _, target_moved = earlier[-1]
         candidates = [(target, target_moved)]
-        if len(earlier) > 1:
+        changes = torch.stack([change for _, change, _ in earlier])
+        gram = (changes @ changes.T).double().cpu().numpy()
+        if len(earlier) > 1 and np.trace(gram) > 0:
             # Anderson's mixture: of all that are of sum 1, that of the least change.
-            changes = torch.stack([change for _, change, _ in earlier])
-            gram = (changes @ changes.T).double().cpu().numpy()
             gram[np.diag_indices_from(gram)] += 1e-12 * np.trace(gram)
             share = np.linalg.solve(gram, np.ones(len(gram)))
             share /= share.sum()
@@ -227,7 +334,7 @@ class ReducedSteps:
         return found
 
     def _at(self, h: float, d: Tensor, moved: Tensor) -> tuple[Tensor, Tensor, State, float]:
-        state = self._problem._state(self._start.margins + moved)
+        state = self._problem._state(self._model(moved)[0])
         return d, moved, state, state.log_loss + float(d @ d) / (2 * h)
 
     def _renewed(self, h: float, state: State) -> bool:
@@ -244,9 +351,19 @@ class ReducedSteps:
         self._multipliers[heaviest] = torch.where(known > 0, known, new)
         return True
 
-    def _pulled(self, weights: Float[Tensor, "n c"]) -> Float[Tensor, " p"]:
-        """Return Jᵀv, without the samples of which nothing is seen."""
-        problem, each = self._problem, weights.sum(1)
+    def _pulled(
+        self, weights: Float[Tensor, "n c"], moved: Float[Tensor, " all"]
+    ) -> Float[Tensor, " p"]:
+        """Return Jᵀv, without the samples of which nothing is seen; J is that of the model."""
+        problem = self._problem
+        of_cuts: Tensor | None = None
+        if self._cuts is not None:
+            _, shares, parts = self._model(moved)
+            assert shares is not None
+            assert parts is not None
+            of_cuts = parts * weights.reshape(-1)[self._cuts.owners]
+            weights = (weights.reshape(-1) * shares).view_as(weights)
+        each = weights.sum(1)
         seen = torch.nonzero(each > _ROUNDING * each.sum())[:, 0]
         total = torch.zeros_like(problem.flat)
         for samples in seen.split(_CHUNK):
@@ -254,4 +371,6 @@ class ReducedSteps:
                 problem.outputs_at(problem.X[samples]),
                 problem.margins.pulled(weights[samples], samples),
             )
+        if self._cuts is not None and of_cuts is not None:
+            total += self._cuts.tangents.combination(of_cuts)
         return total
