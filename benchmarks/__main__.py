@@ -43,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen.add_argument("--only", nargs="+", choices=defined.SECTIONS)
     options = parser.parse_args(arguments)
     say = (lambda *_: None) if options.json else (lambda text: print(text, flush=True))
+    given = sys.argv[1:] if arguments is None else arguments
+    # Where the images lie is nobody's business but the machine's.
+    command = " ".join(["python -m benchmarks", *_without_root(given)])
     result: dict[str, object] = {}
     kept: dict[str, dict[str, Any]] = {}
     for name, (run, cap) in _SECTIONS.items():
@@ -50,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         begun = store.spent()
         result[name], rows = run(options, say)
-        about = store.about_section(name, begun=begun, cap=getattr(options, cap))
+        about = store.about_section(name, command=command, begun=begun, cap=getattr(options, cap))
         kept[name] = about | store.columns(rows)
     if options.json:
         json.dump(result, sys.stdout, indent=1)
@@ -62,6 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"not kept: {error}", file=sys.stderr)
             return 1
     return 0
+
+
+def _without_root(given: Sequence[str]) -> list[str]:
+    return [
+        word
+        for before, word in zip(["", *given], given, strict=False)
+        if "--root" not in (before, word.partition("=")[0])
+    ]
 
 
 Rows = list[dict[str, Any]]

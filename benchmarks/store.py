@@ -26,11 +26,12 @@ def spent() -> float:
     return sum(os.times()[:4])
 
 
-def about_section(section: str, *, begun: float, cap: float) -> dict[str, Any]:
+def about_section(section: str, *, command: str, begun: float, cap: float) -> dict[str, Any]:
     """Return how a section's rows were made, which began at `begun` CPU seconds."""
     made = provenance("make bench", commit_of_code(), "cpu", spent() - begun, 0.0)
     return {
         "section": section,
+        "command": command,
         "date": made["date"],
         "commit": made["commit"],
         "cpu_seconds": made["seconds"],
