@@ -70,8 +70,8 @@ class Minibatches:
         problem, device = self._problem, samples.device
         self._samples = samples.clone()
         self._frame = torch.zeros((), dtype=torch.float64, device=device)
-        aside = torch.cuda.Stream(device)
         try:
+            aside = torch.cuda.Stream(device)
             aside.wait_stream(torch.cuda.current_stream(device))
             with torch.cuda.stream(aside):
                 for _ in range(_WARM_UP):
