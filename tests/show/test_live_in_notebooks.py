@@ -98,7 +98,7 @@ def test_a_notebook_has_the_controls_of_the_page(live_page, page, cell, call) ->
         numbers, about = here[name].values, there[name]
         assert list(numbers) == sorted(numbers), "the slider moves the same way"
         assert (numbers[0], numbers[-1]) == (about["from"], about["to"]), name
-        assert start[name] == pytest.approx(about["start"], rel=1e-12), name
+        assert start[name] == pytest.approx(about["start"], rel=1e-12, abs=0), name
         assert about["start"] in numbers
         assert len(numbers) >= min(6, about["steps"] + 1), name
         assert (here[name].spacing == "geometric") <= (about.get("spacing") == "geometric"), name
