@@ -75,6 +75,24 @@ def test_the_least_of_the_small_problem(h: float, log_constant: float, several: 
     np.testing.assert_allclose(J.T @ c / h, pull, rtol=0, atol=2.1e-6 * size)
 
 
+def test_a_gram_matrix_that_rounding_made_indefinite_is_factored() -> None:
+    random = np.random.default_rng(0)
+    J = 1e5 * random.normal(size=(40, 25))
+    K = torch.tensor(J @ J.T)
+    K -= 1e-7 * K.diagonal().max() * torch.eye(40).double()  # as in single precision
+    assert torch.linalg.eigvalsh(K / 40 + torch.eye(40)).min() < 0
+    c = entropy_step(
+        torch.tensor(random.normal(size=40)),
+        K,
+        1.0,
+        log_constant=-np.inf,
+        start=torch.full((40,), 1 / 40).double(),
+        tolerance=1e-3,
+    )
+    assert torch.isfinite(c).all()
+    assert float(c.sum()) == pytest.approx(1.0, rel=1e-12, abs=0)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_weights_and_excess_are_those_of_the_loss(loss: str) -> None:
     state = problem_of(loss).evaluate()

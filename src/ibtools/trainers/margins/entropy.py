@@ -164,6 +164,17 @@ class _Groups:
         return system
 
 
+def _factor(system: Float[Tensor, "m m"]) -> Float[Tensor, "m m"]:
+    """Return the Cholesky factor, of a little more where rounding of K made it indefinite."""
+    factor, failed = torch.linalg.cholesky_ex(system)
+    more = 1e-12 * float(system.diagonal().sum())
+    while int(failed):
+        system.diagonal().add_(more)
+        factor, failed = torch.linalg.cholesky_ex(system)
+        more *= 10.0
+    return factor
+
+
 def _newton(
     K: Float[Tensor, "m m"], diagonal: Vector, c: Vector, forces: Vector, groups: _Groups
 ) -> tuple[Vector, Vector]:
@@ -182,8 +193,7 @@ def _newton(
     if groups.several:
         both = torch.nonzero(groups.shared[live])[:, 0]
         system[both[:, None], both] += groups.scaled_curvature(c, live[both])
-    factor = torch.linalg.cholesky(system)
-    solved = root[:, None] * torch.cholesky_solve(right, factor)
+    solved = root[:, None] * torch.cholesky_solve(right, _factor(system))
     if every:
         return solved[:, 0], solved[:, 1]
     pulled = rows @ solved

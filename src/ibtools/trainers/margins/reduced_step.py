@@ -170,10 +170,11 @@ class ReducedSteps:
         heavy = 1.0 - (torch.cumsum(ordered.values, 0) - ordered.values) / weights.sum() > _LIGHT
         rows = ordered.indices[heavy]
         short = (self._model(moved)[0].reshape(-1) - margins)[rows]
-        self._sharpness *= _SHARPER
-        rows = rows[short > _SHORT / self._sharpness][:_AT_ONCE]
+        sharpness = _SHARPER * self._sharpness
+        rows = rows[short > _SHORT / sharpness][:_AT_ONCE]
         if not len(rows):
             return False
+        self._sharpness = sharpness
         before = problem.flat.clone()
         problem.flat.add_(d)
         tangents = self._tangents_of(rows)
