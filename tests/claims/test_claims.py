@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from ibtools.claims.__main__ import main
 from ibtools.claims.claim import Worst, claim, excess, largest, number, smallest
 from ibtools.models import DiagonalNet, LinearNet, LinearNeuron
 from ibtools.theory import WarpedPotential
+from ibtools.trainers.flow import row_space
 
 # Sides that no function of theory, trainers or metrics computes, and what does instead:
 # claim: {side: where it is worked out}.
@@ -197,7 +199,20 @@ def test_a_neuron_trained_wrongly_fails(monkeypatch: pytest.MonkeyPatch) -> None
         velocity[: self.neurons] *= 1.01
         return velocity
 
+    right_field = row_space._neuron_field
+
+    def wrong_field(*data: np.ndarray) -> Callable[[float, np.ndarray], np.ndarray]:
+        field = right_field(*data)
+
+        def velocity(time: float, state: np.ndarray) -> np.ndarray:
+            moved = field(time, state)
+            moved[0] *= 1.01
+            return moved
+
+        return velocity
+
     monkeypatch.setattr(LinearNeuron, "velocity", wrong)
+    monkeypatch.setattr(row_space, "_neuron_field", wrong_field)
     monkeypatch.setattr(LinearNet, "velocity", wrong_net)
     for theorem in (
         warping.clock,

@@ -97,23 +97,22 @@ def test_wrong_constants_fail(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_training_with_another_slope_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = GramDescent._pull
-    monkeypatch.setattr(
-        GramDescent, "_pull", lambda self, active, y, slope: right(self, active, y, 1.02 * slope)
-    )
+    right = GramDescent._pulls
+    monkeypatch.setattr(GramDescent, "_pulls", lambda self, y, slope: right(self, y, 1.02 * slope))
     for theorem in (*_LEAKY, two_layer.first_step, two_layer.gram):
         assert fails(theorem), theorem.id
 
 
 def test_training_with_a_favoured_neuron_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = GramDescent._pull
+    right = GramDescent._pulls
 
-    def wrong(self: GramDescent, *arguments: np.ndarray) -> np.ndarray:
-        pull = right(self, *arguments).copy()
-        pull[:, 0] *= 1.3
-        return pull
+    def wrong(self: GramDescent, *arguments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        pulls = right(self, *arguments)
+        for pull in pulls:
+            pull[:, 0] *= 1.3
+        return pulls
 
-    monkeypatch.setattr(GramDescent, "_pull", wrong)
+    monkeypatch.setattr(GramDescent, "_pulls", wrong)
     for theorem in (
         two_layer.limit_direction,
         two_layer.signed_rank_rate,

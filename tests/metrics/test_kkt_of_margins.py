@@ -357,13 +357,12 @@ def test_reference_5_and_its_decay() -> None:
 @pytest.mark.slow
 def test_relu_flow_slides_along_kinks_and_only_clarke_sees_how_close_it_is() -> None:
     X, y = digits(classes=(3, 8), per_class=20, seed=0)
-    with pytest.warns(UserWarning, match="margin_flow stopped"):
-        run = margin_flow(
-            MLP([64, 6, 1], "relu", seed=1), X, y, until_log10_loss=-1000, max_steps=150
-        )
+    run = margin_flow(MLP([64, 6, 1], "relu", seed=1), X, y, until_log10_loss=-1000)
+    assert run.converged
     plain = margin_kkt(run.net, X, y)
-    clarke = margin_kkt(run.net, X, y, kink_tolerance=1e-3)
-    assert clarke.relative_stationarity < 0.9 * plain.relative_stationarity
+    clarke = margin_kkt(run.net, X, y, kink_tolerance=1e-2)
+    assert clarke.relative_stationarity < 0.35 * plain.relative_stationarity
+    assert clarke.relative_stationarity < 0.05
 
 
 @pytest.mark.usefixtures("as_a_user")

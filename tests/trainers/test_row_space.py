@@ -19,6 +19,7 @@ from ibtools.trainers import (
     gradient_descent,
     gradient_flow,
 )
+from ibtools.trainers.flow.row_space import _neuron_field
 
 X = np.array([[1.0, 2.0, 0.5], [0.3, -1.0, 2.0]])
 Y = np.array([1.0, -0.5])
@@ -168,3 +169,13 @@ def test_methods_that_do_not_fit_are_refused() -> None:
         gradient_flow(LinearNeuron(1.0, [1.0, 1.0, 1.0]), X, Y, method="dual")
     with pytest.raises(ValueError, match="X must have 3 columns"):
         gradient_flow(LinearNeuron(1.0, [1.0, 1.0, 1.0]), np.ones((1, 2)), np.ones(1))
+
+
+def test_a_neuron_moves_in_singular_coordinates_as_its_model_says() -> None:
+    random = np.random.default_rng(0)
+    singular, target = random.uniform(0.5, 2.0, size=3), random.normal(size=3)
+    net = LinearNeuron(a=0.7, w=random.normal(size=3))
+    X = np.diag(singular)
+    expected = net.velocity(X, target - net.predict(X))
+    field = _neuron_field(X @ target, singular**2)
+    np.testing.assert_allclose(field(0.0, net.parameters), expected, rtol=1e-13)

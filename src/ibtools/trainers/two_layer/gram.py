@@ -165,8 +165,7 @@ class GramDescent:
         log_time, count = state.log_time[chosen], state.steps[chosen]
         running, finite = state.running[chosen], state.finite[chosen]
         active = Z >= 0
-        whole = self.signs[:, None] * y[:, None, :]
-        leaking = whole * slope[:, None, None]
+        whole, leaking = self._pulls(y, slope)
         pull = np.where(active, whole, leaking)
         calm = np.ones(len(chosen), dtype=bool)
         # With steps of one length and no loss to stop at, nothing but the weights need be known.
@@ -263,8 +262,14 @@ class GramDescent:
         slope: Float[np.ndarray, " b"],
     ) -> Float[np.ndarray, "b rows n"]:
         """Return m times the margins' derivatives in the inputs: sign · label · slope."""
-        slopes = np.where(active, 1.0, slope[:, None, None])
-        return self.signs[:, None] * y[:, None, :] * slopes
+        return np.where(active, *self._pulls(y, slope))
+
+    def _pulls(
+        self, y: Float[np.ndarray, "b n"], slope: Float[np.ndarray, " b"]
+    ) -> tuple[Float[np.ndarray, "b rows n"], Float[np.ndarray, "b rows n"]]:
+        """Return them for active neurons, and for inactive ones."""
+        whole = self.signs[:, None] * y[:, None, :]
+        return whole, whole * slope[:, None, None]
 
     def _weights(
         self, margins: Float[np.ndarray, "b n"], chosen: Batch
