@@ -159,7 +159,7 @@ def test_what_is_far_is_left_out_until_a_reader_comes_near(sample, address, visi
     blocks = page.locator(BLOCKS)
     at_first = blocks.evaluate_all(DRAWN)
     assert 0 < at_first < 0.8 * blocks.count()
-    words = page.locator("article section > p:has(a, span.math)").last.evaluate(
+    words = page.locator("article section > p:has(a, span.math):not(.admonition *)").last.evaluate(
         "e => [...e.childNodes].map(part => part.textContent.trim()).find(text => /\\w/.test(text))"
     )
     assert page.evaluate("words => find(words)", words)
