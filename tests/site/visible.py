@@ -60,7 +60,8 @@ def faults_of_formulas(page, name: str) -> list[str]:
     found = page.evaluate(
         """inSight => {
             const ok = eval(inSight), all = [...document.querySelectorAll('main mjx-container')];
-            const own = all.filter(e => !e.closest('.claim-box, .claim-row, .preview, .quiz, .check-answer'));
+            const added = '.claim-box, .claim-row, .preview, .quiz, .check-answer';
+            const own = all.filter(e => !e.closest(added));
             const red = 'mjx-merror, [data-mjx-error], mjx-mtext[style*="red"], [fill="red"]';
             return {
                 set: own.filter(ok).length,
