@@ -429,14 +429,13 @@ class _Steps:
     def _prepared(self) -> Callable[[float], torch.Tensor | None]:
         problem, margins = self._problem, self._state.margins
         near = margins <= margins.min() + self._window * (_DECAY + self._reach)
-        if not self.relative and int(near.sum()) > _FEW:
-            self._ignored = None
+        self._ignored = None
+        if self.relative:
+            return self._with_all(Linearization(problem))
+        if int(near.sum()) > _FEW:
             if margins.numel() > MANY:
                 self.aim = _CAREFUL
             return self._reduced()
-        if self.relative or int(near.sum()) > _FEW:
-            self._ignored = None
-            return self._with_all(Linearization(problem))
         self._ignored = ~near
         chosen = torch.nonzero(near.reshape(-1))[:, 0]
         width = margins.shape[1]
