@@ -6,11 +6,11 @@ if __name__ == "__main__":
     use_one_core()  # before anything imports numpy
 
 import argparse
-import json
 import statistics
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from tqdm import tqdm
@@ -25,7 +25,7 @@ from benchmarks.competitors.margins import (
     Run,
     contenders,
 )
-from benchmarks.report import number
+from benchmarks.report import number, told
 
 _QUICK = 1.0
 
@@ -150,12 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cap", type=float, default=60.0, help="CPU seconds for each run")
     parser.add_argument("--repetitions", type=int, default=5, help="of whatever is quick")
     options = parser.parse_args(arguments)
-    say = (lambda *_: None) if options.json else (lambda text: print(text, flush=True))
-    rows = section(cap=options.cap, repetitions=options.repetitions, say=say)
-    if options.json:
-        json.dump(rows, sys.stdout, indent=1)
-        print()
-    return 0
+    made = partial(section, cap=options.cap, repetitions=options.repetitions)
+    return told(made, as_json=options.json)
 
 
 if __name__ == "__main__":

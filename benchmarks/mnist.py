@@ -6,17 +6,17 @@ if __name__ == "__main__":
     use_one_core()  # before anything imports numpy
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from tqdm import tqdm
 
 from benchmarks.clock import cpu
 from benchmarks.competitors.mnist import Digits, Method, methods
-from benchmarks.report import number
+from benchmarks.report import number, told
 from ibtools.data import DataError
 
 BUDGET = 25.0
@@ -186,12 +186,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--budget", type=float, default=BUDGET, help="CPU seconds for each")
     parser.add_argument("--root", help="the folder of the data sets; IBTOOLS_DATA by default")
     options = parser.parse_args(arguments)
-    say = (lambda *_: None) if options.json else (lambda text: print(text, flush=True))
-    rows = section(samples=options.samples, budget=options.budget, root=options.root, say=say)
-    if options.json:
-        json.dump(rows, sys.stdout, indent=1)
-        print()
-    return 0
+    made = partial(section, samples=options.samples, budget=options.budget, root=options.root)
+    return told(made, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
-"""Plain text for people."""
+"""Plain text for people, or the same for machines."""
 
-from collections.abc import Sequence
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from benchmarks.measure import Row
 
@@ -87,3 +90,12 @@ def _descent(rows: Sequence[Row]) -> str:
         f"{number(quick.limit_ratio)} times as fast as gradient descent, off by "
         f"{quick.limit_error:.0e}; at {PROMISED:.0e}, if error ∝ step: {needed:.0e} times"
     )
+
+
+def told(section: Callable[..., list[dict[str, Any]]], *, as_json: bool) -> int:
+    """Run a section, which says its rows one by one, or print all of them as JSON; return 0."""
+    rows = section(say=(lambda *_: None) if as_json else (lambda text: print(text, flush=True)))
+    if as_json:
+        json.dump(rows, sys.stdout, indent=1)
+        print()
+    return 0

@@ -6,18 +6,18 @@ if __name__ == "__main__":
     use_one_core()  # before anything imports numpy
 
 import argparse
-import json
 import statistics
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from benchmarks.clock import Allowance, cpu
 from benchmarks.competitors.two_layer import Problem, Trained, Trainer, everyone
-from benchmarks.report import number
+from benchmarks.report import number, told
 
 # n, d, neurons of either sign, networks, slope, steps
 CASES = (
@@ -135,12 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repetitions", type=int, default=3, help="of whatever is quick")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    say = (lambda *_: None) if options.json else (lambda text: print(text, flush=True))
-    rows = section(cap=options.cap, repetitions=options.repetitions, seed=options.seed, say=say)
-    if options.json:
-        json.dump(rows, sys.stdout, indent=1)
-        print()
-    return 0
+    made = partial(section, cap=options.cap, repetitions=options.repetitions, seed=options.seed)
+    return told(made, as_json=options.json)
 
 
 if __name__ == "__main__":
