@@ -93,7 +93,7 @@ def listed(folder: Path) -> str:
             about = load_result(one.name, folder).about
             machine = about["machine"]
             lines.append(
-                f"    {runs} took {in_words(about['seconds'])} and "
+                f"    {runs} took {in_words(about['seconds'])} of processor time and "
                 f"{about['memory']:.1f} GB on {machine.get('gpu', machine['processor'])}"
             )
         else:
@@ -129,10 +129,11 @@ def report(names: Sequence[str], folder: Path) -> str:
 def _table(result: Result) -> str:
     about = result.about
     machine = about["machine"]
+    taken = f"{in_words(about['seconds'])} of processor time"
     told = (
         f"{result.name}: {EXPERIMENTS[result.name].shows}\n"
         f"{about['command']}\n"
-        f"{about['date']}, commit {about['commit']}, {in_words(about['seconds'])} on "
+        f"{about['date']}, commit {about['commit']}, {taken} on "
         f"{machine.get('gpu', machine['processor'])}"
     )
     rows = [_row(run) for run in result.runs]

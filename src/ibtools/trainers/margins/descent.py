@@ -255,6 +255,8 @@ class _Descent(Stepper):
         at.state, at.gradient = self.look()
         finite = bool(np.isfinite(at.state.log_loss))
         if self.schedule == "loss_based":
+            if torch.equal(self.problem.flat, start) and not self.gradient().any():
+                self.trouble = "the gradient is zero"
             return finite and at.state.log_loss <= frame
         if not finite:
             self.trouble = (
