@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ibtools._files import whole_file, write_whole
+import ibtools
+from ibtools._files import made_folder, whole_file, write_whole
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -39,3 +40,24 @@ def test_processes_that_write_the_same_file_do_not_write_the_same_part(
             other.write(b"other")
         assert path.read_text() == "other"
     assert path.read_text() == "one"
+
+
+@pytest.mark.parametrize("below", ["", "tasks", "a/b"])
+def test_a_file_where_a_folder_is_needed_is_named_with_a_mend(tmp_path: Path, below: str) -> None:
+    (file := tmp_path / "results").write_text("")
+    with pytest.raises(NotADirectoryError, match=r"results is a file where a folder is needed; "):
+        made_folder(file / below)
+    # It is followed to the letter.
+    file.rename(tmp_path / "away")
+    assert made_folder(file / below).is_dir()
+
+
+def test_folders_are_made_in_one_way() -> None:
+    package = Path(ibtools.__file__).parent
+    others = [
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if ".mkdir(" in path.read_text(encoding="utf-8")
+    ]
+    # A download says itself, in more words, what can be done where nothing may be written.
+    assert sorted(others) == ["_files.py", "data/downloads.py"]

@@ -52,6 +52,24 @@ def whole_file(path: Path, *, shared: bool = False) -> Iterator[BinaryIO]:
         raise
 
 
+def made_folder(path: Path) -> Path:
+    """Return a folder, made with those above it if it is not there.
+
+    Raises
+    ------
+    NotADirectoryError
+        If a file is in the way.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next(one for one in (path, *path.parents) if one.exists())
+        raise NotADirectoryError(
+            f"{file} is a file where a folder is needed; name another folder, or move the file away"
+        ) from error
+    return path
+
+
 def write_whole(path: Path, text: str, *, shared: bool = False) -> None:
     """Write a text so that under its name there is the old one or the new one, never a part."""
     with whole_file(path, shared=shared) as out:

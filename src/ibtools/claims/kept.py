@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ibtools._files import write_whole
+from ibtools._files import made_folder, write_whole
 
 VARIABLE = "IBTOOLS_CLAIMS"
 
@@ -39,7 +39,7 @@ def keep(identifier: str, record: Mapping[str, Any]) -> None:
     path = _path(identifier)
     if path is None:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made_folder(path.parent)
     write_whole(path, json.dumps(record), shared=True)
 
 

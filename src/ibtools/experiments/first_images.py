@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ibtools._files import whole_file
+from ibtools._files import made_folder, whole_file
 from ibtools.data import Classification, fashion_mnist, mnist
 from ibtools.experiments.results import folder_of_results
 
@@ -32,7 +32,7 @@ def keep_first_images(data: str, folder: Path, root: str | None) -> None:
     if path.exists():
         return
     X, y = _LOAD[data](split="train", root=root)
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     pixels = np.round(255 * X[:_COUNT]).astype(np.uint8)
     with whole_file(path) as file:
         np.savez_compressed(file, pixels=pixels, y=y[:_COUNT].astype(np.uint8))

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from ibtools._console import read_record
-from ibtools._files import write_whole
+from ibtools._files import made_folder, write_whole
 
 _DIGITS = 6
 _VERSIONS = ("numpy", "scipy", "torch")
@@ -143,8 +143,7 @@ def write_result(result: Result, folder: str | os.PathLike[str]) -> Path:
     folder
         Where results are kept; it is made.
     """
-    place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
+    place = made_folder(Path(folder))
     path = place / f"{result.name}.json"
     record = {
         "about": dict(result.about),

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ibtools._console import read_record
-from ibtools._files import write_whole
+from ibtools._files import made_folder, write_whole
 from ibtools._validation import count, one_of, quiet, real
 from ibtools.experiments.settings import BIASES, SCHEDULES, SETTINGS
 from ibtools.models.homogeneity import homogeneity_of
@@ -260,7 +260,7 @@ class _Files:
             path.unlink(missing_ok=True)
 
     def keep_settings(self, choice: Choice) -> None:
-        self.place.mkdir(parents=True, exist_ok=True)
+        made_folder(self.place)
         write_whole(self.settings, json.dumps(_plain(choice), indent=1))
 
 

@@ -17,7 +17,7 @@ from jaxtyping import Shaped
 from tqdm.auto import tqdm
 
 from ibtools._console import read_record
-from ibtools._files import whole_file, write_whole
+from ibtools._files import made_folder, whole_file, write_whole
 from ibtools._validation import quiet
 from ibtools.sweeps.outcomes import check_tasks, outcomes
 
@@ -338,8 +338,7 @@ class _Kept:
     """The results of a sweep on disk: a file for each task, with its settings in it."""
 
     def __init__(self, home: Path) -> None:
-        self.home = home / "tasks"
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.home = made_folder(home / "tasks")
 
     def _file(self, name: str) -> Path:
         return self.home / f"{name}.npz"
@@ -412,7 +411,7 @@ def _claim(home: Path, function: Callable[..., Any]) -> None:
     about = {"function": f"{function.__module__}.{function.__qualname__}", "code": _code(function)}
     place = home / "sweep.json"
     if not place.exists():
-        home.mkdir(parents=True, exist_ok=True)
+        made_folder(home)
         write_whole(place, json.dumps(about, indent=1))
         return
     found = read_record(place, f"delete {home} and run the sweep again")

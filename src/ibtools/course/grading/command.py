@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ibtools._files import write_whole
+from ibtools._files import made_folder, write_whole
 from ibtools._threads import ONE_THREAD
 from ibtools._validation import quiet
 from ibtools.course.grading.feedback import file_name, page
@@ -178,8 +178,7 @@ def grade(
         os.environ.setdefault(name, one)
     read, limits = read_master(master), limits or Limits()
     found = find_submissions(submissions, read, master)
-    feedback = feedback or csv.parent / "feedback"
-    feedback.mkdir(parents=True, exist_ok=True)
+    feedback = made_folder(feedback or csv.parent / "feedback")
     keys = (repr(read), repr(limits), str(seed))
     digests = {each.student: digest_of(each, *keys) for each in found}
     earlier = read_rows(csv)

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ibtools._files import write_whole
+from ibtools._files import made_folder, write_whole
 from ibtools.course.grading.master import Check, Master
 from ibtools.course.grading.notebooks import Cell
 from ibtools.course.homework import homeworks, problem
@@ -46,7 +46,7 @@ def export(master: Master, name: str, folder: Path) -> Path:
     Path
         The file.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     path = folder / f"{name}.ipynb"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     cells = cells_for_otter(master, name)
