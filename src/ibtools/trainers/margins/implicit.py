@@ -30,6 +30,8 @@ _ROWS = 4000
 _IGNORED = 1e-6
 # Weights e^(−s) that many nats below the largest are ignored at a step's start.
 _DECAY = 20.0
+# Steps that gain fewer nats need few iterations, where many margins of about the same weight matter.
+_GENTLE = 4.0
 # What equations solved by iteration may add to a step's error, which is of first order.
 _SHARE = 0.05
 # Share of the largest length that the next step is to have were the gradient as now; it grows, and
@@ -67,10 +69,11 @@ def margin_flow(
     the heaviest there, until the step's equation holds for all margins as accurately as otherwise.
     Besides the data and the net that takes less than 2 GB. While 𝓛 ≥ ℓ(0) for the logistic loss and
     cross-entropy, whose logarithms are not convex there, 𝓛 over its value at θ takes the place of
-    log 𝓛, and conjugate gradients solve the problem. A step is taken only if 𝓛 falls and, once
-    𝓛 < ℓ(0), the smoothed margin does not; otherwise h is shortened. The direction is that of the
-    flow, which the time of 𝓛 or of log 𝓛 does not change, up to an error in proportion to the
-    relative step.
+    log 𝓛, and conjugate gradients solve the problem; so they do at first, while a step gains less
+    than four nats of log 𝓛 and there are no more than 20 000 margins. A step is taken only if 𝓛
+    falls and, once 𝓛 < ℓ(0), the smoothed margin does not; otherwise h is shortened. The direction
+    is that of the flow, which the time of 𝓛 or of log 𝓛 does not change, up to an error in
+    proportion to the relative step.
 
     A ReLU net's flow comes to kinks and slides along them, where the linearization at θ promises
     what no step keeps, however short. A step that is refused is therefore repeated, up to six
@@ -430,9 +433,10 @@ class _Steps:
         problem, margins = self._problem, self._state.margins
         near = margins <= margins.min() + self._window * (_DECAY + self._reach)
         self._ignored = None
-        if self.relative:
+        many = int(near.sum()) > _FEW
+        if self.relative or (many and self._reach < _GENTLE and margins.numel() <= MANY):
             return self._with_all(Linearization(problem))
-        if int(near.sum()) > _FEW:
+        if many:
             if margins.numel() > MANY:
                 self.aim = _CAREFUL
             return self._reduced()
