@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeGuard, cast
+from typing import ClassVar, TypeGuard, cast
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -44,6 +44,7 @@ def with_kinks(
 class KinkedSystem(System):
     """The flow of a leaky neuron, smooth between kinks."""
 
+    kinked: ClassVar[bool] = True
     neuron: LinearNeuron = field(kw_only=True)
     data: Float[np.ndarray, "n k"] = field(kw_only=True)
     y: Float[np.ndarray, " n"] = field(kw_only=True)

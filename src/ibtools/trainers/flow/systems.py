@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import scipy.linalg
@@ -69,6 +70,8 @@ class System:
     unit: float = 1.0
     # States beyond it no longer move the predictor.
     largest: float = np.inf
+    # Whether the field bends at samples, where a solver may not get through.
+    kinked: ClassVar[bool] = False
 
     def solver(self, horizon: float) -> OdeSolver:
         """Return a stepper from the start to `horizon`."""
@@ -306,7 +309,7 @@ def _in_plain_words(complaint: str | None) -> str:
 
 
 def _contradiction(system: System) -> str:
-    """Return which samples no predictor fits, with a mend; "" where no two are the same."""
+    """Return what no predictor fits, with a mend; "" where nothing is known to be in the way."""
     X, residual = system.X, system.record(system.start[None])[1][0]
     # Where rows are the same, so are outputs, and labels differ as residuals do, but for rounding.
     allowed = 1e-9 * float(np.abs(residual).max())
@@ -320,7 +323,7 @@ def _contradiction(system: System) -> str:
                 "predictor fits both: leave one of them out, or correct its label"
             )
     rank = int(np.linalg.matrix_rank(X))
-    if rank < len(X):
+    if system.kinked and rank < len(X):
         return (
             f"; X has {len(X)} rows of rank {rank}, and labels that its predictors need not fit: "
             "a flow that ends on a kink no solver follows to its end; leave samples out"
@@ -367,6 +370,7 @@ def follow(
                     break
                 if asked is None and settled.stalled:
                     failure = "the loss falls no further: the accuracy of the solver is reached"
+                    failure += _contradiction(system)
                     break
                 if asked is None and (
                     solver.t > _NEVER or np.abs(solver.y).max(initial=0.0) > system.largest
@@ -374,7 +378,7 @@ def follow(
                     failure = (
                         "nothing moves any more, as when all the weights of a column are 0 or "
                         "rounding errors hide what is left"
-                    )
+                    ) + _contradiction(system)
                     break
                 if asked is None:
                     reached, path = np.array([solver.t]), solver.y[:, None].copy()

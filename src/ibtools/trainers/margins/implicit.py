@@ -30,7 +30,7 @@ _ROWS = 4000
 _IGNORED = 1e-6
 # Weights e^(−s) that many nats below the largest are ignored at a step's start.
 _DECAY = 20.0
-# Steps that gain fewer nats need few iterations, where many margins of about the same weight matter.
+# Steps that gain fewer nats need few iterations, though many margins of similar weight matter.
 _GENTLE = 4.0
 # What equations solved by iteration may add to a step's error, which is of first order.
 _SHARE = 0.05
