@@ -16,7 +16,12 @@ from ibtools.experiments.catalogue import Experiment, Task
 from ibtools.experiments.named_runs import choice_of, memory_held, pair, two_layer_path
 from ibtools.experiments.settings import SETTINGS
 from ibtools.experiments.tasks import images
-from ibtools.experiments.training import Choice, flows_from_start, seconds_per_epoch
+from ibtools.experiments.training import (
+    Choice,
+    flows_from_start,
+    gap_bound_of,
+    seconds_per_epoch,
+)
 from ibtools.metrics.attack import l2_attack
 from ibtools.trainers.margins.descent import descend
 from ibtools.trainers.margins.implicit import margin_flow
@@ -160,10 +165,19 @@ def _flow_step(choice: Choice, net: nn.Module, data: Classification, epoch: floa
         until_log10_loss=0.0,
         max_epochs=max(1, min(choice.epochs, int(_STARTED / max(epoch, 1e-9)))),
     ).net
+    bound = gap_bound_of(net, torch.as_tensor(X), setting.input_shape)
 
     def taken(steps: int) -> float:
         begun = time.perf_counter()
-        margin_flow(started, X, y, loss="cross_entropy", max_steps=steps, first_phase=False)
+        margin_flow(
+            started,
+            X,
+            y,
+            loss="cross_entropy",
+            max_steps=steps,
+            near_homogeneity=bound,
+            first_phase=False,
+        )
         return time.perf_counter() - begun
 
     once = taken(1)
