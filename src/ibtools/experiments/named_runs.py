@@ -111,7 +111,7 @@ def _robustness(one: Assessment) -> Columns:
 
 
 def net_columns(run: MarginRun) -> Columns:
-    """Return the curves of a run, thinned, its ends kept; with a bound, the modified margin too."""
+    """Return the curves of a run, thinned, its ends kept; with a bound those of its theorem too."""
     count = len(run.steps)
     kept = np.unique(np.linspace(0, count - 1, min(count, _POINTS)).round().astype(int))
     columns: dict[str, Any] = {
@@ -126,8 +126,7 @@ def net_columns(run: MarginRun) -> Columns:
     }
     if run.near_homogeneity is not None:
         columns["modified_margin"] = run.modified_margin[kept]
-        # Of the two logarithms by themselves six digits would say nothing of their sum.
-        columns["log_loss_times_time"] = (run.log_loss + run.log_time)[kept]
+        columns["alignment"] = run.alignment[kept]
     return columns
 
 

@@ -507,7 +507,7 @@ def accuracy(net: nn.Module, X: np.ndarray | Tensor, y: np.ndarray) -> float:
     return right / len(X)
 
 
-def seconds_per_epoch(choice: Choice, *, device: str, batches: int = 5) -> float:
+def seconds_per_epoch(choice: Choice, *, device: str, batches: int = 5, times: int = 1) -> float:
     """Return what an epoch costs, extrapolated from a few batches of random images.
 
     An epoch counts its updates and the evaluation of all samples after it.
@@ -520,6 +520,8 @@ def seconds_per_epoch(choice: Choice, *, device: str, batches: int = 5) -> float
         On what.
     batches
         How many batches to measure.
+    times
+        How often: the quickest count, as other programs take time away and give none.
     """
     setting = SETTINGS[choice.data]
     n = setting.batch_size * batches
@@ -546,7 +548,8 @@ def seconds_per_epoch(choice: Choice, *, device: str, batches: int = 5) -> float
         return time.monotonic() - begun
 
     epochs(1)  # the first batch on a device is slow
-    few, many = epochs(1), epochs(3)
+    # Of each by itself: a difference of two is too small where the first was held up.
+    few, many = (min(epochs(number) for _ in range(times)) for number in (1, 3))
     images = setting.n if choice.samples is None else choice.samples
     return max(many - few, 0.0) / 2 * images / n
 
