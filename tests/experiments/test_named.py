@@ -7,10 +7,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from torch.utils.flop_counter import FlopCounterMode
 
 from ibtools.data import Classification
 from ibtools.experiments import (
@@ -29,11 +31,13 @@ from ibtools.experiments.catalogue import experiment
 from ibtools.experiments.first_images import first_images
 from ibtools.experiments.named_runs import first_steps
 from ibtools.experiments.results import Result, folder_of_results, rounded, write_result
+from ibtools.trainers.margins import implicit
 
 KEPT = sorted(path.stem for path in folder_of_results().glob("*.json") if path.stem != "benchmarks")
-RATES, LONGER, TWO = (
+RATES, LONGER, NEARLY, TWO = (
     "mnist-1000-mlp-rates",
     "mnist-300-squared-mlp-longer",
+    "mnist-300-residual-longer",
     "mnist-20-two-layer",
 )
 
@@ -52,7 +56,7 @@ def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
         return Classification(X.reshape(100, -1), y)
 
     few = {"batch_size": 20, "n": 100, "checkpoint_every": 10}
-    for name in ("mnist_mlp", "mnist_squared_mlp"):
+    for name in ("mnist_mlp", "mnist_squared_mlp", "mnist_residual"):
         monkeypatch.setitem(SETTINGS, name, replace(SETTINGS[name], load=load, **few))
     assert setting.n == 60_000
     tasks._loaded.cache_clear()
@@ -69,6 +73,7 @@ def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, change in (
         (RATES, short),
         (LONGER, {**short, "epochs": 30, "log10_losses": [0.0], "attacked": 1}),
+        (NEARLY, {**short, "log10_losses": [-3.0]}),
         (TWO, {"steps": 20}),
     ):
         one = EXPERIMENTS[name]
@@ -76,7 +81,7 @@ def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(EXPERIMENTS, name, replace(one, tasks=changed))
 
 
-@pytest.mark.parametrize("name", [RATES, LONGER, TWO])
+@pytest.mark.parametrize("name", [RATES, LONGER, NEARLY, TWO])
 def test_run_keeps_what_report_prints(
     name: str,
     small: None,
@@ -109,6 +114,10 @@ def test_run_keeps_what_report_prints(
     if name == LONGER:
         assert kept.runs[0]["attacked_log10_loss"][0] <= 0
         assert 0 < kept.runs[0]["train_certified"][0] <= kept.runs[0]["train_distance"][0]
+    if name == NEARLY:
+        ends = {key: kept.column(key)[-1] for key in ("smoothed_margin", "modified_margin")}
+        assert ends["modified_margin"] < 0 < ends["smoothed_margin"], "p_a is still the larger one"
+        assert np.isnan(kept.column("layer_product_margin")).all(), "a skip ties the layers"
     # What is damaged is named with what mends it, and no trace of Python is shown.
     path.write_text(path.read_text()[:-100])
     assert main(["report", *places]) == 1
@@ -221,17 +230,58 @@ def test_a_run_that_lacks_disk_is_not_begun(
     assert not (tmp_path / "new").exists()
 
 
+def test_an_epoch_that_other_programs_held_up_costs_no_less(
+    small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An epoch of 25 seconds on 500 images, the second one held up."""
+    now, held_up = [0.0], iter([0, 100, 0, 0, 0, 0, 0])
+
+    def descend(*_: object, max_epochs: int, **__: object) -> None:
+        now[0] += 1 + 25 * max_epochs + next(held_up)
+
+    setting = replace(SETTINGS["mnist_mlp"], batch_size=100)
+    monkeypatch.setitem(SETTINGS, "mnist_mlp", setting)
+    monkeypatch.setattr(training, "descend", descend)
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    choice = named_runs.choice_of(EXPERIMENTS[RATES].tasks[0])
+    assert training.seconds_per_epoch(choice, device="cpu", times=3) == 25 * 100 / 500
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_flow_takes_about_what_was_said(
+    many: bool, small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held against each other in multiplications, which no other program takes away."""
+    if many:  # a hundred images for sixty thousand
+        monkeypatch.setattr(training, "MANY", 500)
+        monkeypatch.setattr(implicit, "MANY", 500)
+        monkeypatch.setattr(implicit, "_FEW", 40)
+        for module in (implicit, budget):
+            monkeypatch.setattr(module, "ROWS", 60)
+    one = EXPERIMENTS[LONGER]
+    task = {**one.tasks[0], "epochs": 100, "log10_losses": [-1000.0], "attacked": 0}
+    one = replace(one, tasks=(task,))
+    with FlopCounterMode(display=False) as counter:
+        monkeypatch.setattr(budget, "time", SimpleNamespace(perf_counter=counter.get_total_flops))
+        monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=counter.get_total_flops))
+        monkeypatch.setattr(budget, "_STARTED", 1e15)
+        said = measured(one, device="cpu", root=None, kept=None).seconds
+        begun = counter.get_total_flops()
+        named_runs.nets_run(**task, out=str(tmp_path), root=None, device="cpu", progress=False)
+        took = counter.get_total_flops() - begun
+    assert 0.5 < said / took < 2, said / took
+
+
 def test_a_budget_counts_every_run_and_all_its_epochs(
     small: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    costs = iter([0.75, 0.25, 0.5] * 2)  # other programs take time away, and give none
-    monkeypatch.setattr(budget, "seconds_per_epoch", lambda *_, **__: next(costs))
+    monkeypatch.setattr(budget, "seconds_per_epoch", lambda *_, **__: 0.25)
     one = experiment(RATES)
     many = replace(one, tasks=tuple({**one.tasks[0], "seed": seed} for seed in range(4)))
-    found = measured(many, device="cpu", root=None, steps=None)
+    found = measured(many, device="cpu", root=None, kept=None)
     assert found.seconds == 4 * 12 * 0.25
     longer = replace(one, tasks=tuple({**task, "epochs": 24} for task in many.tasks))
-    twice = measured(longer, device="cpu", root=None, steps=None)
+    twice = measured(longer, device="cpu", root=None, kept=None)
     assert twice.seconds == 2 * found.seconds
     assert twice.disk == pytest.approx(2 * found.disk, abs=0)
     assert [in_words(t) for t in (1, 60, 90, 7200)] == [

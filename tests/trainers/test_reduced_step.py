@@ -178,7 +178,7 @@ def test_the_path_with_few_rows_is_that_of_all_margins(monkeypatch: pytest.Monke
     whole = margin_flow(begun, X, y, **options)
     monkeypatch.setattr(implicit, "MANY", 0)
     monkeypatch.setattr(implicit, "_FEW", 0)
-    monkeypatch.setattr(implicit, "_ROWS", 40)
+    monkeypatch.setattr(implicit, "ROWS", 40)
     monkeypatch.setattr(implicit, "_CAREFUL", implicit._AIM)
     run = margin_flow(begun, X, y, first_phase=False, **options)
     assert run.converged

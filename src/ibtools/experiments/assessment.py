@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from ibtools.experiments.training import Trained
+from ibtools.experiments.training import Trained, margin_over_layers
 from ibtools.metrics.attack import l2_attack
 from ibtools.metrics.certificate import certified_radius
 from ibtools.trainers.margins.runs import load_run
@@ -20,7 +20,7 @@ class Assessment:
     log10_loss
         log₁₀ 𝓛 on the training images.
     layer_product_margin
-        Their margin over the product of the layers' norms.
+        Their margin over the product of the layers' norms; NaN where a skip ties these.
     accuracy
         Share of the attacked images that are classified correctly.
     certified
@@ -70,7 +70,7 @@ def assess(
         found.append(
             Assessment(
                 log10_loss=-float(run.log10_inverse_loss[-1]),
-                layer_product_margin=float(run.layer_product_margin[-1]),
+                layer_product_margin=float(margin_over_layers(run)[-1]),
                 accuracy=float((attack.distance > 0).mean()),
                 certified=float(certified_radius(run.net, X, y).mean()),
                 distance=float(attack.distance.mean()),

@@ -16,19 +16,37 @@ from ibtools.experiments.catalogue import Experiment, Task
 from ibtools.experiments.named_runs import choice_of, memory_held, pair, two_layer_path
 from ibtools.experiments.settings import SETTINGS
 from ibtools.experiments.tasks import images
-from ibtools.experiments.training import Choice, flows_from_start, seconds_per_epoch
+from ibtools.experiments.training import (
+    Choice,
+    flows_from_start,
+    gap_bound_of,
+    seconds_per_epoch,
+)
 from ibtools.metrics.attack import l2_attack
 from ibtools.trainers.margins.descent import descend
-from ibtools.trainers.margins.implicit import margin_flow
+from ibtools.trainers.margins.implicit import ROWS, margin_flow
+from ibtools.trainers.margins.problem import Problem
+from ibtools.trainers.margins.runs import MarginRun
 from ibtools.trainers.warning import TrainingWarning
 
-_FLOW_STEPS = 100
-# Where a first step would come only after the minibatches: with an MLP and 60 000 images.
-_STEP_IN_EPOCHS = 8
+# Epochs of minibatches and steps of a flow of which no run is kept; those that are had 18 and 64,
+# where the flow has minibatches of its own, and 27 to 34.
+_FIRST_EPOCHS, _FLOW_STEPS = 60, 40
+# What a step among very many margins consists of, about: gradients of all data, Gram matrices of
+# the rows that vary one by one, and factorizations of one. An epoch of Adam is that of plain
+# descent, and its moments.
+_PASSES, _GRAMS, _FACTORS = 8, 2, 12
+_OF_ADAM = 1.5
+# A flow's first steps are not like the others, before the loss is small: after so many as many are
+# measured.
+_EARLY = 5
 _TIMES = 3
 _STARTED = 20.0  # seconds
 _TRIED = 3  # images that are attacked to see how long it takes
 _RECORDS_APART = 1.02  # as `descend` has it
+
+Lengths = tuple[int, int]
+"""How many epochs of minibatches of its own a flow began with, and how many steps came after."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +98,9 @@ def counted(number: float | str, noun: str) -> str:
     return f"{number} {noun}" if str(number) == "1" else f"{number} {noun}s"
 
 
-def measured(experiment: Experiment, *, device: str, root: str | None, steps: int | None) -> Budget:
+def measured(
+    experiment: Experiment, *, device: str, root: str | None, kept: Lengths | None
+) -> Budget:
     """Make the first steps of an experiment, and return what the whole will take.
 
     Parameters
@@ -91,8 +111,8 @@ def measured(experiment: Experiment, *, device: str, root: str | None, steps: in
         "cpu" or a PyTorch device.
     root
         The folder of the data sets; ``None`` for the usual one.
-    steps
-        How many steps the flow takes, from a run that is kept; ``None`` counts 100.
+    kept
+        How long the flow takes, from a run that is kept, if one is.
     """
     seconds = disk = 0.0
     known: dict[tuple[object, ...], float] = {}
@@ -108,7 +128,7 @@ def measured(experiment: Experiment, *, device: str, root: str | None, steps: in
                 seconds += known[alike] * task["steps"]
             else:
                 if alike not in known:
-                    known[alike] = _net(task, device, root, steps or _FLOW_STEPS)
+                    known[alike] = _net(task, device, root, kept)
                 seconds += known[alike]
                 disk += _disk(task)
     return Budget(seconds, memory_held(), disk)
@@ -126,15 +146,15 @@ def _two_layer_step(task: Task, root: str | None) -> float:
     return max(taken(60) - taken(10), 0.0) / 50
 
 
-def _net(task: Task, device: str, root: str | None, steps: int) -> float:
+def _net(task: Task, device: str, root: str | None, kept: Lengths | None) -> float:
     choice = choice_of(task)
     train_on, test = images(choice.data, choice.dtype, root)
-    # The quickest of several: what other programs took away is not counted.
-    epoch = min(seconds_per_epoch(choice, device=device) for _ in range(_TIMES))
-    total = epoch * choice.epochs
+    epoch = seconds_per_epoch(choice, device=device, times=_TIMES)
     net = choice.new_net(device=device)
     if choice.schedule == "flow":
-        total += _flow_step(choice, net, train_on, epoch) * steps
+        total = _flow(choice, net, train_on, epoch, kept)
+    else:
+        total = epoch * choice.epochs
     if task["attacked"]:
         begun = time.perf_counter()
         l2_attack(net, test.X[:_TRIED], _guessed(net, test.X[:_TRIED]), seed=0)
@@ -143,11 +163,14 @@ def _net(task: Task, device: str, root: str | None, steps: int) -> float:
     return total
 
 
-def _flow_step(choice: Choice, net: nn.Module, data: Classification, epoch: float) -> float:
-    """Return what a step takes after some seconds of minibatches; at a random start it is more."""
+def _flow(
+    choice: Choice, net: nn.Module, data: Classification, epoch: float, kept: Lengths | None
+) -> float:
+    """Return what the minibatches before a flow take, and its steps."""
     X, y = data.X[: choice.samples], data.y[: choice.samples]
+    own, steps = kept or (_FIRST_EPOCHS, _FLOW_STEPS)
     if flows_from_start(net, torch.as_tensor(X[:1]).to(next(net.parameters())), len(y)):
-        return _STEP_IN_EPOCHS * epoch
+        return own * epoch * _OF_ADAM + steps * _many_margins_step(net, X, y)
     setting = SETTINGS[choice.data]
     started = descend(
         net,
@@ -159,15 +182,54 @@ def _flow_step(choice: Choice, net: nn.Module, data: Classification, epoch: floa
         seed=0,
         until_log10_loss=0.0,
         max_epochs=max(1, min(choice.epochs, int(_STARTED / max(epoch, 1e-9)))),
-    ).net
+    )
+    bound = gap_bound_of(net, torch.as_tensor(X), setting.input_shape)
 
-    def taken(steps: int) -> float:
+    def flow(steps: int, before: MarginRun | None = None) -> MarginRun:
+        return margin_flow(
+            started.net,
+            X,
+            y,
+            loss="cross_entropy",
+            max_steps=steps,
+            near_homogeneity=bound,
+            first_phase=False,
+            resume=before,
+        )
+
+    early = flow(_EARLY)
+    begun = time.perf_counter()
+    flow(2 * _EARLY, early)
+    step = (time.perf_counter() - begun) / _EARLY
+    an_epoch = math.ceil(len(y) / setting.batch_size)  # in updates
+    epochs = float(started.steps[-1]) / an_epoch if started.converged else choice.epochs
+    return epochs * epoch + steps * step
+
+
+def _many_margins_step(net: nn.Module, X: np.ndarray, y: np.ndarray) -> float:
+    """Return what a step takes among very many margins, by what it consists of.
+
+    At a random start none can be made that is like those that follow.
+    """
+    problem = Problem(net, X, y, "cross_entropy")
+    state = problem.evaluate()
+    rows = min(ROWS, state.margins.numel())
+    chosen = torch.linspace(0, state.margins.numel() - 1, rows).long().to(problem.X.device)
+    width = state.margins.shape[1]
+    tangents = problem.tangents(torch.div(chosen, width, rounding_mode="floor"), chosen % width)
+    system = tangents.gram()
+    system.diagonal().add_(float(system.diagonal().max()))
+    parts = (
+        (_PASSES, lambda: problem.pulled(state.weights)),
+        (_GRAMS, lambda: tangents.gram()),
+        (_FACTORS, lambda: torch.linalg.cholesky(system)),
+    )
+    total = 0.0
+    for count, part in parts:
         begun = time.perf_counter()
-        margin_flow(started, X, y, loss="cross_entropy", max_steps=steps, first_phase=False)
-        return time.perf_counter() - begun
-
-    once = taken(1)
-    return max(taken(3) - once, 0.0) / 2
+        float(part().sum())  # a GPU is waited for
+        total += count * (time.perf_counter() - begun)
+    return total
 
 
 def _guessed(net: nn.Module, X: np.ndarray) -> np.ndarray:

@@ -52,6 +52,7 @@ class Experiment:
 
 _RATES = "Lyu & Li (2020), Figure 1: training loss and normalized margin on MNIST"
 _ROBUST = "Lyu & Li (2020), Figure 1 and the section on robustness"
+_NEARLY = "Cai et al. (2025), modified margin of nearly homogeneous networks"
 _KOU = "Kou, Chen & Gu (2023), experiments on MNIST"
 
 _LOW = (0.0, -1.0, -3.0, -10.0, -30.0, -100.0, -300.0, -1000.0)
@@ -116,6 +117,30 @@ def _longer(
     )
 
 
+def _nearly(
+    name: str, data: str, bias: str, samples: int, what: str, *, low: float, dtype: str = "float64"
+) -> Experiment:
+    return Experiment(
+        name,
+        f"{what}: the modified margin of a network that is not homogeneous, to a loss of 1e{low:g}",
+        _NEARLY,
+        "nets",
+        tuple(
+            grid(
+                data=[data],
+                schedule=["flow"],
+                bias=[bias],
+                seed=[0],
+                epochs=[100],
+                log10_losses=[[low]],
+                samples=[samples],
+                dtype=[dtype],
+                attacked=[0],
+            )
+        ),
+    )
+
+
 def _two_layer(name: str, data: str, what: str) -> Experiment:
     return Experiment(
         name,
@@ -165,6 +190,22 @@ _ALL = (
         300,
         "squared-ReLU MLP 784–100–10, 300 images of Fashion-MNIST",
     ),
+    _nearly(
+        "mnist-300-residual-longer",
+        "mnist_residual",
+        "none",
+        300,
+        "residual net with 100 GELUs, 300 digits of MNIST",
+        low=-100_000.0,
+    ),
+    _nearly(
+        "mnist-300-small-cnn-longer",
+        "mnist_small_cnn",
+        "all",
+        300,
+        "small CNN (4 and 8 channels) with biases in all layers, 300 digits of MNIST",
+        low=-10_000.0,
+    ),
     _two_layer("mnist-20-two-layer", "mnist", "20 digits of MNIST, threes and eights"),
     _two_layer("fashion-20-two-layer", "fashion", "20 images of Fashion-MNIST, dresses and bags"),
     _rates(
@@ -206,6 +247,23 @@ _ALL = (
         "the paper's CNN, all of MNIST (for a GPU)",
         losses=(0.0, -1.0, -10.0, -30.0, -100.0, -300.0, -800.0),
         attacked=100,
+        dtype="float32",
+    ),
+    _nearly(
+        "mnist-60000-residual-longer",
+        "mnist_residual",
+        "none",
+        60_000,
+        "residual net with 100 GELUs, all of MNIST (for a GPU)",
+        low=-100_000.0,
+    ),
+    _nearly(
+        "mnist-60000-biased-cnn-longer",
+        "mnist",
+        "all",
+        60_000,
+        "the paper's CNN with biases in all layers, all of MNIST (for a GPU)",
+        low=-800.0,
         dtype="float32",
     ),
 )

@@ -10,6 +10,7 @@ import numpy as np
 
 from ibtools.experiments.budget import (
     Budget,
+    Lengths,
     counted,
     disk_free,
     in_words,
@@ -187,9 +188,8 @@ def run(options: argparse.Namespace) -> int:
         chosen = chosen.with_seeds(list(dict.fromkeys(options.seeds)))
     root = None if options.root is None else str(options.root)
     print(f"{chosen.name}: {chosen.shows}\nmaking the first steps to see what it takes …")
-    budget = measured(
-        chosen, device=options.device, root=root, steps=_steps_kept(chosen.name, options.results)
-    )
+    kept = _lengths_kept(chosen.name, options.results)
+    budget = measured(chosen, device=options.device, root=root, kept=kept)
     print(
         f"{counted(len(chosen.tasks), 'run')}: {budget.words} "
         f"(from first steps on {options.device})"
@@ -227,12 +227,20 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _steps_kept(name: str, folder: Path) -> int | None:
-    """Return how many steps the longest run took that is kept, if one is."""
+def _lengths_kept(name: str, folder: Path) -> Lengths | None:
+    """Return how long the longest flow took that is kept, if one is."""
     if not (folder / f"{name}.json").exists():
         return None
-    counts = [run["steps"] for run in load_result(name, folder).runs]
-    return max((c[-1] if isinstance(c, list) else c for c in counts), default=None)
+    flows = [run for run in load_result(name, folder).runs if run.get("schedule") == "flow"]
+    return max(map(_lengths, flows), key=sum, default=None)
+
+
+def _lengths(run: Mapping[str, Any]) -> Lengths:
+    # An epoch of minibatches is a step without a size.
+    own = max(
+        step for step, size in zip(run["steps"], run["step_size"], strict=True) if size is None
+    )
+    return own, run["steps"][-1] - own
 
 
 def _check(budget: Budget, options: argparse.Namespace) -> None:

@@ -5,10 +5,11 @@ import sys
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from ibtools.data import Classification, fashion_mnist, mnist
 from ibtools.experiments.assessment import Assessment, assess
@@ -20,6 +21,8 @@ from ibtools.experiments.training import (
     InterruptedTrainingError,
     Trained,
     accuracy,
+    gap_bound_of,
+    margin_over_layers,
     train,
 )
 from ibtools.models import TwoLayerNet
@@ -72,7 +75,12 @@ def nets_run(
         trained = train(choice, *train_on, out, device=device, resume=True, progress=progress)
     except InterruptedTrainingError as error:  # it is no failure of the task, and stops the others
         raise KeyboardInterrupt(str(error)) from error
-    found: dict[str, Any] = dict(net_columns(trained.run))
+    run = trained.run
+    if choice.schedule == "flow":  # it kept up the modified margin of a net that has one
+        X = torch.as_tensor(train_on.X[: choice.samples])
+        bound = gap_bound_of(run.net, X, SETTINGS[choice.data].input_shape)
+        run = replace(run, near_homogeneity=bound)
+    found: dict[str, Any] = dict(net_columns(run))
     found["test_accuracy"] = accuracy(trained.run.net, *test)
     found["ended"] = trained.run.message
     if task["attacked"]:
@@ -103,19 +111,23 @@ def _robustness(one: Assessment) -> Columns:
 
 
 def net_columns(run: MarginRun) -> Columns:
-    """Return the curves of a run, thinned, its ends kept."""
+    """Return the curves of a run, thinned, its ends kept; with a bound those of its theorem too."""
     count = len(run.steps)
     kept = np.unique(np.linspace(0, count - 1, min(count, _POINTS)).round().astype(int))
-    return {
+    columns: dict[str, Any] = {
         "steps": run.steps[kept],
         "evaluations": run.evaluations[kept],
         "log10_loss": -run.log10_inverse_loss[kept],
         "norm": run.norm[kept],
         "smoothed_margin": run.smoothed_margin[kept],
         "normalized_margin": run.normalized_margin[kept],
-        "layer_product_margin": run.layer_product_margin[kept],
+        "layer_product_margin": margin_over_layers(run)[kept],
         "step_size": run.step_size[kept],
     }
+    if run.near_homogeneity is not None:
+        columns["modified_margin"] = run.modified_margin[kept]
+        columns["alignment"] = run.alignment[kept]
+    return columns
 
 
 def two_layer_run(
@@ -224,7 +236,10 @@ def _first_of_net(choice: Choice, X: np.ndarray, y: np.ndarray) -> MarginRun:
         max_epochs=20 if flowing else 3,
     )
     if flowing:
-        run = margin_flow(run.net, rows, y, loss="cross_entropy", max_steps=2)
+        bound = gap_bound_of(run.net, torch.as_tensor(rows), setting.input_shape)
+        run = margin_flow(
+            run.net, rows, y, loss="cross_entropy", max_steps=2, near_homogeneity=bound
+        )
     return run
 
 

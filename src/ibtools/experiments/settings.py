@@ -9,7 +9,7 @@ import torch
 from numpy.typing import DTypeLike
 
 from ibtools.data import Classification, cifar10, digits, fashion_mnist, mnist
-from ibtools.models.nets import MLP, ConvNet, Net, mnist_cnn, vgg16
+from ibtools.models.nets import MLP, ConvNet, Net, ResidualMLP, mnist_cnn, vgg16
 
 SCHEDULES = ("constant", "loss_based", "flow")
 BIASES: Mapping[str, bool | str] = {"first": "first", "all": True, "none": False}
@@ -89,6 +89,14 @@ def _mlp(activation: str) -> Callable[..., MLP]:
         return MLP([784, 100, 10], activation, bias=bias, seed=seed, dtype=dtype)
 
     return net
+
+
+def _residual(
+    *, bias: bool | str, seed: int | np.random.Generator, dtype: torch.dtype
+) -> ResidualMLP:
+    return ResidualMLP(
+        784, 784, hidden=100, outputs=10, embed=False, bias=bias, seed=seed, dtype=dtype
+    )
 
 
 def _as_rows(load: Callable[..., Classification]) -> Callable[..., Classification]:
@@ -171,6 +179,7 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "mnist_mlp": _small(_as_rows(mnist), _mlp("relu")),
     "mnist_squared_mlp": _small(_as_rows(mnist), _mlp("squared_relu"), rate=0.1),
+    "mnist_residual": _small(_as_rows(mnist), _residual, rate=0.1),
     "mnist_small_cnn": _small(mnist, _small_cnn, rate=0.1, input_shape=(1, 28, 28)),
     "fashion_mlp": _small(_as_rows(fashion_mnist), _mlp("relu")),
     "fashion_squared_mlp": _small(_as_rows(fashion_mnist), _mlp("squared_relu"), rate=0.1),

@@ -15,6 +15,7 @@ from ibtools.experiments.training import (
     InterruptedTrainingError,
     Trained,
     accuracy,
+    margin_over_layers,
     train,
 )
 
@@ -105,7 +106,7 @@ def _margins(trained: Trained, test: Classification) -> Table:
         "log10 loss": f"{-run.log10_inverse_loss[-1]:.4g}",
         "norm": f"{run.norm[-1]:.4g}",
         "margin/norm^L": f"{run.normalized_margin[-1]:.4g}",
-        "margin/layers": f"{run.layer_product_margin[-1]:.4g}",
+        "margin/layers": f"{margin_over_layers(run)[-1]:.4g}",
         "test accuracy": f"{accuracy(run.net, *test):.4f}",
         "seconds": f"{trained.seconds:.1f}",
         "ended": run.message,

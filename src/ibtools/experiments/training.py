@@ -45,11 +45,22 @@ _COLUMNS: dict[str, Callable[[MarginRun], Any]] = {
     "minimum_margin": lambda run: run.minimum_margin,
     "normalized_margin": lambda run: run.normalized_margin,
     "smoothed_margin": lambda run: run.smoothed_margin,
-    "layer_product_margin": lambda run: run.layer_product_margin,
+    "layer_product_margin": lambda run: margin_over_layers(run),
     "alignment": lambda run: run.alignment,
     "stationarity": lambda run: run.stationarity,
     "step_size": lambda run: run.step_size,
 }
+
+
+def margin_over_layers(run: MarginRun) -> np.ndarray:
+    """Return the margin over the product of the layers' norms, (t,); NaN where a skip ties them.
+
+    Parameters
+    ----------
+    run
+        A run.
+    """
+    return np.full(len(run.steps), np.nan) if run.exponents is None else run.layer_product_margin
 
 
 class InterruptedTrainingError(RuntimeError):
@@ -281,6 +292,25 @@ def flows_from_start(net: nn.Module, one: Tensor, n: int) -> bool:
     return n * max(outputs - 1, 1) > MANY
 
 
+def gap_bound_of(net: nn.Module, X: Tensor, input_shape: tuple[int, ...]) -> NearHomogeneity | None:
+    """Return how far differences of outputs are from homogeneous; `None` for a homogeneous net.
+
+    Parameters
+    ----------
+    net
+        Of classes, at any parameters.
+    X
+        Inputs, (n, …): the bound is for all that are no longer than these.
+    input_shape
+        Of one input.
+    """
+    if not homogeneity_of(net).defect:
+        return None
+    # A little longer, so that rounding leaves none outside.
+    radius = 1.01 * longest_input(X)
+    return near_homogeneity(net, radius=radius, input_shape=input_shape).differences()
+
+
 class _Training:
     """A run in chunks of a few epochs; "flow" has two stages where minibatches come before it."""
 
@@ -448,11 +478,9 @@ class _Training:
         return replace(run, near_homogeneity=None)
 
     def _bound(self) -> NearHomogeneity | None:
-        """Return how far a net with biases in all layers is from homogeneous; derived once."""
-        if self.bound is None and homogeneity_of(self.net).defect:
-            radius = 1.01 * longest_input(self.X)
-            bound = near_homogeneity(self.net, radius=radius, input_shape=self.setting.input_shape)
-            self.bound = bound.differences()
+        """Return how far a net that is not homogeneous is from it; derived once."""
+        if self.bound is None:
+            self.bound = gap_bound_of(self.net, self.X, self.setting.input_shape)
         return self.bound
 
     def _keep_state(self) -> None:
@@ -479,7 +507,7 @@ def accuracy(net: nn.Module, X: np.ndarray | Tensor, y: np.ndarray) -> float:
     return right / len(X)
 
 
-def seconds_per_epoch(choice: Choice, *, device: str, batches: int = 5) -> float:
+def seconds_per_epoch(choice: Choice, *, device: str, batches: int = 5, times: int = 1) -> float:
     """Return what an epoch costs, extrapolated from a few batches of random images.
 
     An epoch counts its updates and the evaluation of all samples after it.
@@ -492,6 +520,8 @@ def seconds_per_epoch(choice: Choice, *, device: str, batches: int = 5) -> float
         On what.
     batches
         How many batches to measure.
+    times
+        How often: the quickest count, as other programs take time away and give none.
     """
     setting = SETTINGS[choice.data]
     n = setting.batch_size * batches
@@ -518,7 +548,8 @@ def seconds_per_epoch(choice: Choice, *, device: str, batches: int = 5) -> float
         return time.monotonic() - begun
 
     epochs(1)  # the first batch on a device is slow
-    few, many = epochs(1), epochs(3)
+    # Of each by itself: a difference of two is too small where the first was held up.
+    few, many = (min(epochs(number) for _ in range(times)) for number in (1, 3))
     images = setting.n if choice.samples is None else choice.samples
     return max(many - few, 0.0) / 2 * images / n
 

@@ -25,7 +25,8 @@ Net = TypeVar("Net", bound=nn.Module)
 _FEW = 1500
 MANY = 20_000
 """Beyond so many margins an epoch is dear: a run begins with minibatches."""
-_ROWS = 4000
+ROWS = 4000
+"""So many margins vary one by one where more matter."""
 # Margins that a step ignores have together at most this share of the gradient's weights at its end.
 _IGNORED = 1e-6
 # Weights e^(−s) that many nats below the largest are ignored at a step's start.
@@ -423,7 +424,7 @@ class _Steps:
             self._problem,
             self._state,
             gradient=self._gradient,
-            rows=_ROWS,
+            rows=ROWS,
             longest=self._longest,
             tolerance=self._tolerance,
             weights=weights,
