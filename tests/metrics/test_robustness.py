@@ -392,6 +392,35 @@ def test_the_norm_of_a_convolution_is_bounded_from_above_and_closely(
     assert exact * (1 - 1e-12) <= bound <= exact * looseness
 
 
+def test_a_torus_as_large_as_the_padded_image_loses_nothing(monkeypatch) -> None:
+    # Differences of neighbours, and of every second one: (4 + 1) and (4 + 2) frequencies reach the
+    # norms 2cos(π/10) and 2cos(π/6) of the two directions exactly, one more or less does not.
+    layer = nn.Conv2d(1, 1, 2, dilation=(1, 2), padding=(1, 2), bias=False, dtype=torch.float64)
+    layer.weight.data.copy_(torch.tensor([[[[1.0, -1.0], [-1.0, 1.0]]]]))
+    exact = 4 * np.cos(np.pi / 10) * np.cos(np.pi / 6)
+    assert convolution_norm(layer, (4, 4)) == pytest.approx(exact, rel=1e-12, abs=0)
+    monkeypatch.setattr("ibtools.metrics.certificate._WRITTEN_OUT", 0)
+    assert convolution_norm(layer, (4, 4)) == pytest.approx(exact, rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("biases", [(False, False), (False, True), (True, False), (True, True)])
+def test_linear_layers_in_a_row_are_the_one_they_multiply_to(biases: tuple[bool, bool]) -> None:
+    random = np.random.default_rng(0)
+    shapes = ((1, 3), (5, 1), (1, 5))
+    first, second, last = (linear_map(o, random.normal(size=(o, i))) for o, i in shapes)
+    for layer, has in zip((first, second), biases, strict=True):
+        shift = torch.tensor(random.normal(size=len(layer.weight)))
+        layer.bias = nn.Parameter(shift) if has else None
+    one = linear_map(5, second.weight.detach() @ first.weight.detach())
+    one.bias = nn.Parameter(second(first(torch.zeros(3, dtype=torch.float64))).detach())
+    apart, together = (Net(*linear, nn.ReLU(), last) for linear in ((first, second), (one,)))
+    X = random.normal(size=(6, 3))
+    y = own_labels(together, X)
+    for local in (True, False):
+        radii = certified_radius(together, X, y, local=local)
+        np.testing.assert_allclose(certified_radius(apart, X, y, local=local), radii, rtol=1e-9)
+
+
 @pytest.mark.usefixtures("as_a_user")
 def test_unusable_arguments_are_refused() -> None:
     net = MLP([2, 3, 1], seed=0)
