@@ -295,6 +295,74 @@ def test_random_restarts_begin_as_far_away_as_the_nearest_change_so_far() -> Non
     assert float(mean.norm()) < 0.5
 
 
+def one_sample_deepfool(net: nn.Module, x: np.ndarray, label: int, order: int) -> np.ndarray:
+    """Return where 50 steps lead: to the class whose boundary seems nearest, or an `order` later.
+
+    Which is nearest is asked anew before each step; which is an `order` later, at the start.
+    """
+
+    def moves(at: torch.Tensor) -> list[torch.Tensor]:
+        at = at.clone().requires_grad_(True)
+        outputs = net(at[None])[0]
+        found = []
+        for q in [outputs[label] - outputs[j] for j in range(len(outputs)) if j != label]:
+            (slope,) = torch.autograd.grad(q, at, retain_graph=True)
+            found.append(-q.detach() / slope.square().sum() * slope)
+        return found
+
+    at = torch.tensor(x)
+    lengths = [float(move.norm()) for move in moves(at)]
+    wanted = int(np.argsort(lengths)[order]) if order else None
+    for _ in range(50):
+        if net(at[None])[0].argmax() != label:
+            break
+        found = moves(at)
+        nearest = int(np.argmin([float(move.norm()) for move in found]))
+        at = at + 1.02 * found[nearest if wanted is None else wanted]
+    return at.numpy()
+
+
+def test_the_attack_starts_where_deepfool_comes_sample_by_sample() -> None:
+    X = 3 * np.random.default_rng(0).normal(size=(6, 3))
+    net = MLP([3, 8, 4], "squared_relu", seed=0)
+    y = own_labels(net, X)
+    attack = _L2Attack(NetMargins(net, X, y))
+    for order in range(3):
+        expected = [
+            one_sample_deepfool(net, x, label, order) for x, label in zip(X, y, strict=True)
+        ]
+        found = attack.deepfool(order, np.random.default_rng(0))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+class UnitCircle(nn.Module):
+    """A net that is positive within the unit circle, or without."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(factor, dtype=torch.float64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.factor * (x.square().sum(1) - 1)
+
+
+@pytest.mark.parametrize("size", [0.01, 5.0])
+@pytest.mark.parametrize(
+    ("sign", "x", "end"),
+    [
+        (-1.0, (0.3, 0.0), (0.0, 2.0)),
+        # From without, tangents lead away from the circle: shorter ways must be tried.
+        (1.0, (3.0, 0.0), (0.0, 0.9)),
+        (1.0, (1.5, 0.0), (0.7, 0.7)),
+    ],
+)
+def test_an_attack_slides_along_a_circle_to_its_nearest_point(size, sign, x, end) -> None:
+    attack = _L2Attack(NetMargins(UnitCircle(sign * size), [x], [1]))
+    attack.slide(torch.tensor([end], dtype=torch.float64), 50)
+    assert float(attack.distance[0]) == pytest.approx(abs(x[0] - 1), rel=2e-6, abs=0)
+    np.testing.assert_allclose(attack.best, [[1.0, 0.0]], atol=3e-3)
+
+
 def test_a_net_that_cannot_be_moved_is_certified_everywhere() -> None:
     net = MLP([2, 1, 1], "relu", bias=True, seed=0)
     for p, value in zip(net.parameters(), (0.0, -1.0, 1.0, 3.0), strict=True):
