@@ -51,6 +51,7 @@ SLOPES = {
     "leaky module": (nn.LeakyReLU(0.3), 0.3),
     "leaky in place": (overwritten(nn.LeakyReLU(0.3, inplace=True)), 0.3),
     "leaky_": (overwritten(lambda z: functional.leaky_relu_(z, 0.3)), 0.3),
+    "leaky_ by default": (overwritten(functional.leaky_relu_), 0.01),
     "abs": (torch.abs, -1.0),
     "built-in abs": (abs, -1.0),
     "abs_": (overwritten(lambda z: z.abs_()), -1.0),
