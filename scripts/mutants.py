@@ -64,7 +64,7 @@ HEAVY = ("numpy", "scipy.optimize", "scipy.integrate", "scipy.special", "torch",
 
 # Where neither a name nor a call shows which tests are near.
 NEAREST = {
-    "metrics/kinks_of_nets": ["metrics/test_kkt_of_margins.py"],
+    "metrics/kinks_of_nets": ["metrics/test_kinks_of_nets.py", "metrics/test_kkt_of_margins.py"],
     "metrics/margins_of_nets": ["metrics/test_kkt_of_margins.py", "metrics/test_robustness.py"],
     "theory/leading_terms": ["theory/test_homogeneity.py"],
 }

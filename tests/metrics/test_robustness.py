@@ -295,6 +295,74 @@ def test_random_restarts_begin_as_far_away_as_the_nearest_change_so_far() -> Non
     assert float(mean.norm()) < 0.5
 
 
+def one_sample_deepfool(net: nn.Module, x: np.ndarray, label: int, order: int) -> np.ndarray:
+    """Return where 50 steps lead: to the class whose boundary seems nearest, or an `order` later.
+
+    Which is nearest is asked anew before each step; which is an `order` later, at the start.
+    """
+
+    def moves(at: torch.Tensor) -> list[torch.Tensor]:
+        at = at.clone().requires_grad_(True)
+        outputs = net(at[None])[0]
+        found = []
+        for q in [outputs[label] - outputs[j] for j in range(len(outputs)) if j != label]:
+            (slope,) = torch.autograd.grad(q, at, retain_graph=True)
+            found.append(-q.detach() / slope.square().sum() * slope)
+        return found
+
+    at = torch.tensor(x)
+    lengths = [float(move.norm()) for move in moves(at)]
+    wanted = int(np.argsort(lengths)[order]) if order else None
+    for _ in range(50):
+        if net(at[None])[0].argmax() != label:
+            break
+        found = moves(at)
+        nearest = int(np.argmin([float(move.norm()) for move in found]))
+        at = at + 1.02 * found[nearest if wanted is None else wanted]
+    return at.numpy()
+
+
+def test_the_attack_starts_where_deepfool_comes_sample_by_sample() -> None:
+    X = 3 * np.random.default_rng(0).normal(size=(6, 3))
+    net = MLP([3, 8, 4], "squared_relu", seed=0)
+    y = own_labels(net, X)
+    attack = _L2Attack(NetMargins(net, X, y))
+    for order in range(3):
+        expected = [
+            one_sample_deepfool(net, x, label, order) for x, label in zip(X, y, strict=True)
+        ]
+        found = attack.deepfool(order, np.random.default_rng(0))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+class UnitCircle(nn.Module):
+    """A net that is positive within the unit circle, or without."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(factor, dtype=torch.float64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.factor * (x.square().sum(1) - 1)
+
+
+@pytest.mark.parametrize("size", [0.01, 5.0])
+@pytest.mark.parametrize(
+    ("sign", "x", "end"),
+    [
+        (-1.0, (0.3, 0.0), (0.0, 2.0)),
+        # From without, tangents lead away from the circle: shorter ways must be tried.
+        (1.0, (3.0, 0.0), (0.0, 0.9)),
+        (1.0, (1.5, 0.0), (0.7, 0.7)),
+    ],
+)
+def test_an_attack_slides_along_a_circle_to_its_nearest_point(size, sign, x, end) -> None:
+    attack = _L2Attack(NetMargins(UnitCircle(sign * size), [x], [1]))
+    attack.slide(torch.tensor([end], dtype=torch.float64), 50)
+    assert float(attack.distance[0]) == pytest.approx(abs(x[0] - 1), rel=2e-6, abs=0)
+    np.testing.assert_allclose(attack.best, [[1.0, 0.0]], atol=3e-3)
+
+
 def test_a_net_that_cannot_be_moved_is_certified_everywhere() -> None:
     net = MLP([2, 1, 1], "relu", bias=True, seed=0)
     for p, value in zip(net.parameters(), (0.0, -1.0, 1.0, 3.0), strict=True):
@@ -390,6 +458,35 @@ def test_the_norm_of_a_convolution_is_bounded_from_above_and_closely(
     monkeypatch.setattr("ibtools.metrics.certificate._WRITTEN_OUT", 0)
     bound = convolution_norm(layer, size)
     assert exact * (1 - 1e-12) <= bound <= exact * looseness
+
+
+def test_a_torus_as_large_as_the_padded_image_loses_nothing(monkeypatch) -> None:
+    # Differences of neighbours, and of every second one: (4 + 1) and (4 + 2) frequencies reach the
+    # norms 2cos(π/10) and 2cos(π/6) of the two directions exactly, one more or less does not.
+    layer = nn.Conv2d(1, 1, 2, dilation=(1, 2), padding=(1, 2), bias=False, dtype=torch.float64)
+    layer.weight.data.copy_(torch.tensor([[[[1.0, -1.0], [-1.0, 1.0]]]]))
+    exact = 4 * np.cos(np.pi / 10) * np.cos(np.pi / 6)
+    assert convolution_norm(layer, (4, 4)) == pytest.approx(exact, rel=1e-12, abs=0)
+    monkeypatch.setattr("ibtools.metrics.certificate._WRITTEN_OUT", 0)
+    assert convolution_norm(layer, (4, 4)) == pytest.approx(exact, rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("biases", [(False, False), (False, True), (True, False), (True, True)])
+def test_linear_layers_in_a_row_are_the_one_they_multiply_to(biases: tuple[bool, bool]) -> None:
+    random = np.random.default_rng(0)
+    shapes = ((1, 3), (5, 1), (1, 5))
+    first, second, last = (linear_map(o, random.normal(size=(o, i))) for o, i in shapes)
+    for layer, has in zip((first, second), biases, strict=True):
+        shift = torch.tensor(random.normal(size=len(layer.weight)))
+        layer.bias = nn.Parameter(shift) if has else None
+    one = linear_map(5, second.weight.detach() @ first.weight.detach())
+    one.bias = nn.Parameter(second(first(torch.zeros(3, dtype=torch.float64))).detach())
+    apart, together = (Net(*linear, nn.ReLU(), last) for linear in ((first, second), (one,)))
+    X = random.normal(size=(6, 3))
+    y = own_labels(together, X)
+    for local in (True, False):
+        radii = certified_radius(together, X, y, local=local)
+        np.testing.assert_allclose(certified_radius(apart, X, y, local=local), radii, rtol=1e-9)
 
 
 @pytest.mark.usefixtures("as_a_user")

@@ -1,6 +1,7 @@
 """Constrained minimizers: reference digits, optimality by independent routes, bad input."""
 
 import re
+from types import SimpleNamespace
 
 import mpmath as mp
 import numpy as np
@@ -19,6 +20,7 @@ from ibtools.theory import (
     implicit_potential,
     minimum_l1_interpolator,
     minimum_norm_interpolator,
+    optima,
 )
 
 # Computed in 40-digit arithmetic.
@@ -212,6 +214,35 @@ def test_least_norm_by_its_normal_equations(seed: int, spread: float) -> None:
     gradient = weights * (w - anchor)
     beyond = gradient - X.T @ np.linalg.lstsq(X.T, gradient, rcond=None)[0]
     assert np.linalg.norm(beyond) <= 1e-8 * np.linalg.norm(gradient)
+
+
+def test_what_a_vertex_misses_is_told_beside_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    # With the first of two columns alone, (3, 0) is as near as w comes to (3, 4): 4/5 are missed.
+    answer = SimpleNamespace(x=np.array([1.0, 0.0, 0.0, 0.0]))
+    monkeypatch.setattr(optima, "linprog", lambda *_, **__: answer)
+    with pytest.raises(RuntimeError, match=r"misses Xw = y by a relative 8\.0e-01"):
+        minimum_l1_interpolator(np.eye(2), [3.0, 4.0])
+
+
+@pytest.mark.parametrize(
+    ("target", "exponent", "error", "iterations"),
+    [
+        # From w = 3 to 3.3; at w = 3; at w = 0; from w = 0 on there is nothing to compare with.
+        (3.3, np.arcsinh(3), 0.1, 1),
+        (3.0, np.arcsinh(3), 0.0, 0),
+        (0.0, 0.0, 0.0, 0),
+        (3.0, 0.0, np.inf, 1),
+    ],
+)
+def test_newtons_method_tells_its_next_step_and_how_many_it_made(
+    target, exponent, error, iterations, monkeypatch
+) -> None:
+    monkeypatch.setattr(optima, "_MAX_ITERATIONS", 1)
+    # w = sinh(2ν), so that one step of ν moves w by what is missing.
+    q = HypentropyPotential([2.0], [0.0])
+    answer = optima._newton(q, np.ones((1, 1)), np.array([target]), np.array([exponent / 2]))
+    assert answer[0] == pytest.approx(np.sinh(exponent), rel=1e-14, abs=0)
+    assert answer[2:] == (pytest.approx(error, rel=1e-9, abs=1e-15), iterations)
 
 
 @pytest.mark.parametrize("spoil", [1e9, 1e12])

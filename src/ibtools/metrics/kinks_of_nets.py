@@ -75,7 +75,6 @@ class _AtReLUs(TorchFunctionMode):
             return function(*given, **named)
         in_place = named.get("inplace", False) or getattr(function, "__name__", "").endswith("_")
         in_place = in_place and not getattr(function, "__name__", "").endswith("__")
-        in_place = in_place or (function in _RELUS | _LEAKY and True in given[1:])
         return z.copy_(found) if in_place else found
 
 
