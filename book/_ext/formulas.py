@@ -47,11 +47,11 @@ SYSTEM_FONTS = (
 )
 """Of these nearly every system has one."""
 
-# A browser reads fonts when it has painted already, also those that come with the style sheet, and
+# Chromium reads fonts when it has painted already, also those that come with the style sheet, and
 # until then gives a letter the ascent of a font of the system: lines with formulas were too high,
 # and the page jumped. MathJax's letters have their sizes from the style sheet and sit on the line
 # of a font without ascent, MJXZERO. This font has none either and is there at once; it lends its
-# metrics alone, for of its letters it may show but the space. Safari does not know the overrides.
+# metrics alone, for of its letters it may show but the space. Firefox reads such fonts at once.
 WAITING = f"""@font-face  {{
   font-family: MJXWAITING;
   src: {", ".join(f'local("{name}")' for name in SYSTEM_FONTS)};
