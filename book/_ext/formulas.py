@@ -41,6 +41,27 @@ AT_ONCE = (
 To announce them in a page's head is no way: it fails where a page is opened from the disk.
 """
 
+SYSTEM_FONTS = (
+    *("Arial", "Helvetica", "Roboto", "Segoe UI", "DejaVu Sans", "Liberation Sans", "Noto Sans"),
+    *("Noto Sans CJK SC", "Ubuntu", "Cantarell", "FreeSans"),
+)
+"""Of these nearly every system has one."""
+
+# Chromium reads fonts when it has painted already, also those that come with the style sheet, and
+# until then gives a letter the ascent of a font of the system: lines with formulas were too high,
+# and the page jumped. MathJax's letters have their sizes from the style sheet and sit on the line
+# of a font without ascent, MJXZERO. This font has none either and is there at once; it lends its
+# metrics alone, for of its letters it may show but the space. Firefox reads such fonts at once.
+WAITING = f"""@font-face  {{
+  font-family: MJXWAITING;
+  src: {", ".join(f'local("{name}")' for name in SYSTEM_FONTS)};
+  ascent-override: 0%;
+  descent-override: 0%;
+  line-gap-override: 0%;
+  unicode-range: U+20;
+}}
+"""
+
 LONG = 11.0
 """Width in em from which on a formula may be wider than its paragraph on a phone."""
 
@@ -129,7 +150,8 @@ class Setter:
                 data = base64.b64encode(font.read_bytes()).decode()
                 rules = rules.replace(f"FONTS/{family}", f"data:font/woff;base64,{data}")
                 font.unlink()
-        (folder / "mathjax.css").write_text(rules.replace("FONTS/", ""), encoding="utf-8")
+        rules = until_fonts_are_read(rules.replace("FONTS/", ""))
+        (folder / "mathjax.css").write_text(rules, encoding="utf-8")
 
     @cached_property
     def _style(self) -> str:
@@ -177,6 +199,12 @@ def used_rules(style: str, formulas: str) -> str:
         ):
             kept.append(re.sub(r"/\*.*?\*/", "", rule).strip())
     return "\n".join(kept) + "\n"
+
+
+def until_fonts_are_read(rules: str) -> str:
+    """The rules, with metrics for letters whose fonts are not read yet."""
+    families = re.compile(r"(font-family: MJXZERO, [^;!]*?)(?=\s*[;!])")
+    return families.sub(r"\1, MJXWAITING", rules) + WAITING
 
 
 def letters_of_fonts(rules: str) -> dict[str, str]:

@@ -79,6 +79,53 @@ def test_a_notebook_has_a_control_for_what_the_page_drags(monkeypatch):
     assert tell_bent(0.5, 0.0) in picture.value
 
 
+def test_a_preset_of_a_notebook_sets_what_the_page_drags(monkeypatch):
+    still = explore(bent, alt=tell_bent, slope=[0.0, 0.5], presets={"steep": {"slope": 0.5}})
+    bend = linspace(-1, 1, 3, label="bend")
+    shown = live_figure("a-line", still, bend=bend, presets={"bent": {"bend": 1}})
+    assert shown.html() == live_figure("a-line", still).html()
+    assert dict(shown.in_notebook.presets["bent"]) == {"slope": 0.0, "bend": 1.0}
+    slope, bend, buttons, _, picture = shown.in_notebook.widget().children
+    assert [button.description for button in buttons.children] == ["steep", "bent", "Reset"]
+    slope.value = 0.5
+    buttons.children[1].click()
+    assert (slope.value, bend.value) == (0.0, 1.0)
+    assert tell_bent(0.0, 1.0) in picture.value
+    buttons.children[0].click()
+    assert (slope.value, bend.value) == (0.5, 0.0)
+
+
+def test_presets_of_a_notebook_without_more_controls():
+    still = explore(bent, alt=tell_bent, slope=[0.0, 0.5])
+    shown = live_figure("a-line", still, presets={"steep": {"slope": 0.5}})
+    assert {k: dict(v) for k, v in shown.in_notebook.presets.items()} == {"steep": {"slope": 0.5}}
+
+
+@pytest.mark.parametrize(
+    ("presets", "error", "said"),
+    [
+        ({"bent": {"bow": 1.0}}, ValueError, r"names \['bow'\], but the parameters are"),
+        ({"bent": {"bend": 0.3}}, ValueError, "0.3, which is not in its grid"),
+        ({"steep": {"bend": 1.0}}, ValueError, "there is a preset 'steep' already"),
+        ({"bent": {"slope": 0.5}}, ValueError, "'steep' and 'bent' are the same"),
+        ({"bent": 1.0}, TypeError, r"presets\['bent'\] must say values by name"),
+        ([("bent", {"bend": 1.0})], TypeError, "presets must give values by name, got list"),
+    ],
+)
+@pytest.mark.usefixtures("as_a_user")
+def test_a_preset_of_a_notebook_that_cannot_be_is_refused(presets, error, said):
+    still = explore(bent, alt=tell_bent, slope=[0.0, 0.5], presets={"steep": {"slope": 0.5}})
+    with pytest.raises(error, match=said):
+        live_figure("a-line", still, bend=[-1.0, 0.0, 1.0], presets=presets)
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_a_picture_has_no_presets():
+    still = picture(draw(1.0), alt=tell(1.0))
+    with pytest.raises(TypeError, match=r"the presets \['steep'\] need a figure that moves"):
+        live_figure("a-line", still, presets={"steep": {"slope": 0.5}})
+
+
 def test_a_control_of_a_notebook_is_a_parameter_with_a_default():
     still = explore(bent, alt=tell_bent, slope=[0.0, 0.5])
     with pytest.raises(ValueError, match=r"controls \['bow'\] must be .* those are \['bend'\]"):

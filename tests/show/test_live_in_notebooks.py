@@ -74,6 +74,30 @@ def in_a_notebook(cell: ast.Module, call: ast.Call) -> tuple[dict[str, Grid], di
     return own | grids(call), start | first | (value(asked) if asked else {})
 
 
+def completed(presets: dict[str, dict[str, Any]], start: dict[str, Any]) -> dict[str, Any]:
+    """Where everything is after each button, by the words on it."""
+    return {words.casefold(): start | values for words, values in presets.items()}
+
+
+def presets_in_a_notebook(call: ast.Call, start: dict[str, Any]) -> dict[str, Any]:
+    still = next(node for node in call.args if called(node) == "explore")
+    given = [keywords(of)["presets"] for of in (still, call) if "presets" in keywords(of)]
+    return completed({k: v for written in given for k, v in value(written).items()}, start)
+
+
+def presets_on_the_page(live_page, call: ast.Call) -> dict[str, Any]:
+    name = value(call.args[0])
+    start = {key: about["start"] for key, about in on_the_page(live_page, call).items()}
+    given = live_page.evaluate(f"ibtoolsLive['{name}'].presets")
+    return completed(
+        {
+            one["label"]: {OTHERWISE.get((name, k), k): v for k, v in one["state"].items()}
+            for one in given
+        },
+        start,
+    )
+
+
 def on_the_page(live_page, call: ast.Call) -> dict[str, dict[str, Any]]:
     """The parameters of the page's script, at first where the page says."""
     name = value(call.args[0])
@@ -102,3 +126,17 @@ def test_a_notebook_has_the_controls_of_the_page(live_page, page, cell, call) ->
         assert about["start"] in numbers
         assert len(numbers) >= min(6, about["steps"] + 1), name
         assert (here[name].spacing == "geometric") <= (about.get("spacing") == "geometric"), name
+
+
+@pytest.mark.parametrize(("page", "cell", "call"), FIGURES, ids=[page for page, _, _ in FIGURES])
+def test_a_notebook_has_the_presets_of_the_page(live_page, page, cell, call) -> None:
+    _, start = in_a_notebook(cell, call)
+    here, there = presets_in_a_notebook(call, start), presets_on_the_page(live_page, call)
+    assert there
+    assert [words for words in here if words in there] == list(there), "in the page's order"
+    for words, setting in there.items():
+        for name in setting.keys() - set(OTHERWISE.values()):
+            assert here[words][name] == pytest.approx(setting[name], rel=1e-12, abs=0), (
+                words,
+                name,
+            )

@@ -95,6 +95,42 @@ def test_style_sheet_has_every_letter_that_is_used_and_no_more(tmp_path):
     assert css_text(r"\3B8") == "θ"
 
 
+LINES = r"""<p>A line with \(w_\theta\), with \(\hat w(t)\in\mathbb R^d_+\), and a stop \(.\)</p>
+<p>Of \(\frac{\langle x_i,w\rangle}{\lVert w\rVert^2}\) and of \(\sqrt{\sum_k u_k}\) in a line,
+with \(\mathcal L=\bigl(\mathbf x\bigr)\)</p>
+\[\Bigl\{\max_{k\le n}\int_0^t \overline{\dot w}\,ds\Bigr\} \begin{cases}a&b\\c&d\end{cases}\]"""
+SIZES = """[...document.querySelectorAll('p, div.math, mjx-math, mjx-c')].map(e => {
+    const {x, y, width, height} = e.getBoundingClientRect();
+    return [x, y, width, height].map(v => Math.round(100 * v) / 100).join(' ');
+})"""
+LOADED = (
+    "[...document.fonts].filter(f => f.family !== 'MJXWAITING' && f.status === 'loaded').length"
+)
+
+
+def test_nothing_jumps_when_the_fonts_of_formulas_are_read(tmp_path, browser):
+    html = set_formulas_in(LINES)
+    formulas.setter.write_style(tmp_path)
+    style = (tmp_path / "mathjax.css").read_text()
+    unread = re.sub(r'url\("[^"]*"\)', 'url("http://nowhere.test/font.woff")', style)
+    sizes, loaded = [], []
+    for sheet in (style, unread):
+        page = browser.new_page(viewport={"width": 600, "height": 600})
+        page.route("http://nowhere.test/**", lambda route: None)  # it is asked for, and never comes
+        body = f"<style>{sheet} p {{font: 16px/1.65 sans-serif}}</style>{html}"
+        page.set_content(f"<!doctype html>{body}", wait_until="commit")
+        page.wait_for_selector("div.math mjx-c")
+        if sheet is style:
+            page.evaluate("document.fonts.ready.then(() => 0)")
+        sizes.append(page.evaluate(SIZES))
+        loaded.append(page.evaluate(LOADED))
+        page.close()
+    assert loaded[0] >= 5
+    assert loaded[1] == 0
+    assert len(sizes[0]) > 60
+    assert sizes[0] == sizes[1]
+
+
 def test_a_font_has_what_is_written_in_it():
     rules = [
         'mjx-c.mjx-c1D6FC.TEX-I::before {\n  content: "\\3B1";\n}',

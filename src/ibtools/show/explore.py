@@ -413,17 +413,22 @@ def explore(
 
 
 def with_controls(
-    exploration: Exploration, more: Mapping[str, Grid | Sequence[Any] | np.ndarray]
+    exploration: Exploration,
+    more: Mapping[str, Grid | Sequence[Any] | np.ndarray],
+    presets: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Exploration:
-    """Return a figure with controls for further parameters, which `draw` has defaults for.
+    """Return a figure with controls for further parameters, and presets that may set these, too.
 
     It is for notebooks, which draw what is asked for: the number of its frames is free.
 
     Raises
     ------
+    TypeError
+        If a preset does not say values by name.
     ValueError
         If a parameter has no default in `draw`, is unknown to an `alt` that is a function, or its
-        default is not among its values.
+        default is not among its values; if a value of a preset is not in its grid, or there is one
+        of its words or its setting already.
     """
     known = inspect.signature(exploration._draw).parameters
     empty = inspect.Parameter.empty
@@ -442,12 +447,14 @@ def with_controls(
     together = {**exploration.grids, **grids}
     if callable(exploration._alt):
         _check_signature(exploration._alt, "alt", together)
+    first = {**exploration.start, **start}
+    before = {title: {**values, **start} for title, values in exploration.presets.items()}
     return Exploration(
         exploration._draw,
         exploration._alt,
         together,
-        {**exploration.start, **start},
-        {title: {**values, **start} for title, values in exploration.presets.items()},
+        first,
+        _presets(together, first, presets, before),
         exploration.caption,
     )
 
@@ -508,19 +515,22 @@ def _presets(
     grids: Mapping[str, Grid],
     start: Mapping[str, Any],
     given: Mapping[str, Mapping[str, Any]],
+    before: Mapping[str, dict[str, Any]] = MappingProxyType({}),
 ) -> dict[str, dict[str, Any]]:
-    presets: dict[str, dict[str, Any]] = {}
+    presets = dict(before)
     for title, values in given.items():
         if not isinstance(title, str) or not title.strip():
             raise ValueError(f"a preset is named by what to see there, in words; got {title!r}")
+        if title in presets:
+            raise ValueError(f"there is a preset {title!r} already; give this one other words")
         if not isinstance(values, Mapping):
             raise TypeError(
                 f"presets[{title!r}] must say values by name of parameter, such as "
                 f"{{{next(iter(grids))!r}: ...}}, got {values!r}"
             )
         chosen = _start(grids, values, f"presets[{title!r}]", start)
-        for other, before in presets.items():
-            if before == chosen:
+        for other, there in presets.items():
+            if there == chosen:
                 raise ValueError(f"presets {other!r} and {title!r} are the same: {chosen!r}")
         presets[title] = chosen
     return presets

@@ -102,6 +102,7 @@ def live_figure(
     /,
     start: Mapping[str, float] | None = None,
     data: Mapping[str, Any] | None = None,
+    presets: Mapping[str, Mapping[str, Any]] | None = None,
     **controls: Grid | Sequence[Any] | np.ndarray,
 ) -> LiveFigure:
     """Show a figure that the page computes itself, whose points the reader can drag.
@@ -120,6 +121,10 @@ def live_figure(
     data
         What the script computes with: numbers, strings, and lists or arrays of them, by name. It
         finds them in ``ibtoolsLive.<name>.data``; they are part of the page. Default: none.
+    presets
+        Settings that a notebook offers as buttons after those of `still`, which cannot set what is
+        dragged: what to see there, in a few words, and values by name of parameter, of `still` or
+        of `controls`; where one is not given, where it is at first. Default: no more buttons.
     **controls
         What the reader drags in the page and a notebook has controls for beside those of `still`:
         values as :func:`explore` takes them, for parameters of its `draw`, and of its `alt` where
@@ -134,11 +139,12 @@ def live_figure(
     Raises
     ------
     TypeError
-        If `still` is neither an exploration nor a picture, `controls` are given for a picture, or
-        `data` holds what JSON does not.
+        If `still` is neither an exploration nor a picture, `controls` or `presets` are given for a
+        picture, a preset does not say values by name, or `data` holds what JSON does not.
     ValueError
-        If `name` is not such a name, a value of `start` or a number in `data` is not finite, or
-        `controls` name what `draw` has no default for, or whose default is not among the values.
+        If `name` is not such a name, a value of `start` or a number in `data` is not finite,
+        `controls` name what `draw` has no default for, or whose default is not among the values, or
+        a value of a preset is not in its grid, or two presets have the same words or setting.
 
     See Also
     --------
@@ -162,7 +168,7 @@ def live_figure(
             f"still must be what explore or picture returns, got {type(still).__name__}; make one "
             "of the same figure, for notebooks and paper"
         )
-    for role, given in (("start", start), ("data", data)):
+    for role, given in (("start", start), ("data", data), ("presets", presets)):
         if given is not None and not isinstance(given, Mapping):
             raise TypeError(
                 f"{role} must give values by name, got {type(given).__name__}; give a dictionary"
@@ -174,13 +180,14 @@ def live_figure(
             raise ValueError(f"start[{key!r}] must be a finite number, got {value!r}")
     numbers_first = {key: float(value) for key, value in values.items()}
     in_notebook = still
-    if controls:
+    if controls or presets:
         if not isinstance(still, Exploration):
+            role, names = ("controls", controls) if controls else ("presets", presets)
             raise TypeError(
-                f"the controls {list(controls)} need a figure that moves, got "
+                f"the {role} {list(names or ())} need a figure that moves, got "
                 f"{type(still).__name__}; pass what explore returns as still"
             )
-        in_notebook = with_controls(still, controls)
+        in_notebook = with_controls(still, controls, presets or {})
     return LiveFigure(name, still, numbers_first, _json(data or {}), in_notebook)
 
 
