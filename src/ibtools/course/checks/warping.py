@@ -550,8 +550,8 @@ _LAZY = Checker(
         function(
             "moves",
             r"a function of $(a_0, w_0, X, y)$, with $c>0$, that returns how far the weights and "
-            "the tangent kernel move, each over its norm at the start (of the kernel, the Frobenius "
-            "norm), and how far the limit is "
+            "the tangent kernel move, each over its norm at the start (of the kernel, the "
+            "Frobenius norm), and how far the limit is "
             r"from that of the linearized network, over $\lVert X^+y\rVert$",
             _moved,
             _lazy_and_rich,
