@@ -483,7 +483,7 @@ _DEPTH = Checker(
         function(
             "potential",
             r"a function of the predictor, $w_0$ and $D$ that returns the potential whose gradient "
-            r"is 0 at the start, if all $a_k>0$, with the warp as in the text and no constant",
+            r"along the path is $w-w_0$, if all $a_k>0$, and which is 0 at 0",
             _chain,
             lambda rng: [(rng.standard_normal(3), rng.standard_normal(3), D) for D in (2, 3, 5)],
             {
@@ -550,7 +550,8 @@ _LAZY = Checker(
         function(
             "moves",
             r"a function of $(a_0, w_0, X, y)$, with $c>0$, that returns how far the weights and "
-            "the tangent kernel move, each over its norm at the start, and how far the limit is "
+            "the tangent kernel move, each over its norm at the start (of the kernel, the "
+            "Frobenius norm), and how far the limit is "
             r"from that of the linearized network, over $\lVert X^+y\rVert$",
             _moved,
             _lazy_and_rich,
