@@ -45,7 +45,8 @@ NO_PROSE = [
     re.compile(r"https?://\S+"),
     re.compile(r"(?i)\barxiv[: ]?\S+"),
     re.compile(
-        r"\b(?:Figures?|Theorems?|Corollary|Lemma|Section|Appendix|Python|CC BY) [A-Z]?\.?\d+\.\d+"
+        r"\b(?:Figures?|Theorems?|Corollary|Lemma|Sections?|Appendix|Python|CC BY) "
+        r"[A-Z]?\.?\d+\.\d+(?: and \d+\.\d+)?"
     ),
 ]
 # Literals that place and colour things say nothing about the experiment.
@@ -128,10 +129,16 @@ class Backing:
             rounding = 0.0
         exact = 1e-9 * abs(value)
         near = max(rounding, exact) * (1 + 1e-9)
+        # An interval that is wide against the last digit would hold for another digit, too.
+        widest = 4 * rounding if rounding else 0.2 * abs(value)
         return (
             any(abs(abs(single) - value) <= near for single in self.asserted)
             or any(abs(abs(single) - value) <= exact for single in self.settings)
-            or any(low <= value <= high or low <= -value <= high for low, high in self.intervals)
+            or any(
+                (low <= value <= high or low <= -value <= high)
+                and high - low <= widest * (1 + 1e-9)
+                for low, high in self.intervals
+            )
         )
 
 

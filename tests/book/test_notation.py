@@ -73,3 +73,12 @@ def test_symbols_of_the_notation_are_used(name: str) -> None:
         if base and base not in used:
             unused.append(symbol)
     assert unused == []
+
+
+def test_a_sample_has_no_index_that_is_their_number() -> None:
+    found = [
+        f"{path.name}: {index[0]}"
+        for path in sorted((ROOT / "src").rglob("*.py"))
+        for index in re.finditer(r"\w+ₙ.{,20}", path.read_text(encoding="utf-8"))
+    ]
+    assert not found, f"n is the number of samples; one of them is j: {found}"

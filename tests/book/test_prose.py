@@ -48,7 +48,7 @@ def test_solutions_with_code_assert_what_they_say(page: str) -> None:
         (r"at $\alpha = 10^{-6}$ and $4\cdot10^{-16}$", [1e-6, 4e-16]),
         ("three times as fast, a factor of 6, 20-fold", [3, 6, 20]),
         ("see `x = 0.3` and {cite:t}`a2.5` and [b](c1.5)", []),
-        ("Theorem 1.2 of Chapter 3, Figure 7.1", []),
+        ("Theorem 1.2 of Chapter 3, Figure 7.1, Sections 2.2 and 2.3", []),
         ("1 000 samples in 10 groups", []),
     ],
 )
@@ -62,6 +62,7 @@ def test_backing_is_found_and_not_invented() -> None:
     code = (
         "x = f(0.25)\nax.set(xlim=(0, 0.4))\n"
         "assert 0.85 < x < 0.95\nassert abs(y - 1.26) < 2 * 10**5\n"
+        "assert 0.52 < z < 0.8\nassert 0.96 < v < 0.98\n"
     )
     known = backing([code])
 
@@ -74,6 +75,9 @@ def test_backing_is_found_and_not_invented() -> None:
     assert backed("it is 25 %")
     assert backed("below $2\\cdot10^5$")
     assert backed("it is 1.3")  # asserted to be 1.26
+    assert backed("it is 97 %")
+    assert not backed("it is 0.6")  # within its interval 0.7 and 0.8 are as good
+    assert not backed("it is 0.974")
     assert not backed("it is 0.3")  # 0.25 is a setting, and settings are not rounded
     assert not backed("it is 0.4")
     assert not backed("it is 0.7")

@@ -70,7 +70,7 @@ def test_the_l1_toy() -> None:
 
 
 def with_a_free_bias(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return w and b of min ½‖w‖² subject to yₙ(⟨w, xₙ⟩ + b) ≥ 1.
+    """Return w and b of min ½‖w‖² subject to yⱼ(⟨w, xⱼ⟩ + b) ≥ 1.
 
     Without b it says that all differences of samples of the two classes have margins of at least 2.
     """

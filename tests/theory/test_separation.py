@@ -12,7 +12,7 @@ TOY = np.array([[3.0, -1.0], [1.0, 2.0], [4.0, 4.0]])
 
 
 def flow(Z: np.ndarray, start: np.ndarray, log_time: float) -> np.ndarray:
-    """Integrate dw/dt = Σ zₙ exp(−zₙ·w) in the clock τ, t = exp(τ) − 1."""
+    """Integrate dw/dt = Σ zⱼ exp(−zⱼ·w) in the clock τ, t = exp(τ) − 1."""
     answer = solve_ivp(
         lambda tau, w: np.exp(tau - Z @ w) @ Z,
         (0, log_time),

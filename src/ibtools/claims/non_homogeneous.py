@@ -322,7 +322,7 @@ def alignment() -> Comparison:
     title="Strong separability certifies the homogenization",
     source=f"{_CAI}; {_OURS}",
     theorem="thm-nh-modified",
-    statement="At every record $yₙ f_H(xₙ) ≥ ψ − p_a(ρ)$: once that is positive, $f_H$ separates "
+    statement="At every record $yⱼ f_H(xⱼ) ≥ ψ − p_a(ρ)$: once that is positive, $f_H$ separates "
     "the data, and its normalized margin is at least the modified margin. Along the flow of $v(1 "
     "+ w)$ from $w = 0.05$, $v = 2$ it is nearly attained.",
     relation="≤",

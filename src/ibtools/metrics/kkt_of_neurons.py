@@ -37,7 +37,7 @@ def neuron_kkt(
     slope: float = 1.0,
     sign: int = 1,
 ) -> NeuronKKT:
-    r"""Return how nearly w̃ is a Clarke KKT point of min q(w̃) subject to f(xₙ) = yₙ.
+    r"""Return how nearly w̃ is a Clarke KKT point of min q(w̃) subject to f(xⱼ) = yⱼ.
 
     For a leaky neuron, :math:`f(x) = \sigma(\tilde w^\top x)` where a > 0 and
     :math:`-\sigma(-\tilde w^\top x)` where a < 0. A KKT point in the sense of Clarke is feasible

@@ -89,7 +89,7 @@ def normalized_margin(
     Parameters
     ----------
     minimum_margin
-        q_min = min yₙΦ(θ; xₙ), of any shape.
+        q_min = min yⱼΦ(θ; xⱼ), of any shape.
     norm
         ρ = ‖θ‖, of the same shape, above 0.
     order

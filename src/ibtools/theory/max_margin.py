@@ -16,7 +16,7 @@ from ibtools.theory.nearest_point import nearest_weights, on_support
 _PROMISED = 1e-10
 # A margin this far below the longest sample is rounding, and no answer could be certified.
 _LEAST_MARGIN = 1e-12
-# How far above the margin, relative to ‖zₙ‖‖w‖, a sample is still called active.
+# How far above the margin, relative to ‖zⱼ‖‖w‖, a sample is still called active.
 _ACTIVE = 1e-10
 # The same for rounding alone.
 _ROUNDING = 1e-14
@@ -180,7 +180,7 @@ class _NoMarginError(Exception):
 def _signed_samples(
     X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]
 ) -> tuple[Float[np.ndarray, "n d"], float]:
-    """Return yₙxₙ in units of a power of two near the largest entry, and that power."""
+    """Return yⱼxⱼ in units of a power of two near the largest entry, and that power."""
     odd = np.flatnonzero(np.abs(y) != 1)
     if odd.size:
         raise ValueError(

@@ -18,7 +18,7 @@ def nearest_weights(
     Parameters
     ----------
     rows
-        The zₙ, (n, d).
+        The zⱼ, (n, d).
     bounds
         b, (n,), at least 0 and not all 0.
     scale

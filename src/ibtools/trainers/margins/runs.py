@@ -67,7 +67,7 @@ class MarginRun(Generic[Net]):
     norm
         ρ = ‖θ‖.
     minimum_margin
-        q_min = min yₙΦ(θ; xₙ); with k classes the least Φ_y − Φ_j.
+        q_min = min yⱼΦ(θ; xⱼ); with k classes the least Φ_y − Φ_l.
     gradient_alignment
         β = cos∠(θ, −∇𝓛), −1 to 1.
     gradient_norm
@@ -215,7 +215,7 @@ class MarginRun(Generic[Net]):
 
     @property
     def complementarity(self) -> Column:
-        """δ = Σλₙ(qₙ(θ̃) − 1) at θ̃ = θ/q_min^(1/L), (t,); NaN where q_min ≤ 0."""
+        """δ = Σλⱼ(qⱼ(θ̃) − 1) at θ̃ = θ/q_min^(1/L), (t,); NaN where q_min ≤ 0."""
         unit = self._unit()
         return self.slack / self.gradient_norm / self._norm() * unit**2
 
