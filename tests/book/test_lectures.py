@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from blocks import Directive, parse
+from blocks import Directive, MathBlock, Text, parse
 from kinds import KINDS, read_kind
 from labels import FRONT_MATTER, PROOF_KINDS, description, read_book
 from lectures import prose
@@ -20,6 +20,8 @@ MOST_WORDS = 3500
 LEAST_WORDS = 1200
 MAPPED = {"theorem", "proposition", "corollary", "lemma"}
 CELL = re.compile(r"^```\{code-cell\}.*?^```", re.DOTALL | re.MULTILINE)
+ITEM = re.compile(r"(?:[-*]|\d+\\?\.|\(\w\)) ")
+NO_SENTENCE = re.compile(rf"#|\||\(\S+\)=|\{{kind\}}`|$|{ITEM.pattern}")
 STATEMENT = re.compile(
     r"^:::\{exercise\}[^\n]*\n:label: (?P<label>\S+)\n(?P<body>.*?)^:::$(?P<after>.{,40})",
     re.DOTALL | re.MULTILINE,
@@ -193,6 +195,35 @@ def test_no_list_is_broken_by_what_stands_in_it(page: str) -> None:
             ended = True
         blank = not line.strip()
     assert broken == []
+
+
+def broken_off(lines: list[str]) -> list[str]:
+    """The paragraphs that end within a sentence, though no formula and no list goes on with it."""
+    found, blocks = [], list(parse(lines))
+    for block, after in zip(blocks, [*blocks[1:], None], strict=False):
+        if isinstance(block, Directive) and block.name != "code-cell":
+            found += broken_off(block.body)
+        if not isinstance(block, Text):
+            continue
+        paragraphs = re.split(r"\n\s*\n", "\n".join(block.lines).strip())
+        for text, following in zip(paragraphs, [*paragraphs[1:], None], strict=True):
+            goes_on = isinstance(after, MathBlock) if following is None else ITEM.match(following)
+            if not (goes_on or NO_SENTENCE.match(text) or re.search(r"[.:?!][*_)`]*$", text)):
+                found.append(text)
+    return found
+
+
+@pytest.mark.parametrize("page", [*SITTINGS, *CHAPTERS])
+def test_no_sentence_is_broken_off(page: str) -> None:
+    assert broken_off(FRONT_MATTER.sub("", source(page)).splitlines()) == []
+
+
+def test_a_sentence_that_is_broken_off_is_found() -> None:
+    text = (
+        "# One\n\nAll is well.\n\nBoth margins, and below;\n\n```{code-cell}\nx = 1\n```\n\n"
+        "So\n\n$$\na\n$$\n\nfor all. (*Why?*) Then\n\n1. it ends\n\n:::{note}\nThe sum of\n:::\n"
+    )
+    assert broken_off(text.splitlines()) == ["Both margins, and below;", "The sum of"]
 
 
 def test_words_are_counted_and_code_and_folded_text_are_not() -> None:

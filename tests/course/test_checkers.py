@@ -54,6 +54,15 @@ def test_accepts_the_books_own_solution(exercise_id: str, capsys: pytest.Capture
     assert verdict.score == 1
 
 
+@pytest.mark.parametrize(
+    "question", [q for _, q in QUESTIONS if q.kind == "function"], ids=lambda q: q.name
+)
+def test_a_function_is_tried_at_several_values_of_each_argument(question: Question) -> None:
+    """Who takes an argument for a constant must not be right."""
+    for values in zip(*question.problems(), strict=True):
+        assert not all(np.array_equal(values[0], other) for other in values)
+
+
 def test_each_answer_of_the_book_is_of_an_exercise_that_is_checked() -> None:
     assert not set(RUN) & set(SAID)
     assert set(RUN) | set(SAID) == set(CHECKERS)

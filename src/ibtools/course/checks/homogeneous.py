@@ -170,10 +170,10 @@ _REPEAT = Checker(
 
 def _clouds(rng: np.random.Generator) -> Cases:
     cases = []
-    for kappa in (0.5, 1.0, 3.0):
+    for kappa, first in ((0.5, 1.0), (1.0, -1.0), (3.0, 1.0)):
         X = rng.standard_normal((6, 2)) + np.repeat([[3.0, 1.0], [0.0, -1.0]], 3, axis=0)
         X[:3] += 1.5
-        cases.append((X, np.repeat([1.0, -1.0], 3), kappa))
+        cases.append((X, np.repeat([first, -first], 3), kappa))
     return cases
 
 
@@ -366,7 +366,9 @@ _MEAN = Checker(
             r"mean "
             r"exceeds that of the sum (exponential loss)",
             lambda n, rho, L: float(np.log(n) / rho**L),
-            lambda rng: [(int(n), float(r), 2) for n, r in rng.uniform(2, 9, (3, 2))],
+            lambda rng: [
+                (int(n), float(r), L) for L, (n, r) in enumerate(rng.uniform(2, 9, (3, 2)), start=1)
+            ],
             {
                 "not normalized": (
                     lambda n, rho, L: float(np.log(n)),
@@ -528,7 +530,7 @@ _TOUCH = Checker(
             "multipliers",
             r"a function of $s$ that returns $(\lambda_1,\lambda_2)$ in the corner",
             _corner,
-            lambda rng: [(float(s),) for s in rng.uniform(0, 5, 4)],
+            lambda rng: [(float(s),) for s in rng.uniform(0, 3.9, 4)],  # from 4 on there is none
             {
                 "the derivative of the square": (
                     lambda s: _corner(s, factor=1.0),

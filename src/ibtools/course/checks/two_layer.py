@@ -32,10 +32,10 @@ def _slopes(rng: np.random.Generator) -> Cases:
 
 def _starts(rng: np.random.Generator) -> Cases:
     cases = []
-    for m, n, d in ((2, 3, 4), (3, 4, 6)):
+    for m, n, d, eta in ((2, 3, 4, 0.7), (3, 4, 6, 0.4)):
         W, X = rng.standard_normal((2 * m, d)), rng.standard_normal((n, d))
         y = np.where(np.arange(n) % 2 == 0, 1.0, -1.0)
-        cases.append((W, np.repeat([1.0, -1.0], m), X, y, float(rng.uniform(0.1, 0.6)), 0.7))
+        cases.append((W, np.repeat([1.0, -1.0], m), X, y, float(rng.uniform(0.1, 0.6)), eta))
     return cases
 
 
@@ -349,8 +349,8 @@ _PAIR = Checker(
 
 def _three(rng: np.random.Generator) -> Cases:
     return [
-        (np.eye(3, 4) + 0.2 * rng.standard_normal((3, 4)), np.array([1.0, -1.0, -1.0]), rho)
-        for rho in (0.3, 0.5, 0.7)
+        (np.eye(3, 4) + 0.2 * rng.standard_normal((3, 4)), np.array([own, -1.0, -own]), rho)
+        for rho, own in ((0.3, 1.0), (0.5, -1.0), (0.7, 1.0))
     ]
 
 
