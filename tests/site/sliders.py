@@ -72,7 +72,7 @@ STEPS = """async changed => {
             await null;  // what waits for it has its turn
             const alt = picture.querySelector('svg')?.getAttribute('aria-label') || '';
             if (alt.split(/\\s+/).length < 5) fault(`alt text ${alt} at step ${k}`);
-            const nothing = (picture.textContent + ' ' + alt).match(/[-−]0(\\.0+)?(?![.\\d])/);
+            const nothing = (picture.textContent + ' ' + alt).match(/[-−]0(\\.0+)?(?!\\.?\\d)/);
             if (nothing) fault(`${nothing[0]}, zero with a sign, at step ${k}`);
             values.push(control.text(k));
             if (before) {

@@ -33,6 +33,7 @@ from visible import (
     light_panels,
     pale_text,
     sticking_out,
+    words_beyond,
 )
 
 MOVED = json.loads((ROOT / "book/_ext/moved.json").read_text(encoding="utf-8"))
@@ -81,6 +82,7 @@ def test_what_a_visit_shows(name, site, address, visit, theme_faults):
     faults["starts a line on a phone"] = stops_at_line_starts(page)
     faults["is cut on a phone and does not say so"] = silent_cuts(page)
     faults["covered on a phone"] = covered(page)
+    faults["words that their picture cuts off on a phone"] = words_beyond(page)
     faults["touch"] = stuck(page, by_touch(page))
 
     page.evaluate(HOLLOW)

@@ -33,6 +33,7 @@ from visible import (
     light_panels,
     pale_text,
     sticking_out,
+    words_beyond,
 )
 from visits import open_page
 
@@ -223,8 +224,9 @@ ONE_VALUE = "Element.prototype.setAttribute = () => {}"
 WORDS_STAY = """document.querySelectorAll('.ib-setting, output').forEach(e =>
     Object.defineProperty(e, 'textContent', {get: () => 'said at first', set: () => {}}))"""
 PARTS = ("path", "text", ".legend")
-SIGNED_ZERO = """document.querySelectorAll('.ib-picture > svg').forEach(e =>
-    e.setAttribute('aria-label', 'A line through zero, its slope is -0.00.'))"""
+SIGNED_ZERO = """new MutationObserver(() => document.querySelectorAll('.ib-picture > svg')
+    .forEach(e => e.setAttribute('aria-label', 'A line through zero, its slope is -0.00.')))
+    .observe(document.body, {subtree: true, childList: true})"""
 UNDER = STYLE.format(".ib-controls::after { content: ''; position: absolute; inset: 0 }")
 SETTING_LOST = STYLE.format(".ib-setting { display: none }")
 
@@ -271,6 +273,14 @@ def test_a_thumbnail_is_its_lines_without_words(browser):
     }
     page.close()
     assert shown == {".lecture-cards": [True, False, False], ".large": [True, True, True]}
+
+
+@pytest.mark.parametrize("way", ["translateY(-40px)", "translateX(300px)"])
+def test_words_that_their_picture_cuts_off_are_seen(alone, way):
+    alone.set_viewport_size({"width": 390, "height": 800})
+    assert words_beyond(alone) == []
+    alone.evaluate(STYLE.format(f".ib-picture svg text {{ transform: {way} }}"))
+    assert "slope 0.0" in words_beyond(alone)
 
 
 def by_keyboard_in_pixels(page):

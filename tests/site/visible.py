@@ -45,6 +45,21 @@ def figures_in_source(name: str) -> tuple[int, int]:
     )
 
 
+WORDS_BEYOND = """() => [...document.querySelectorAll('main .ib-picture svg')].flatMap(svg => {
+    const frame = svg.getBoundingClientRect(), room = 2;
+    return [...svg.querySelectorAll('text')].filter(e => {
+        const box = e.getBoundingClientRect();
+        return box.height && (box.top < frame.top - room || box.bottom > frame.bottom + room
+            || box.left < frame.left - room || box.right > frame.right + room);
+    }).map(e => e.textContent.trim());
+})"""
+
+
+def words_beyond(page) -> list[str]:
+    """Words of figures that their picture cuts off: on a phone type is larger beside its axes."""
+    return page.evaluate(WORDS_BEYOND)
+
+
 IN_SIGHT = """e => {
     if (e.closest('details:not([open])') || e.closest('.toggle-hidden')) return true;
     const box = e.getBoundingClientRect();
