@@ -274,9 +274,9 @@ def test_a_flow_takes_about_what_was_said(
     if many:  # a hundred images for sixty thousand
         monkeypatch.setattr(training, "MANY", 500)
         monkeypatch.setattr(implicit, "MANY", 500)
-        monkeypatch.setattr(implicit, "_FEW", 40)
+        monkeypatch.setattr(implicit, "_FEW", 100)
         for module in (implicit, budget):
-            monkeypatch.setattr(module, "ROWS", 60)
+            monkeypatch.setattr(module, "ROWS", 200)
     one = EXPERIMENTS[LONGER]
     task = {**one.tasks[0], "epochs": 100, "log10_losses": [-30.0 if many else -1000.0]}
     task["attacked"] = 0

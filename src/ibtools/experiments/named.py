@@ -157,7 +157,9 @@ def _row(run: Mapping[str, Any]) -> dict[str, str]:
         "margin_spread",
     ):
         if name in run:
-            row[name] = f"{run[name][-1]:.4g}"
+            # What a network has not is NaN, and None where it was kept.
+            last = run[name][-1]
+            row[name] = "none" if last is None or np.isnan(last) else f"{last:.4g}"
     if "test_accuracy" in run:
         row["test_accuracy"] = f"{run['test_accuracy']:.4f}"
     for split in ("train", "test"):
