@@ -111,7 +111,7 @@
       var plane = frame.panel(canvas, {
         x: [-edge, edge], y: [-edge, edge], xLabel: "w₁", yLabel: "w₂", yRoom: 40,
         box: { left: 54, right: size - 8, top: 26, bottom: size - 36 },
-        xTicks: [-0.5, 0, 0.5], yTicks: [-0.5, 0, 0.5], title: "level set of the potential, √k = " + frame.power(numbers.sqrtK),
+        xTicks: [-0.5, 0, 0.5], yTicks: [-0.5, 0, 0.5], title: "level set at √k = " + frame.power(numbers.sqrtK),
       });
       var inside = plane.group, foot = numbers.leastL2, along = [-foot[1], foot[0]];
       function at(where, w) { return "translate(" + where.x(w[0]) + "," + where.y(w[1]) + ")"; }
