@@ -71,6 +71,12 @@ def test_a_formula_is_part_of_its_line_and_scrolls_where_it_is_too_wide(sample, 
     page.wait_for_function("document.querySelector('#long .math').matches('.wide.cut-right')")
     assert wide.evaluate("e => e.scrollWidth > e.clientWidth && e.tabIndex === 0")
     assert wide.evaluate("e => getComputedStyle(e).overflowX") == "auto"
+    marks = "e => getComputedStyle(e).backgroundImage.split('url(').length - 1"
+    assert wide.evaluate(marks) == 1, "what fades at the edge may be a blank"
+    wide.evaluate("e => { e.scrollLeft = 40; }")
+    page.wait_for_function("document.querySelector('#long .math').matches('.cut-left.cut-right')")
+    assert wide.evaluate(marks) == 2
+    assert short.evaluate(marks) == 0
     assert wide.bounding_box()["width"] < PHONE["viewport"]["width"]
     assert short.evaluate("e => getComputedStyle(e).display") == "inline"
     assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
