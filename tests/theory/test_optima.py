@@ -245,6 +245,27 @@ def test_newtons_method_tells_its_next_step_and_how_many_it_made(
     assert answer[2:] == (pytest.approx(error, rel=1e-9, abs=1e-15), iterations)
 
 
+@pytest.mark.parametrize("log_k", [-10.0, -3.0, 1.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_few_newton_steps_are_left_at_the_end_of_the_path(
+    seed: int, log_k: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(seed)
+    X, y = random.normal(size=(3, 8)), random.normal(size=3)
+    sqrt_k = 10 ** (log_k + random.uniform(-1, 1, 8))
+    q = HypentropyPotential(sqrt_k, (seed % 2) * random.normal(size=8))
+    answer = bregman_projection(q, X, y)
+    assert answer.iterations <= 10
+    if log_k > 0:
+        return  # one step along the path is the whole of it
+    # And with short steps the path itself leads to the minimizer.
+    monkeypatch.setattr(optima, "_LARGEST_MOVE", 0.1)
+    constraints = optima.interpolation_problem(X, y)
+    dual = optima._continue(q, constraints.rows, constraints.target)
+    end = q.inverse_gradient(dual @ constraints.rows)
+    assert np.linalg.norm(end - answer.w) < 1e-3 * np.linalg.norm(answer.w)
+
+
 @pytest.mark.parametrize("spoil", [1e9, 1e12])
 def test_ill_conditioned_data_say_so(spoil: float) -> None:
     X, y, _ = sparse_regression(n=5, d=20, sparsity=3, seed=0)
