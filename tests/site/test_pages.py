@@ -179,6 +179,12 @@ def test_no_page_names_a_content_network(page_name, site):
     assert re.findall(r"unpkg\.com|jsdelivr|cdnjs|googleapis|require\.js|gstatic", html) == []
 
 
+def test_no_setting_is_told_with_two_signs(page_name, site):
+    """Alt texts of all frames are in a page: "ten to the minus -1" is said at one stop only."""
+    html = (site / f"{page_name}.html").read_text(encoding="utf-8")
+    assert re.findall(r"minus (?:[-−]|\\u2212).{,20}", html) == []
+
+
 @pytest.mark.parametrize("name", [*PAGES, "404"])
 def test_head_says_what_the_page_is(name, site):
     head = read(site, name).head

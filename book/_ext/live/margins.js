@@ -100,7 +100,9 @@
         .style("stroke", color).style("stroke-width", 1.4).style("stroke-dasharray", dash);
     });
     const right = panel.x(numbers.least) > panel.box.left + 90;
-    panel.over.append("text").attr("class", "halo").attr("x", panel.x(numbers.least) + (right ? -6 : 6)).attr("y", panel.box.top + 14)
+    // Beside the handle, where that is as high as the words.
+    const aside = panel.y(numbers.bar.length) < panel.box.top + 34 && panel.x(numbers.from) < panel.x(numbers.least) + 40 ? 26 : 6;
+    panel.over.append("text").attr("class", "halo").attr("x", panel.x(numbers.least) + (right ? -6 : aside)).attr("y", panel.box.top + 14)
       .attr("text-anchor", right ? "end" : "start").text("least margin");
     numbers.bars.forEach((bar, k) => {
       const left = panel.x(numbers.least + k * WIDTH);

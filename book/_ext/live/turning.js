@@ -255,12 +255,13 @@
     const keys = [["undecided", "var(--ib-green)", 2.8], ["largest margin", "var(--ib-muted)", 1.8, "7 5"], ["weights w", "var(--ib-purple)", 1.4]];
     const over = canvas.group.append("g");
     const room = (box.right - box.left) / 3;
-    [0, 0.9, 2.15].forEach((at, i) => {
+    const [key, places] = room > 115 ? [19, [0, 0.9, 2.15]] : [12, [0, 0.93, 2.18]];
+    places.forEach((at, i) => {
       const [words, color, width, dash] = keys[i];
       const left = box.left + at * room;
-      over.append("line").attr("x1", left).attr("x2", left + 19).attr("y1", box.top - 14).attr("y2", box.top - 14)
+      over.append("line").attr("x1", left).attr("x2", left + key).attr("y1", box.top - 14).attr("y2", box.top - 14)
         .style("stroke", color).style("stroke-width", width).style("stroke-dasharray", dash || null);
-      over.append("text").attr("x", left + 23).attr("y", box.top - 10).text(words);
+      over.append("text").attr("x", left + key + 4).attr("y", box.top - 10).text(words);
     });
   }
 
