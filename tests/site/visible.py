@@ -46,6 +46,7 @@ def figures_in_source(name: str) -> tuple[int, int]:
 
 
 WORDS_BEYOND = """() => [...document.querySelectorAll('main .ib-picture svg')].flatMap(svg => {
+    if (svg.closest('[data-ib-figure]')) return [];  // the page lays out what it computes anew
     const frame = svg.getBoundingClientRect(), room = 2;
     return [...svg.querySelectorAll('text')].filter(e => {
         const box = e.getBoundingClientRect();
