@@ -245,6 +245,21 @@ def test_newtons_method_tells_its_next_step_and_how_many_it_made(
     assert answer[2:] == (pytest.approx(error, rel=1e-9, abs=1e-15), iterations)
 
 
+@pytest.mark.parametrize("scale", [1e-1, 1e-3, 1e-5, 1e-8])
+def test_newtons_method_comes_back_from_far(scale: float) -> None:
+    # Far from the minimum a step may be longer than the one before: that is not the end.
+    potential = HypentropyPotential(scale * np.ones(12), np.zeros(12))
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        found = optima.interpolation_problem(
+            random.standard_normal((5, 12)), random.standard_normal(5)
+        )
+        error = optima._newton(potential, found.rows, found.target, 5 * random.standard_normal(5))[
+            2
+        ]
+        assert error < 1e-12
+
+
 @pytest.mark.parametrize("log_k", [-10.0, -3.0, 1.0])
 @pytest.mark.parametrize("seed", range(6))
 def test_few_newton_steps_are_left_at_the_end_of_the_path(
