@@ -181,7 +181,7 @@ SETTINGS: Mapping[str, Setting] = {
     "mnist_squared_mlp": _small(_as_rows(mnist), _mlp("squared_relu"), rate=0.1),
     "mnist_residual": _small(_as_rows(mnist), _residual, rate=0.1),
     "mnist_small_cnn": _small(mnist, _small_cnn, rate=0.1, input_shape=(1, 28, 28)),
-    "fashion_mlp": _small(_as_rows(fashion_mnist), _mlp("relu")),
+    "fashion_mlp": _small(_as_rows(fashion_mnist), _mlp("relu"), rate=0.1),
     # At .1 the run is chaotic: 1e-13 at its start is a factor of four in the loss at its end.
     "fashion_squared_mlp": _small(_as_rows(fashion_mnist), _mlp("squared_relu"), rate=0.03),
 }
