@@ -260,25 +260,32 @@ def test_newtons_method_comes_back_from_far(scale: float) -> None:
         assert error < 1e-12
 
 
-@pytest.mark.parametrize("log_k", [-10.0, -3.0, 1.0])
-@pytest.mark.parametrize("seed", range(6))
-def test_few_newton_steps_are_left_at_the_end_of_the_path(
-    seed: int, log_k: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _small_problem(seed: int, log_k: float) -> tuple[HypentropyPotential, np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)
     X, y = random.normal(size=(3, 8)), random.normal(size=3)
     sqrt_k = 10 ** (log_k + random.uniform(-1, 1, 8))
-    q = HypentropyPotential(sqrt_k, (seed % 2) * random.normal(size=8))
-    answer = bregman_projection(q, X, y)
+    return HypentropyPotential(sqrt_k, (seed % 2) * random.normal(size=8)), X, y
+
+
+@pytest.mark.parametrize("log_k", [-10.0, -3.0, 1.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_few_newton_steps_are_left_at_the_end_of_the_path(seed: int, log_k: float) -> None:
+    answer = bregman_projection(*_small_problem(seed, log_k))
     assert answer.iterations <= 20  # at most 9, and rounding may add some
-    if log_k > 0:
-        return  # one step along the path is the whole of it
-    # And with short steps the path itself leads to the minimizer.
+
+
+@pytest.mark.parametrize("log_k", [-10.0, -3.0])  # from 1 on, one step is the whole of the path
+@pytest.mark.parametrize("seed", range(6))
+def test_a_path_of_short_steps_leads_to_the_minimizer(
+    seed: int, log_k: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    q, X, y = _small_problem(seed, log_k)
+    w = bregman_projection(q, X, y).w
     monkeypatch.setattr(optima, "_LARGEST_MOVE", 0.1)
     constraints = optima.interpolation_problem(X, y)
     dual = optima._continue(q, constraints.rows, constraints.target)
     end = q.inverse_gradient(dual @ constraints.rows)
-    assert np.linalg.norm(end - answer.w) < 1e-3 * np.linalg.norm(answer.w)
+    assert np.linalg.norm(end - w) < 1e-3 * np.linalg.norm(w)
 
 
 @pytest.mark.parametrize("small", [1e-18, 1e-22])

@@ -988,16 +988,20 @@ def _limit(
             "drop it, or take more neurons"
         )
     first, back, times = _distinct(X, y)
+    computed = sides_free or multipliers is None
     if multipliers is None:
         multipliers = (_hard_margin(kernel[np.ix_(first, first)]) / times)[back]
     tight = first[_tight(multipliers, kernel)[first]]
     determined = _condition(kernel[np.ix_(tight, tight)]) <= _CONDITION
     W = (net.signs[:, None] * slopes * multipliers * y) @ X
     inputs = np.where(active, 1.0, -1.0) * (W @ X.T)
-    # What sums of n products of d numbers each may be off by; what is below it has not been moved.
+    # What sums of n products of d numbers each may be off by, and computed multipliers, of samples
+    # that have none; what is below it has not been moved.
     size = np.sqrt(np.diag(gram))
     rounding = 4 * (len(y) + np.sqrt(X.shape[1])) * _EPS
-    moved = np.abs(inputs) > rounding * np.outer(slopes @ (multipliers * size), size)
+    pulls = multipliers * size
+    spurious = pulls.max() if computed else 0.0
+    moved = np.abs(inputs) > rounding * np.outer(slopes @ pulls + spurious, size)
     moved &= (slopes <= net.slope) | (slopes >= 1)  # the others are on their kinks
     if sides_free:
         moved &= (np.outer(net.signs, y) > 0) | (inputs > 0)
@@ -1116,7 +1120,7 @@ def _program(
         before = alpha.sum()
         above ^= crossed
         alpha, kink = solve(above)
-    share = kink / np.where(alpha > 0, alpha, 1.0)
+    share = np.clip(kink / np.where(alpha > 0, alpha, 1.0), 0.0, 1 - net.slope)
     slopes = np.where(own, held, np.where(above, 1.0 - share, net.slope + share))
     full = slopes[kind][:, back]
     now = np.where(np.outer(net.signs, y) > 0, active, full == 1)
