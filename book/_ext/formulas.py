@@ -21,7 +21,7 @@ from threading import Thread
 from typing import NamedTuple
 
 from fontTools import subset
-from py_mini_racer import MiniRacer
+from py_mini_racer import DEFAULT_V8_FLAGS, MiniRacer, init_mini_racer
 
 HERE = Path(__file__).resolve().parent
 MATHJAX = HERE / "vendor" / "mathjax"
@@ -170,6 +170,10 @@ class Setter:
 
 def engine_in_the_background() -> MiniRacer:
     """Start an engine whose thread does not keep the program from ending: it inherits that."""
+    # Where the processor can lock memory by thread, V8 would let in only the one that started it.
+    init_mini_racer(
+        flags=(*DEFAULT_V8_FLAGS, "--no-memory-protection-keys"), ignore_duplicate_init=True
+    )
     made: list[MiniRacer] = []
     thread = Thread(target=lambda: made.append(MiniRacer()), daemon=True)
     thread.start()

@@ -1,8 +1,11 @@
 """Formulas as the build sets them, without a page around them."""
 
 import re
+import subprocess
+import sys
 from base64 import b64decode
 from io import BytesIO
+from pathlib import Path
 
 import book_formulas
 import formulas
@@ -166,3 +169,13 @@ def test_a_formula_that_cannot_be_set_fails_the_build(tmp_path):
     assert answer.returncode != 0
     assert r"page.md:5: WARNING: formula not understood: \wrong: Undefined" in answer.stderr
     assert book.html().count('<span class="unbroken">') == 2
+
+
+def test_an_engine_serves_any_thread_and_lets_the_program_end() -> None:
+    # Where processors lock memory by thread, the program crashed when it had done everything.
+    program = "import formulas; print(formulas.engine_in_the_background().eval('6 * 7'))"
+    place = Path(formulas.__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=place, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
