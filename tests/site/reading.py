@@ -7,6 +7,19 @@ from playwright.sync_api import Locator, Page
 
 PREVIEW = "#preview:popover-open"
 
+# Set against the right edge, as where its link stands there, and made wider, as fonts do that come.
+STAYS_INSIDE = """async box => {
+    const later = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+    box.style.left = `${innerWidth - box.offsetWidth - 8}px`;
+    box.style.minWidth = `${Math.min(innerWidth - 16, box.offsetWidth + 50)}px`;
+    await later();
+    await later();
+    const inside = box.getBoundingClientRect().right <= innerWidth;
+    box.style.minWidth = '';
+    await later();
+    return inside;
+}"""
+
 
 def faults_of_preview(page: Page, link: Locator, words: str) -> list[str]:
     """Reach a link by mouse and by keyboard; it shows `words`, and goes as it should."""
@@ -35,6 +48,8 @@ def faults_of_preview(page: Page, link: Locator, words: str) -> list[str]:
     at = box.bounding_box()
     if at["x"] < 0 or at["x"] + at["width"] > page.viewport_size["width"]:
         faults.append("it sticks out of the window")
+    if not box.evaluate(STAYS_INSIDE):
+        faults.append("it sticks out of the window when it has become wider")
     page.mouse.move(at["x"] + at["width"] / 2, at["y"] + min(at["height"] / 2, 20), steps=5)
     page.wait_for_timeout(500)
     if not box.is_visible():

@@ -52,6 +52,8 @@
     box.addEventListener("pointerenter", () => clearTimeout(timer));
     box.addEventListener("pointerleave", later(hide));
     document.querySelector("main article").append(box);
+    // Its formulas are wider once their fonts have come.
+    new ResizeObserver(() => shownFor && place(shownFor)).observe(box);
   }
 
   function later(what, link) {
@@ -88,6 +90,7 @@
   function place(link) {
     const at = link.getClientRects()[0];
     if (!at) return;
+    box.style.maxHeight = ""; // the room that the preview before it had
     const { width, height } = box.getBoundingClientRect();
     const left = Math.max(8, Math.min(at.left, innerWidth - width - 8));
     const fitsBelow = at.bottom + height + 8 < innerHeight || at.top < innerHeight / 2;
