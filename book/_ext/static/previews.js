@@ -88,6 +88,7 @@
   function place(link) {
     const at = link.getClientRects()[0];
     if (!at) return;
+    for (const side of ["max-height", "left", "top"]) box.style.removeProperty(side); // of the last link
     const { width, height } = box.getBoundingClientRect();
     const left = Math.max(8, Math.min(at.left, innerWidth - width - 8));
     const fitsBelow = at.bottom + height + 8 < innerHeight || at.top < innerHeight / 2;
