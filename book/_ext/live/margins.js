@@ -99,11 +99,10 @@
       inside.append("line").attr("x1", panel.x(at)).attr("x2", panel.x(at)).attr("y1", panel.box.top).attr("y2", panel.box.bottom)
         .style("stroke", color).style("stroke-width", 1.4).style("stroke-dasharray", dash);
     });
-    const right = panel.x(numbers.least) > panel.box.left + 90;
-    // Beside the handle, where that is as high as the words.
+    // Right of its line, as the one at zero is on the left; beside the handle, where that is as high.
     const aside = panel.y(numbers.bar.length) < panel.box.top + 34 && panel.x(numbers.from) < panel.x(numbers.least) + 40 ? 26 : 6;
-    panel.over.append("text").attr("class", "halo").attr("x", panel.x(numbers.least) + (right ? -6 : aside)).attr("y", panel.box.top + 14)
-      .attr("text-anchor", right ? "end" : "start").text("least margin");
+    panel.over.append("text").attr("class", "halo").attr("x", panel.x(numbers.least) + aside).attr("y", panel.box.top + 14)
+      .text("least margin");
     numbers.bars.forEach((bar, k) => {
       const left = panel.x(numbers.least + k * WIDTH);
       const width = panel.x(numbers.least + (k + 1) * WIDTH) - left;

@@ -90,7 +90,8 @@
   function place(link) {
     const at = link.getClientRects()[0];
     if (!at) return;
-    box.style.maxHeight = ""; // the room that the preview before it had
+    // The room that the preview before it had, and its place.
+    for (const side of ["max-height", "left", "top"]) box.style.removeProperty(side);
     const { width, height } = box.getBoundingClientRect();
     const left = Math.max(8, Math.min(at.left, innerWidth - width - 8));
     const fitsBelow = at.bottom + height + 8 < innerHeight || at.top < innerHeight / 2;
