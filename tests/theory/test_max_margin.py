@@ -397,6 +397,8 @@ def test_random_labels_are_separated_or_refused(seed: int) -> None:
     [
         ([[1.0]], [2.0], "l2", ValueError, "labels 1 and -1"),
         ([[1.0]], [0.0], "l2", ValueError, "numpy.where"),
+        ([[1.0], [1.0], [1.0]], [1.0, 2.0, 3.0], "l2", ValueError, "got 2 at index 1"),
+        ([[0.0]], [1.0], "l2", ValueError, r"no margin exceeds 0\.0e\+00"),
         ([[1.0]], [1.0, 1.0], "l2", ValueError, "same number of rows"),
         ([[np.nan]], [1.0], "l2", ValueError, "finite"),
         ([[1.0]], [np.inf], "l2", ValueError, "finite"),
@@ -411,6 +413,18 @@ def test_random_labels_are_separated_or_refused(seed: int) -> None:
 def test_bad_input(X: list, y: list, norm: str, error: type, words: str) -> None:
     with pytest.raises(error, match=words):
         max_margin(X, y, norm=norm)
+
+
+def test_negative_multipliers_are_no_certificate() -> None:
+    # Both margins of (1/2, −1/2) are 1, with multipliers 3/4 and −1/4: the bound they give is none.
+    module = import_module("ibtools.theory.max_margin")
+    given = np.array([0.5, 0.0]), np.array([0.5, 0.5])
+    found = module._sharpened(np.array([[2.0, 0.0], [4.0, 2.0]]), given[1], given[0])
+    np.testing.assert_array_equal(found, given)
+
+
+def test_where_nothing_contradicts_nothing_is_named() -> None:
+    assert import_module("ibtools.theory.max_margin")._contradicting(TOY, ONES).size == 0
 
 
 def test_a_missed_accuracy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,7 @@ def test_several_classes_against_a_general_optimizer() -> None:
     assert found.margin == pytest.approx(1 / np.linalg.norm(other.x), rel=1e-8, abs=0)
     assert found.multipliers.shape == (15, 3)
     assert np.all(found.multipliers[np.arange(15), y] == 0)
+    np.testing.assert_array_equal(found.support, np.flatnonzero(found.multipliers.any(axis=1)))
     signs = np.zeros((15, 3))
     signs[np.arange(15), y] = found.multipliers.sum(1)
     np.testing.assert_allclose((signs - found.multipliers).T @ X, other.x.reshape(3, 2), atol=1e-6)
@@ -124,15 +125,38 @@ def test_only_the_smallest_margins_need_memory(monkeypatch: pytest.MonkeyPatch) 
         assert found.margin == pytest.approx(7 / 13**0.5, rel=1e-12, abs=0)
         np.testing.assert_allclose(found.multipliers, np.array([4, 0, 9]) / 49, atol=1e-12)
         assert rows[0] == most
+        assert len(rows) == found.iterations
         rows.clear()
+    # One sample of the three does not do, and is all that is asked.
+    monkeypatch.setattr("ibtools.theory.polishing._LARGEST", 1)
+    with pytest.warns(AccuracyWarning):
+        assert not kkt_point(net, X, y).converged
+    assert rows[0] == 1
+
+
+def test_many_samples_are_taken_part_by_part() -> None:
+    # More than two parts of 1024 at a time, and of 256 where gradients are asked for.
+    X = [1.0, 0.5] + 0.1 * np.random.default_rng(0).uniform(-1, 1, size=(2050, 2))
+    net = DeepLinear(d=2, depth=1, seed=0)
+    net.layers[0].weight.data.copy_(torch.tensor([[1.0, 0.4]]))
+    found, best = kkt_point(net, X, np.ones(2050)), max_margin(X, np.ones(2050))
+    assert found.margin == pytest.approx(best.margin, rel=1e-11, abs=0)
+    np.testing.assert_allclose(found.multipliers, best.multipliers, atol=1e-10)
 
 
 def test_too_few_iterations_are_told() -> None:
     X, y = digits(classes=(3, 8), per_class=10, seed=0)
     start = margin_flow(MLP([64, 4, 1], "squared_relu", seed=0), X, y, until_log10_loss=-1).net
-    with pytest.warns(AccuracyWarning, match="the KKT residual is .* max_iterations=2 is reached"):
+    told = "the KKT residual is .* max_iterations=2 is reached"
+    with pytest.warns(AccuracyWarning, match=told):
         found = kkt_point(start, X, y, max_iterations=2)
     assert not found.converged
+    # A residual of ten times the tolerance is allowed, and no more.
+    options = {"max_iterations": 2, "tolerance": found.relative_stationarity / 9.5}
+    assert kkt_point(start, X, y, **options).converged
+    options["tolerance"] = found.relative_stationarity / 10.5
+    with pytest.warns(AccuracyWarning, match=told):
+        assert not kkt_point(start, X, y, **options).converged
     assert found.iterations == 2
     assert found.margin > 0
 
@@ -152,7 +176,7 @@ def test_unusable_arguments_are_refused() -> None:
     net = DeepLinear(d=2, depth=1, seed=0)
     net.layers[0].weight.data.copy_(torch.tensor([[3.0, 2.0]]))
     assert kkt_point(net, X, y).converged
-    with pytest.raises(ValueError, match="positive margin"):
+    with pytest.raises(ValueError, match=r"positive margin.* margin of -5.55 at norm 1"):
         kkt_point(net, X, -y)
     net.layers[0].weight.data.copy_(torch.tensor([[1.0, 3.0]]))
     with pytest.raises(ValueError, match=r"positive margin.*got a smallest margin of 0 at norm 1"):

@@ -44,7 +44,16 @@ def test_the_threshold_of_the_table_lies_in_the_bracket() -> None:
     assert low < 0.228345819 < high + 1e-6
     assert (low, high) == pytest.approx((0.2276577, 0.2283459), rel=3e-6, abs=0)
     assert final_sign(LinearNeuron(0.2282, FLIPPING), X, Y).sign is None
+
+
+def test_without_a_flip_there_is_no_bracket() -> None:
     assert sign_flip_bracket(-FLIPPING, X, Y) == (0.0, 0.0)
+
+
+def test_a_curve_that_is_given_up_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for steps, sign in ((5, None), (20, -1)):
+        monkeypatch.setattr("ibtools.theory.sign_flip._MAX_STEPS", steps)
+        assert final_sign(LinearNeuron(0.1, FLIPPING), X, Y).sign == sign
 
 
 def _orthogonal(seed: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
