@@ -83,6 +83,24 @@ def _rates(
     )
 
 
+def _flow(
+    data: str, bias: str, samples: int, *, losses: Sequence[float], attacked: int, dtype: str
+) -> tuple[Task, ...]:
+    return tuple(
+        grid(
+            data=[data],
+            schedule=["flow"],
+            bias=[bias],
+            seed=[0],
+            epochs=[100],
+            log10_losses=[list(losses)],
+            samples=[samples],
+            dtype=[dtype],
+            attacked=[attacked],
+        )
+    )
+
+
 def _longer(
     name: str,
     data: str,
@@ -101,19 +119,7 @@ def _longer(
         shows,
         _ROBUST,
         "nets",
-        tuple(
-            grid(
-                data=[data],
-                schedule=["flow"],
-                bias=["first"],
-                seed=[0],
-                epochs=[100],
-                log10_losses=[list(losses)],
-                samples=[samples],
-                dtype=[dtype],
-                attacked=[attacked],
-            )
-        ),
+        _flow(data, "first", samples, losses=losses, attacked=attacked, dtype=dtype),
     )
 
 
@@ -125,19 +131,7 @@ def _nearly(
         f"{what}: the modified margin of a network that is not homogeneous, to a loss of 1e{low:g}",
         _NEARLY,
         "nets",
-        tuple(
-            grid(
-                data=[data],
-                schedule=["flow"],
-                bias=[bias],
-                seed=[0],
-                epochs=[100],
-                log10_losses=[[low]],
-                samples=[samples],
-                dtype=[dtype],
-                attacked=[0],
-            )
-        ),
+        _flow(data, bias, samples, losses=[low], attacked=0, dtype=dtype),
     )
 
 
