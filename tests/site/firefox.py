@@ -31,6 +31,10 @@ SETTINGS = {
 }
 
 
+# Firefox itself gives a request up: its page was left, or it has the image in memory after all.
+GIVEN_UP = "NS_BINDING_ABORTED"
+
+
 class Tab:
     """One page, and what it complained about and asked for."""
 
@@ -103,7 +107,9 @@ class Tab:
                 self.errors.append(text)
             case "network.beforeRequestSent", {"request": {"url": url}}:
                 self.requests.append(url)
-            case "network.fetchError", {"request": {"url": url}, "errorText": text}:
+            case "network.fetchError", {"request": {"url": url}, "errorText": text} if (
+                text != GIVEN_UP
+            ):
                 self.errors.append(f"{url}: {text}")
 
 
