@@ -385,13 +385,22 @@ def test_a_link_brings_the_state_back(show, narrow, in_words):
     filler = "<p style='height:3000px'>far above</p>"
     page = show(filler, narrow.html(), in_words.html())
     page.get_by_role("slider", name="power p").fill("3")
-    page.locator(".ib-link").first.click()
-    page.wait_for_function("document.querySelector('.ib-link').textContent !== 'Copy link'")
+    link = page.locator(".ib-link").first
+    width = link.bounding_box()["width"]
+    link.click()
+    page.wait_for_function("document.querySelector('.ib-link').textContent === 'Link copied'")
+    assert link.bounding_box()["width"] == width
     address = page.url
     assert address.endswith("#fig-valley&power=1.75&size=2.0")
     page.goto("about:blank")
     page.goto(address)
     assert "power 1.75" in shown(page)
+    page.get_by_role("button", name="Reset").nth(1).click()
+    assert page.url == address  # it speaks of the other figure
+    page.get_by_role("button", name="Reset").first.click()
+    assert page.url.endswith("#fig-valley")
+    page.goto("about:blank")
+    page.goto(address)
     assert 0 <= page.locator("#fig-valley").bounding_box()["y"] < 100
     page.goto(address.replace("#fig-valley&power=1.75", "#fig-norms&norm=%3C%E2%88%9E%3E&radius=9"))
     page.wait_for_function("document.querySelectorAll('input[type=radio]')[2].checked")

@@ -50,11 +50,16 @@ def test_handles_follow_mouse_and_keyboard_and_a_link_brings_it_all_back(show, n
         assert handle.get_attribute("aria-label")
     changed = tell(page)
     assert changed != told
-    page.get_by_role("button", name="link").click()
+    link = page.locator(".ib-link")
+    width = link.bounding_box()["width"]
+    link.click()
+    page.wait_for_function("document.querySelector('.ib-link').textContent === 'Link copied'")
+    assert link.bounding_box()["width"] == width
     address = page.evaluate("location.href")
     assert f"#{name}&" in address
     page.get_by_role("button", name="Reset").click()
     assert (lines(page), tell(page)) == (first, told)
+    assert page.url.endswith(f"#{name}")
     page.goto("about:blank")
     page.goto(address)
     assert tell(page) == changed

@@ -74,6 +74,8 @@ STEPS = """async changed => {
             if (alt.split(/\\s+/).length < 5) fault(`alt text ${alt} at step ${k}`);
             const nothing = (picture.textContent + ' ' + alt).match(/[-−]0(\\.0+)?(?!\\.?\\d)/);
             if (nothing) fault(`${nothing[0]}, zero with a sign, at step ${k}`);
+            const code = (picture.textContent + ' ' + alt).match(/\\d(\\.\\d+)?e[-+]?\\d+/);
+            if (code) fault(`${code[0]}, as programs write it, at step ${k}`);
             values.push(control.text(k));
             if (before) {
                 const seen = change(before, picture);

@@ -153,6 +153,7 @@ def test_computed_figures_say_what_is_to_be_seen(page_name, site):
         label = drawing.get("aria-label") or ""
         assert drawing.get("role") == "img", str(drawing)[:200]
         assert len(label.split()) >= 5, f"alt text {label!r} says too little"
+        assert not re.search(r"\de[-+]\d", label), f"nobody can listen to {label!r}"
         assert len(drawing.select("path, text, use")) > 5, "nothing is drawn without scripts"
     for figure in page.select(".ib-figure"):
         assert len(figure.select(".ib-picture > svg")) == 1, "no picture without scripts"

@@ -185,14 +185,23 @@
     (figure.presets || []).forEach(function (preset) {
       button(preset.label, function () { stop(); state = Object.assign({}, first); set(preset.state); });
     });
-    button("Reset", function () { stop(); state = Object.assign({}, first); set({}); });
+    button("Reset", function () {
+      stop();
+      state = Object.assign({}, first);
+      set({});
+      // The address says a setting that is shown, or none.
+      if (location.hash.indexOf("#" + name + "&") === 0) history.replaceState(null, "", "#" + name);
+    });
     var link = button("Copy link", function () {
       history.replaceState(null, "", written(name, figure, state, first));
-      var clipboard = navigator.clipboard && navigator.clipboard.writeText(location.href);
-      if (clipboard) clipboard.catch(function () {});
-      link.textContent = "Link is in the address bar";
-      setTimeout(function () { link.textContent = "Copy link"; }, 2500);
+      function tell(what) {
+        link.textContent = heard.textContent = what;
+        setTimeout(function () { link.textContent = "Copy link"; }, 2500);
+      }
+      var copied = navigator.clipboard ? navigator.clipboard.writeText(location.href) : Promise.reject();
+      copied.then(function () { tell("Link copied"); }, function () { tell("Link in address bar"); });
     });
+    link.classList.add("ib-link");
     var side = element("div", { "class": "ib-side" }, figure.sliders ? [controls, actions] : [actions]);
     if (figure.readout) { words = element("p", { "class": "ib-readout", "aria-live": "off" }); side.prepend(words); }
     var heard = element("p", { "class": "ib-live", "aria-live": "polite" });

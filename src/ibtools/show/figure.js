@@ -73,6 +73,9 @@
       show();
     }
     function halt() { if (stop) stop(); }
+    function address(hash) {
+      try { history.replaceState(history.state, "", hash); } catch (e) { /* not in this frame */ }
+    }
     list(controls, "input").forEach(function (input) {
       ["input", "change"].forEach(function (kind) {
         input.addEventListener(kind, function () { halt(); show(); });
@@ -118,6 +121,8 @@
     bar.querySelector(".ib-reset").addEventListener("click", function () {
       halt();
       set(data.start);
+      // The address says a setting that is shown, or none.
+      if (location.hash.indexOf("#" + figure.id + "&") === 0) address("#" + figure.id);
     });
     var link = bar.querySelector(".ib-link");
     if (link) link.addEventListener("click", function () {
@@ -125,24 +130,24 @@
         return "&" + encodeURIComponent(rows[i].dataset.name) + "=" +
           encodeURIComponent(data.keys[i][k]);
       }).join("");
-      var address = location.href.split("#")[0] + hash;
-      try { history.replaceState(history.state, "", hash); } catch (e) { /* not in this frame */ }
+      var whole = location.href.split("#")[0] + hash;
+      address(hash);
       function tell(what) {
         link.textContent = live.textContent = what;
         setTimeout(function () { link.textContent = "Copy link"; }, 2500);
       }
       var copied = navigator.clipboard
-        ? navigator.clipboard.writeText(address) : Promise.reject();
+        ? navigator.clipboard.writeText(whole) : Promise.reject();
       copied.then(function () { tell("Link copied"); }, function () {
         var field = document.createElement("textarea");
-        field.value = address;
+        field.value = whole;
         figure.appendChild(field);
         field.select();
         var done = false;
         try { done = document.execCommand("copy"); } catch (e) { /* told below */ }
         field.remove();
         link.focus();
-        tell(done ? "Link copied" : "The link is in the address bar");
+        tell(done ? "Link copied" : "Link in address bar");
       });
     });
     figure.ibOpen = function (pairs) {

@@ -13,8 +13,7 @@ import numpy as np
 
 from ibtools._validation import count, one_of, real, vector, word
 
-_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-_MINUS = "−"
+from .numerals import spoken, typeset
 
 Spacing = Literal["linear", "geometric", "choice"]
 
@@ -138,7 +137,7 @@ class Grid:
             raise ValueError(
                 f"format {self.format!r} cannot write {value!r}: {error}; give another format"
             ) from error
-        return _typeset(written)
+        return typeset(written)
 
     def spoken(self, value: Any) -> str:
         """Return how a value is read aloud; superscripts are silent in many screen readers.
@@ -154,7 +153,7 @@ class Grid:
         >>> geomspace(1e-4, 10.0, 6, label="scale α").spoken(1e-4)
         '10 to the minus 4'
         """
-        return _speak(self.text(value))
+        return spoken(self.text(value))
 
     @property
     def in_words(self) -> bool:
@@ -223,48 +222,6 @@ def _each(values: Any) -> list[Any]:
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _typeset(written: str) -> str:
-    return " ".join(_typeset_word(word) for word in written.split(" "))
-
-
-def _typeset_word(word: str) -> str:
-    mantissa, e, exponent = word.partition("e")
-    try:
-        power = int(exponent) if e else 0
-        number = float(mantissa)
-    except ValueError:  # not a number alone: a unit follows without a space, or it is a word
-        return _MINUS + word[1:] if word[:1] == "-" and word[1:2].isdigit() else word
-    sign = _MINUS if mantissa.startswith("-") and number != 0.0 else ""
-    mantissa = mantissa.removeprefix("-")
-    if not e:
-        return sign + mantissa
-    if "." in mantissa:
-        mantissa = mantissa.rstrip("0").rstrip(".")
-    if number == 0.0 or power == 0:
-        return sign + mantissa
-    if power == 1 and mantissa == "1":
-        return sign + "10"
-    raised = "10" + str(power).translate(_SUPERSCRIPTS)
-    return sign + raised if mantissa == "1" else f"{sign}{mantissa}·{raised}"
-
-
-def _speak(text: str) -> str:
-    back = {ord(raised): plain for plain, raised in zip("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True)}
-    out = []
-    i = 0
-    while i < len(text):
-        raised = ""
-        while i < len(text) and text[i] in "⁰¹²³⁴⁵⁶⁷⁸⁹⁻":
-            raised += text[i]
-            i += 1
-        if raised:
-            out.append(" to the " + raised.replace("⁻", "minus ").translate(back))
-            continue
-        out.append({"·": " times ", _MINUS: "minus "}.get(text[i], text[i]))
-        i += 1
-    return "".join(out)
 
 
 def _ends(start: float, stop: float, num: int) -> tuple[float, float]:

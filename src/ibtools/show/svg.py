@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import weight_dict
 
 from .mathtext import Run, runs
+from .numerals import read_aloud
 from .overlaps import hidden_data, legends
 from .style import BACKGROUND, FOREGROUND, RC, THEME
 
@@ -102,7 +103,7 @@ def render_svg(figure: Figure, *, alt: str, boxes: Boxes | None = None) -> str:
     """Turn a figure into an ``<svg>`` element for a page.
 
     The element has no fixed size (CSS scales it by its ``viewBox``), inherits the page's font and
-    text colour, carries `alt` as its accessible name, and writes every colour of
+    text colour, carries `alt` as its accessible name (1e-06 in words), and writes every colour of
     :mod:`ibtools.show.style` as a CSS variable. Coordinates are rounded to a tenth of a point in
     curves and to a hundredth elsewhere. The same figure gives the same bytes every time.
 
@@ -165,7 +166,7 @@ def drawn(figure: Figure, *, alt: str, boxes: Boxes | None = None) -> tuple[str,
         figure.draw(renderer)
         renderer.finalize()
         hidden = [*hidden_data(figure, renderer), *sorted(written.small)]
-    label = html.escape(alt)
+    label = html.escape(read_aloud(alt))
     view = f"0 0 {_number(width)} {_number(height)}"
     head = (
         f'<svg role="img" aria-label="{label}" viewBox="{view}" fill="currentColor" '

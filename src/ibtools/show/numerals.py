@@ -1,0 +1,79 @@
+"""How numbers are written in a figure, and how they are read aloud."""
+
+from __future__ import annotations
+
+import re
+
+_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_MINUS = "−"
+_WITH_EXPONENT = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?e[-+]?\d+(?!\w)")
+
+
+def typeset(written: str) -> str:
+    """Return a text with its numbers as a page sets them.
+
+    Examples
+    --------
+    >>> from ibtools.show.numerals import typeset
+    >>> typeset("-3.20e-05"), typeset("1e+00 of 7")
+    ('−3.2·10⁻⁵', '1 of 7')
+    """
+    return " ".join(_typeset_word(word) for word in written.split(" "))
+
+
+def spoken(text: str) -> str:
+    """Return what `typeset` wrote as it is read; superscripts are silent in many screen readers.
+
+    Examples
+    --------
+    >>> from ibtools.show.numerals import spoken
+    >>> spoken("−3.2·10⁻⁵")
+    'minus 3.2 times 10 to the minus 5'
+    """
+    back = {ord(raised): plain for plain, raised in zip("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True)}
+    out = []
+    i = 0
+    while i < len(text):
+        raised = ""
+        while i < len(text) and text[i] in "⁰¹²³⁴⁵⁶⁷⁸⁹⁻":
+            raised += text[i]
+            i += 1
+        if raised:
+            out.append(" to the " + raised.replace("⁻", "minus ").translate(back))
+            continue
+        out.append({"·": " times ", _MINUS: "minus "}.get(text[i], text[i]))
+        i += 1
+    return "".join(out)
+
+
+def read_aloud(sentence: str) -> str:
+    """Return a sentence in which numbers as Python writes them are words: ``1e-06``.
+
+    Examples
+    --------
+    >>> from ibtools.show.numerals import read_aloud
+    >>> read_aloud("At the scale 1e-06 the error is 2.50e-03; net e2e-3 has 12.")
+    'At the scale 10 to the minus 6 the error is 2.5 times 10 to the minus 3; net e2e-3 has 12.'
+    """
+    return _WITH_EXPONENT.sub(lambda number: spoken(_typeset_word(number[0])), sentence)
+
+
+def _typeset_word(word: str) -> str:
+    mantissa, e, exponent = word.partition("e")
+    try:
+        power = int(exponent) if e else 0
+        number = float(mantissa)
+    except ValueError:  # not a number alone: a unit follows without a space, or it is a word
+        return _MINUS + word[1:] if word[:1] == "-" and word[1:2].isdigit() else word
+    sign = _MINUS if mantissa.startswith("-") and number != 0.0 else ""
+    mantissa = mantissa.removeprefix("-")
+    if not e:
+        return sign + mantissa
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    if number == 0.0 or power == 0:
+        return sign + mantissa
+    if power == 1 and mantissa == "1":
+        return sign + "10"
+    raised = "10" + str(power).translate(_SUPERSCRIPTS)
+    return sign + raised if mantissa == "1" else f"{sign}{mantissa}·{raised}"
