@@ -578,8 +578,10 @@ def test_bad_arguments_are_refused() -> None:
         ValueError, match=r"neuron 0 of sign \+ is active on sample 1 of label −; train it"
     ):
         signed_rank_constants(wrong, X, y)
-    with pytest.raises(ValueError, match="shares must be above 0 and at most 1"):
-        relu_rank_bound([0.5, 0.0])
+    for share in (0.0, 1.5):
+        with pytest.raises(ValueError, match="shares must be above 0 and at most 1"):
+            relu_rank_bound([0.5, share])
+    assert relu_rank_bound([0.5, 1.0]) == 1.5
     with pytest.raises(ValueError, match="weights must be above 0"):
         relu_rank_bound([0.5, 0.5], [1.0, 0.0])
     with pytest.raises(ValueError, match="weights must have 2 entries"):
@@ -633,6 +635,11 @@ def test_bounds_are_their_formulas() -> None:
         13 / 25, rel=1e-14, abs=0
     )
     assert linear_margin_bound(orthogonality=np.inf, spread=7.0) == 1
+    # What is just above 1 + 2D, and above 1, is allowed.
+    assert linear_margin_bound(orthogonality=7.5, spread=3.0) == pytest.approx(1 / 25, rel=1e-13)
+    assert nearly_orthogonal_rank_bound(
+        share=0.25, orthogonality=1.5, spread=2.0, balance=3.0
+    ) == pytest.approx(2 * 2.5 / 0.5 * (4 + 3 / 64), rel=1e-14, abs=0)
 
 
 @pytest.mark.usefixtures("as_a_user")
@@ -658,6 +665,10 @@ def test_bounds_are_their_formulas() -> None:
         (
             lambda: linear_margin_bound(orthogonality=5.0, spread=2.0),
             r"orthogonality must be above 1 \+ 2·spread = 5, got 5",
+        ),
+        (
+            lambda: linear_margin_bound(orthogonality=6.5, spread=3.0),
+            r"orthogonality must be above 1 \+ 2·spread = 7, got 6\.5",
         ),
     ],
 )
@@ -748,6 +759,8 @@ def test_the_first_of_several_is_named() -> None:
             signed_rank_constants(active, np.eye(2, 3), [1, -1])
     with pytest.raises(ValueError, match=r"neuron 0 of sign \+ is inactive on sample 0 of"):
         signed_rank_constants(TwoLayerNet(-np.eye(2) / 2, slope=0.5), np.eye(2), [1, -1])
+    with pytest.raises(ValueError, match="sample 0 is zero, or no neuron is active on it"):
+        frozen_limit(TwoLayerNet(np.eye(2), slope=0.5), np.zeros((2, 2)), [1, -1])
     X = np.array([[1.0, 0, 0], [0.1, 1, 0], [0, 0, 1]])
     with pytest.raises(ValueError, match=r"samples 0 and 1 have cosine 0\.0995;"):
         two_layer_limit(TwoLayerNet(np.ones((4, 3)), slope=0.0), X, [1, 1, -1])
