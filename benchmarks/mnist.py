@@ -1,4 +1,4 @@
-"""MNIST: ``python -m benchmarks.mnist [--samples 60000] [--budget SECONDS] [--json]``."""
+"""MNIST: ``python -m benchmarks.mnist [--samples 60000] [--budget SECONDS] [--against NAME]``."""
 
 from benchmarks.clock import use_one_core
 
@@ -156,10 +156,20 @@ def lines(rows: Sequence[GoalRow]) -> list[str]:
 
 
 def section(
-    *, samples: int, budget: float, root: str | None, say: Callable[[str], Any]
+    *,
+    samples: int,
+    budget: float,
+    root: str | None,
+    say: Callable[[str], Any],
+    against: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """Print the tables and return their rows, for ``python -m benchmarks``."""
+    """Print the tables and return their rows, for ``python -m benchmarks``.
+
+    Against some only, by their names, if any are given.
+    """
     problem = Digits(samples, root)
+    first, *others = methods()
+    contenders = [first, *(other for other in others if not against or other.name in against)]
     say(
         f"\nMargins on MNIST, {samples} digits, a net of 100 squared ReLUs, cross-entropy, all on\n"
         f"one core, in one run, taking turns, {budget:g} CPU seconds each. All begin where Adam\n"
@@ -167,7 +177,7 @@ def section(
         "of the others reaches, and the best of anyone at first."
     )
     try:
-        rows = rows_of(problem, race(problem, methods(), budget=budget), budget=budget)
+        rows = rows_of(problem, race(problem, contenders, budget=budget), budget=budget)
     except DataError as error:
         say(f"  not run: {str(error).splitlines()[0]}")
         return []
@@ -185,8 +195,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--samples", type=int, default=1000, help="how many digits; 60000 are all")
     parser.add_argument("--budget", type=float, default=BUDGET, help="CPU seconds for each")
     parser.add_argument("--root", help="the folder of the data sets; IBTOOLS_DATA by default")
+    others = _names(methods())[1:]
+    parser.add_argument("--against", nargs="+", default=(), choices=others, help="default: all")
     options = parser.parse_args(arguments)
-    made = partial(section, samples=options.samples, budget=options.budget, root=options.root)
+    made = partial(
+        section,
+        samples=options.samples,
+        budget=options.budget,
+        root=options.root,
+        against=options.against,
+    )
     return told(made, as_json=options.json)
 
 

@@ -151,3 +151,20 @@ def test_without_the_images_the_section_says_so(
     monkeypatch.setattr("ibtools.data.mnist", nothing)
     assert mnist.main(["--root", str(tmp_path), "--budget", "1"]) == 0
     assert "not run: the files are not there\n" in capsys.readouterr().out
+
+
+def test_one_may_choose_whom_to_run_against(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = iter(range(10_000))
+    monkeypatch.setattr(mnist, "cpu", lambda: next(seconds))
+    monkeypatch.setattr(mnist, "Digits", lambda *_: Hill())
+    everyone = [Climber("first", 2.0), Climber("slow", 0.5), Climber("other", 1.0)]
+    monkeypatch.setattr(mnist, "methods", lambda: everyone)
+    assert mnist.main(["--budget", "9", "--against", "slow"]) == 0
+    told = capsys.readouterr().out
+    assert "to the best of slow" in told
+    assert "best of other" not in told
+    with pytest.raises(SystemExit):
+        mnist.main(["--against", "nobody"])
+    assert "'slow', 'other'" in capsys.readouterr().err
