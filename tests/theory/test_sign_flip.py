@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.integrate import solve_ivp
+from scipy.integrate import RK45, solve_ivp
 
 from ibtools.models import LinearNeuron
 from ibtools.theory import explicit_limit, final_sign, sign_flip_bracket, sign_flip_threshold
@@ -43,11 +43,64 @@ def test_the_threshold_of_the_table_lies_in_the_bracket() -> None:
     low, high = sign_flip_bracket(FLIPPING, X, Y)
     assert low < 0.228345819 < high + 1e-6
     assert (low, high) == pytest.approx((0.2276577, 0.2283459), rel=3e-6, abs=0)
+    # Both ends are certified themselves.
+    assert final_sign(LinearNeuron(low, FLIPPING), X, Y).sign == -1
+    assert final_sign(LinearNeuron(high, FLIPPING), X, Y).sign == 1
     assert final_sign(LinearNeuron(0.2282, FLIPPING), X, Y).sign is None
 
 
 def test_without_a_flip_there_is_no_bracket() -> None:
     assert sign_flip_bracket(-FLIPPING, X, Y) == (0.0, 0.0)
+    assert sign_flip_bracket([1.0, -1.0, 5.0], np.eye(2, 3), [1.0, 1.0]) == (0.0, 0.0)
+
+
+def test_with_one_sample_the_threshold_is_the_size_of_what_it_sees() -> None:
+    w, size = np.array([-1.0, 0.3, 5.0]), 0.4 / np.sqrt(5)
+    low, high = sign_flip_bracket(w, [[1.0, 2.0, 0.0]], [1.0])
+    assert size * (1 - 2e-6) < low < size < high < size * (1 + 2e-6)
+    # So it is with several samples in one direction, where the bounds of the path meet.
+    for share, sign in ((1 - 1e-6, -1), (1 + 1e-6, 1)):
+        neuron = LinearNeuron(share * size, w)
+        decision = final_sign(neuron, [[1.0, 2.0, 0.0], [2.0, 4.0, 0.0]], [1.0, 2.0])
+        assert decision.sign == sign
+
+
+def test_a_curve_that_cannot_be_followed_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stuck(RK45):
+        def step(self) -> str | None:
+            assert self.status != "failed"
+            self.status = "failed"
+            return "its step is too small"
+
+    monkeypatch.setattr("ibtools.theory.sign_flip.RK45", Stuck)
+    assert final_sign(LinearNeuron(0.1, FLIPPING), X, Y).sign is None
+
+
+@pytest.mark.parametrize("seed", [0, 1, 260, 350])
+def test_samples_that_nearly_depend_on_each_other_have_their_size(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    close = 10 ** random.uniform(-7.5, -3)
+    A = random.normal(size=(2, 4))
+    A[1] = A[0] + close * A[1]
+    y, w = A @ random.normal(size=4), random.normal(size=4)
+    size = float(np.linalg.norm(np.linalg.qr(A.T)[0].T @ w))
+    for share, kept in ((1.0, False), (1 + 1e-8, True)):
+        reason = final_sign(LinearNeuron(share * size, w), A, y).reason
+        assert ("is conserved" in reason) == kept
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_sample_that_the_neuron_does_not_see_is_fitted(seed: int) -> None:
+    # wᵀx is 0 up to rounding, and so is ‖Πw‖, yet above a.
+    x, beside = np.random.default_rng(seed).normal(size=(2, 3))
+    assert final_sign(LinearNeuron(1e-25, np.cross(x, beside)), [x], [1.0]).sign == 1
+
+
+def test_the_inequality_of_the_path_is_for_the_linear_neuron() -> None:
+    assert final_sign(LinearNeuron(0.05, -X.T @ Y), X, Y).sign == -1
+    decision = final_sign(LinearNeuron(0.05, -X.T @ Y, slope=0.5), X, Y)
+    assert decision.sign is None
+    assert decision.reason.endswith("inequality is for the linear neuron")
 
 
 def test_a_curve_that_is_given_up_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,13 +273,13 @@ def test_the_loss_starts_below_that_of_zero_exactly_where_it_says_so(
     y = 0.03 * unit**2 * Y
     edge = float(2 * (outputs @ y) / (outputs @ outputs))
     assert edge < 0.9 * np.linalg.norm(np.linalg.pinv(X) @ X @ w)
-    for share in (0.5, 1 - 1e-6, 1 + 1e-6, 1.05):
+    for share in (0.5, 1 - 1e-8, 1 - 5e-10, 1 + 1e-6, 1.05):
         for sign in (1, -1):
             neuron = LinearNeuron(sign * share * edge, sign * w, slope=slope)
             if slope < 1 and sign < 0:
                 continue
             told = final_sign(neuron, X, y).reason
-            assert ("starts below" in told) == (share < 1), told
+            assert ("starts below" in told) == (share < 1 - 1e-9), told
 
 
 def test_a_sample_against_an_equal_weight_ends_in_the_saddle_point() -> None:
@@ -297,12 +350,15 @@ def test_a_repeated_sample_weighs_twice(a: float) -> None:
 
 def test_labels_of_zero_leave_a_sign() -> None:
     assert final_sign(LinearNeuron(-0.1, FLIPPING), X, np.zeros(2)).sign == -1
+    assert final_sign(LinearNeuron(0.0, FLIPPING), X, np.zeros(2)).sign == 1
 
 
 @pytest.mark.usefixtures("as_a_user")
 def test_unusable_problems_are_refused() -> None:
     with pytest.raises(ValueError, match=r"X must have orthogonal rows of equal length.*bracket"):
         sign_flip_threshold(FLIPPING, X, Y)
+    with pytest.raises(ValueError, match=r"differ from that by up to 3;"):
+        sign_flip_threshold(FLIPPING, np.diag([1.0, 2.0, 0.0])[:2], Y)
     for solve in (final_sign, lambda neuron, A, y: sign_flip_bracket(neuron.w, A, y)):
         with pytest.raises(ValueError, match="y must be in the range of X"):
             solve(LinearNeuron(1.0, FLIPPING), np.ones((2, 3)), np.array([1.0, 2.0]))
