@@ -37,9 +37,9 @@ _FIRST_EPOCHS, _FLOW_STEPS = 60, 40
 # descent, and its moments.
 _PASSES, _GRAMS, _FACTORS = 8, 2, 12
 _OF_ADAM = 1.5
-# A flow's first steps are not like the others, before the loss is small: after so many as many are
-# measured.
-_EARLY = 5
+# A flow's first steps are not like the others, before the loss is small: of so many the last half
+# is measured, or of those that can be made in the seconds of a start.
+_EARLY = 10
 _TIMES = 3
 _STARTED = 20.0  # seconds
 _TRIED = 3  # images that are attacked to see how long it takes
@@ -185,7 +185,7 @@ def _flow(
     )
     bound = gap_bound_of(net, torch.as_tensor(X), setting.input_shape)
 
-    def flow(steps: int, before: MarginRun | None = None) -> MarginRun:
+    def flow(steps: int, before: MarginRun | None) -> MarginRun:
         return margin_flow(
             started.net,
             X,
@@ -197,10 +197,13 @@ def _flow(
             resume=before,
         )
 
-    early = flow(_EARLY)
-    begun = time.perf_counter()
-    flow(2 * _EARLY, early)
-    step = (time.perf_counter() - begun) / _EARLY
+    taken: list[float] = []
+    run = None
+    while len(taken) < _EARLY and sum(taken) < _STARTED:
+        begun = time.perf_counter()
+        run = flow(len(taken) + 1, run)
+        taken.append(time.perf_counter() - begun)
+    step = float(np.mean(taken[len(taken) // 2 :]))
     an_epoch = math.ceil(len(y) / setting.batch_size)  # in updates
     epochs = float(started.steps[-1]) / an_epoch if started.converged else choice.epochs
     return epochs * epoch + steps * step
