@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,6 +36,7 @@ from ibtools.experiments.first_images import first_images
 from ibtools.experiments.named_runs import first_steps
 from ibtools.experiments.results import Result, folder_of_results, rounded, write_result
 from ibtools.experiments.training import Choice
+from ibtools.trainers import MarginRun, margin_flow
 from ibtools.trainers.margins import implicit
 
 KEPT = sorted(path.stem for path in folder_of_results().glob("*.json") if path.stem != "benchmarks")
@@ -292,6 +294,29 @@ def test_a_flow_takes_about_what_was_said(
         kept = named._lengths(rounded(run)) if many else None
         said = measured(one, device="cpu", root=None, kept=kept).seconds
     assert 0.5 < said / took < 2, said / took
+
+
+@pytest.mark.parametrize(
+    ("each", "steps"), [(30.0, [1]), (6.0, [1, 2, 3, 4]), (0.1, [*range(1, 11)])]
+)
+def test_however_slow_steps_are_it_is_told_after_seconds(
+    each: float, steps: list[int], small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def flow(*arguments: object, max_steps: int, **options: object) -> MarginRun:
+        made.append(max_steps)
+        return margin_flow(*arguments, max_steps=max_steps, **options)
+
+    times = (each * (k // 2 + k % 2) for k in count())  # a step is between two looks
+    monkeypatch.setattr(budget, "time", SimpleNamespace(perf_counter=lambda: next(times)))
+    monkeypatch.setattr(budget, "seconds_per_epoch", lambda *_, **__: 0.0)
+    monkeypatch.setattr(budget, "margin_flow", flow)
+    one = EXPERIMENTS[LONGER]
+    one = replace(one, tasks=tuple({**task, "attacked": 0} for task in one.tasks))
+    said = measured(one, device="cpu", root=None, kept=(0, 30)).seconds
+    assert made == steps
+    assert said == pytest.approx(30 * each, rel=1e-9, abs=0)
 
 
 def test_a_budget_counts_every_run_and_all_its_epochs(
