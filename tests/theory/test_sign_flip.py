@@ -240,6 +240,26 @@ def test_what_the_bounds_leave_open_stays_undecided(a: float, w: list, A: list, 
     assert "too close to the threshold" in decision.reason
 
 
+def test_a_square_is_not_below_0_on_the_upper_curve() -> None:
+    # Its bound at the extremes of what is hidden is; with that these signs stay undecided.
+    for a, w, A, y in (
+        (
+            0.6298,
+            [-0.54, -1.56, 0.55, 3.18],
+            [[0.19, -0.01, 0.36, -0.96], [0.8, 0.07, -0.85, -0.98], [-0.94, -0.52, 0.86, 0.65]],
+            [-0.01, 0.03, 0.01],
+        ),
+        (
+            1.5396,
+            [-4.06, 8.99, -5.38],
+            [[-0.09, -0.02, 0.1], [-0.06, 0.0, 0.32], [0.22, 0.12, 0.0]],
+            [1.85, 0.07, 0.74],
+        ),
+    ):
+        neuron = LinearNeuron(a, np.array(w))
+        assert final_sign(neuron, A, y).sign == _sign_by_flow(neuron, np.array(A), y) == -1
+
+
 @pytest.mark.parametrize("a", [0.1, 1.0])
 def test_weights_against_the_first_step_and_nothing_beside_it_flip(a: float) -> None:
     # What p has beside b is 0 at the start, up to rounding of either sign.
