@@ -257,7 +257,8 @@ def test_a_square_is_not_below_0_on_the_upper_curve() -> None:
         ),
     ):
         neuron = LinearNeuron(a, np.array(w))
-        assert final_sign(neuron, A, y).sign == _sign_by_flow(neuron, np.array(A), y) == -1
+        assert final_sign(neuron, A, y).sign == -1
+        assert _sign_by_flow(neuron, np.array(A), np.array(y)) == -1
 
 
 @pytest.mark.parametrize("a", [0.1, 1.0])
