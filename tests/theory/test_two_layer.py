@@ -636,7 +636,9 @@ def test_bounds_are_their_formulas() -> None:
     )
     assert linear_margin_bound(orthogonality=np.inf, spread=7.0) == 1
     # What is just above 1 + 2D, and above 1, is allowed.
-    assert linear_margin_bound(orthogonality=7.5, spread=3.0) == pytest.approx(1 / 25, rel=1e-13)
+    assert linear_margin_bound(orthogonality=7.5, spread=3.0) == pytest.approx(
+        1 / 25, rel=1e-13, abs=0
+    )
     assert nearly_orthogonal_rank_bound(
         share=0.25, orthogonality=1.5, spread=2.0, balance=3.0
     ) == pytest.approx(2 * 2.5 / 0.5 * (4 + 3 / 64), rel=1e-14, abs=0)
