@@ -29,7 +29,8 @@ PLACES = ("light", "dark", "phone")
 # The theme makes what scrolls focusable, a moment after the width or the page has changed; what is
 # folded away, when it is opened.
 SETTLED = """() => [...document.querySelectorAll('pre, .cell_output > .output')].every(e =>
-    !e.checkVisibility() || (e.tabIndex === 0) === (e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight))"""
+    !e.checkVisibility() || (e.tabIndex === 0) ===
+        (e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight))"""
 
 # A box of its size in place of a formula; a drawing keeps its own, as an SVG without content. Of
 # code the first word of each colour on each ground is marked up, and the others are plain text.
