@@ -374,30 +374,58 @@ def test_every_result_is_that_of_an_experiment_and_small() -> None:
         assert (folder_of_results() / f"{name}.json").stat().st_size < 100_000
 
 
-@pytest.mark.parametrize("name", KEPT)
-def test_the_first_steps_lead_where_they_led(name: str) -> None:
-    kept, one = load_result(name), EXPERIMENTS[name]
+LATER = ("samples", "epochs", "log10_losses", "attacked", "dtype")
+
+
+def alike(names: list[str]) -> list[Any]:
+    """Put together experiments whose first steps, on a few images, are the same: once is enough."""
+    groups: dict[object, list[str]] = {}
+    for name in names:
+        one = EXPERIMENTS[name]
+        starts = [
+            sorted((k, v) for k, v in task.items() if one.kind == "two_layer" or k not in LATER)
+            for task in one.tasks
+        ]
+        groups.setdefault(repr(starts), []).append(name)
+    large = pytest.mark.slow
+    return [
+        pytest.param(group, id="+".join(group), marks=[large] if "-cnn-margin" in group[0] else [])
+        for group in groups.values()
+    ]
+
+
+@pytest.mark.parametrize("names", alike(KEPT))
+def test_the_first_steps_lead_where_they_led(names: list[str]) -> None:
+    one = EXPERIMENTS[names[0]]
     by_label = {named.label_of(task): task for task in one.tasks}
     X, y = first_images(named.data_of(one.tasks[0]))
-    again = {label: first_steps(one.kind, by_label[label], X, y) for label in kept.first}
-    assert rounded(again).keys() == kept.first.keys()
-    for label, columns in kept.first.items():
-        for column, values in columns.items():
-            np.testing.assert_allclose(
-                again[label][column],
-                np.array(values, dtype=float),
-                rtol=2e-5,
-                atol=1e-12,
-                err_msg=f"{name}, {label}, {column}: make it anew by {kept.about['command']}",
-            )
+    kept = {name: load_result(name).first for name in names}
+    labels = {label for first in kept.values() for label in first}
+    again = {label: first_steps(one.kind, by_label[label], X, y) for label in labels}
+    for name, first in kept.items():
+        assert first.keys() == labels
+        for label, columns in first.items():
+            assert again[label].keys() == columns.keys()
+            for column, values in columns.items():
+                np.testing.assert_allclose(
+                    again[label][column],
+                    np.array(values, dtype=float),
+                    rtol=2e-5,
+                    atol=1e-12,
+                    err_msg=f"{name}, {label}, {column}: make it anew by "
+                    f"{load_result(name).about['command']}",
+                )
 
 
 FLOWS = [one for one in KEPT if any(t.get("schedule") == "flow" for t in EXPERIMENTS[one].tasks)]
 
 
-@pytest.mark.parametrize("name", FLOWS)
-def test_rounding_at_the_start_does_not_grow(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("names", alike(FLOWS))
+def test_rounding_at_the_start_does_not_grow(
+    names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Where minibatches with a long step amplify it, another processor leads elsewhere.
+    name = names[0]  # the others' first steps are the same
     exact, one = Choice.new_net, EXPERIMENTS[name]
 
     def nearly(self: Choice, **options: Any) -> nn.Module:

@@ -58,6 +58,19 @@ def test_alt_is_escaped():
     assert ET.fromstring(render_svg(figure()[0], alt=alt)).get("aria-label") == alt
 
 
+def test_numbers_with_exponents_are_set_and_read():
+    fig, ax = figure()
+    ax.set_title("d = 30, σ₀ = 1e-06: 2.5e+03 lost")
+    ax.set_xlabel("at $x$ = 1e-02")
+    root = ET.fromstring(render_svg(fig, alt="At the scale 1e-06 there are 2.5e+03 lost."))
+    assert root.get("aria-label") == (
+        "At the scale 10 to the minus 6 there are 2.5 times 10 to the 3 lost."
+    )
+    words = ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "d = 30, σ₀ = 10⁻⁶: 2.5·10³ lost" in words
+    assert any("= 10⁻²" in text for text in words)
+
+
 def test_same_figure_same_bytes(svg):
     assert render_svg(sample(), alt=ALT) == svg
     assert not re.search(r"metadata|20\d\d-\d\d-\d\d|matplotlib", svg)

@@ -46,6 +46,24 @@ def spoken(text: str) -> str:
     return "".join(out)
 
 
+def with_powers(label: str) -> str:
+    """Return a label of a figure in which numbers as Python writes them are set: ``1e-06``.
+
+    What stands between dollar signs is left as it is.
+
+    Examples
+    --------
+    >>> from ibtools.show.numerals import with_powers
+    >>> with_powers("σ = 1e-06, 2.50e-03 away, $2e-3$")
+    'σ = 10⁻⁶, 2.5·10⁻³ away, $2e-3$'
+    """
+    parts = label.split("$")
+    parts[::2] = [
+        _WITH_EXPONENT.sub(lambda number: _typeset_word(number[0]), part) for part in parts[::2]
+    ]
+    return "$".join(parts)
+
+
 def read_aloud(sentence: str) -> str:
     """Return a sentence in which numbers as Python writes them are words: ``1e-06``.
 

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import weight_dict
 
 from .mathtext import Run, runs
-from .numerals import read_aloud
+from .numerals import read_aloud, with_powers
 from .overlaps import hidden_data, legends
 from .style import BACKGROUND, FOREGROUND, RC, THEME
 
@@ -103,9 +103,10 @@ def render_svg(figure: Figure, *, alt: str, boxes: Boxes | None = None) -> str:
     """Turn a figure into an ``<svg>`` element for a page.
 
     The element has no fixed size (CSS scales it by its ``viewBox``), inherits the page's font and
-    text colour, carries `alt` as its accessible name (1e-06 in words), and writes every colour of
-    :mod:`ibtools.show.style` as a CSS variable. Coordinates are rounded to a tenth of a point in
-    curves and to a hundredth elsewhere. The same figure gives the same bytes every time.
+    text colour, carries `alt` as its accessible name, and writes every colour of
+    :mod:`ibtools.show.style` as a CSS variable. Numbers with exponents, as 1e-06, are words in the
+    name and powers in labels. Coordinates are rounded to a tenth of a point in curves and to a
+    hundredth elsewhere. The same figure gives the same bytes every time.
 
     Parameters
     ----------
@@ -266,9 +267,10 @@ class _Renderer(RendererSVG):
         ismath: Any = False,
         mtext: Any = None,
     ) -> None:
-        pieces = runs(s) if ismath else (Run(s),)
+        shown = with_powers(s)
+        pieces = runs(shown) if ismath else (Run(shown),)
         if pieces is None:
-            super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
+            super().draw_text(gc, x, y, shown, prop, angle, ismath, mtext)
             return
         fraction = _anchor(angle, mtext)
         along, across = _directions(angle)
