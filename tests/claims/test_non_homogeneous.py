@@ -57,8 +57,6 @@ def test_a_constant_too_small_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         "activation_constants",
         lambda name: right(name)._replace(kappa=0.97 * right(name).kappa),
     )
-    # One of the six nets that the claims try is enough to see it.
-    monkeypatch.setattr(claims, "_SIX", {"one": claims._SIX["a·SiLU(Wx)"]})
     fails(claims.defect, claims.gap)
 
 
