@@ -105,10 +105,14 @@ def label_of(problem: Digits, name: str) -> str:
     return f"{problem.label}, to the best of {name}"
 
 
+def opponents() -> list[str]:
+    """Return the names of all methods but the first."""
+    return _names(methods())[1:]
+
+
 def labels(problem: Digits, budget: float = BUDGET) -> list[str]:
     """Return the labels of all goals."""
-    others = _names(methods())[1:]
-    return [label_at_first(problem, budget), *(label_of(problem, name) for name in others)]
+    return [label_at_first(problem, budget), *(label_of(problem, name) for name in opponents())]
 
 
 def rows_of(problem: Digits, found: Sequence[Reached], *, budget: float) -> list[GoalRow]:
@@ -195,8 +199,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--samples", type=int, default=1000, help="how many digits; 60000 are all")
     parser.add_argument("--budget", type=float, default=BUDGET, help="CPU seconds for each")
     parser.add_argument("--root", help="the folder of the data sets; IBTOOLS_DATA by default")
-    others = _names(methods())[1:]
-    parser.add_argument("--against", nargs="+", default=(), choices=others, help="default: all")
+    parser.add_argument(
+        "--against", nargs="+", default=(), choices=opponents(), help="default: all"
+    )
     options = parser.parse_args(arguments)
     made = partial(
         section,

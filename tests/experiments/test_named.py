@@ -399,12 +399,12 @@ def test_the_first_steps_lead_where_they_led(names: list[str]) -> None:
     one = EXPERIMENTS[names[0]]
     by_label = {named.label_of(task): task for task in one.tasks}
     X, y = first_images(named.data_of(one.tasks[0]))
-    kept = {name: load_result(name).first for name in names}
-    labels = {label for first in kept.values() for label in first}
+    kept = {name: load_result(name) for name in names}
+    labels = {label for result in kept.values() for label in result.first}
     again = {label: first_steps(one.kind, by_label[label], X, y) for label in labels}
-    for name, first in kept.items():
-        assert first.keys() == labels
-        for label, columns in first.items():
+    for name, result in kept.items():
+        assert result.first.keys() == labels
+        for label, columns in result.first.items():
             assert again[label].keys() == columns.keys()
             for column, values in columns.items():
                 np.testing.assert_allclose(
@@ -412,8 +412,7 @@ def test_the_first_steps_lead_where_they_led(names: list[str]) -> None:
                     np.array(values, dtype=float),
                     rtol=2e-5,
                     atol=1e-12,
-                    err_msg=f"{name}, {label}, {column}: make it anew by "
-                    f"{load_result(name).about['command']}",
+                    err_msg=f"{name}, {label}, {column}: make it anew by {result.about['command']}",
                 )
 
 

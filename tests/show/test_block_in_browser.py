@@ -395,13 +395,11 @@ def test_a_link_brings_the_state_back(show, narrow, in_words):
     page.goto("about:blank")
     page.goto(address)
     assert "power 1.75" in shown(page)
+    assert 0 <= page.locator("#fig-valley").bounding_box()["y"] < 100
     page.get_by_role("button", name="Reset").nth(1).click()
     assert page.url == address  # it speaks of the other figure
     page.get_by_role("button", name="Reset").first.click()
     assert page.url.endswith("#fig-valley")
-    page.goto("about:blank")
-    page.goto(address)
-    assert 0 <= page.locator("#fig-valley").bounding_box()["y"] < 100
     page.goto(address.replace("#fig-valley&power=1.75", "#fig-norms&norm=%3C%E2%88%9E%3E&radius=9"))
     page.wait_for_function("document.querySelectorAll('input[type=radio]')[2].checked")
     assert shown(page, 1) == "Level set of the norm <∞> at radius 1."  # it has no radius 9

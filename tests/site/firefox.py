@@ -31,10 +31,6 @@ SETTINGS = {
 }
 
 
-# Firefox itself gives a request up: its page was left, or it has the image in memory after all.
-GIVEN_UP = "NS_BINDING_ABORTED"
-
-
 class Tab:
     """One page, and what it complained about and asked for."""
 
@@ -107,9 +103,9 @@ class Tab:
                 self.errors.append(text)
             case "network.beforeRequestSent", {"request": {"url": url}}:
                 self.requests.append(url)
-            case "network.fetchError", {"request": {"url": url}, "errorText": text} if (
-                text != GIVEN_UP
-            ):
+            case "network.fetchError", {"errorText": "NS_BINDING_ABORTED"}:
+                pass  # given up by Firefox: the page was left, or an image is in memory after all
+            case "network.fetchError", {"request": {"url": url}, "errorText": text}:
                 self.errors.append(f"{url}: {text}")
 
 

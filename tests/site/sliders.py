@@ -72,9 +72,10 @@ STEPS = """async changed => {
             await null;  // what waits for it has its turn
             const alt = picture.querySelector('svg')?.getAttribute('aria-label') || '';
             if (alt.split(/\\s+/).length < 5) fault(`alt text ${alt} at step ${k}`);
-            const nothing = (picture.textContent + ' ' + alt).match(/[-−]0(\\.0+)?(?!\\.?\\d)/);
+            const words = picture.textContent + ' ' + alt;
+            const nothing = words.match(/[-−]0(\\.0+)?(?!\\.?\\d)/);
             if (nothing) fault(`${nothing[0]}, zero with a sign, at step ${k}`);
-            const code = (picture.textContent + ' ' + alt).match(/\\d(\\.\\d+)?e[-+]?\\d+/);
+            const code = words.match(/\\d(\\.\\d+)?e[-+]?\\d+/);
             if (code) fault(`${code[0]}, as programs write it, at step ${k}`);
             values.push(control.text(k));
             if (before) {

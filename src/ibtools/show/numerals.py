@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
+_SUPERSCRIPTS = str.maketrans("0123456789-", _RAISED)
+_READ = str.maketrans(dict(zip(_RAISED, [*"0123456789", "minus "], strict=True)))
 _MINUS = "−"
 _WITH_EXPONENT = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?e[-+]?\d+(?!\w)")
 
@@ -30,20 +32,9 @@ def spoken(text: str) -> str:
     >>> spoken("−3.2·10⁻⁵")
     'minus 3.2 times 10 to the minus 5'
     """
-    back = {ord(raised): plain for plain, raised in zip("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True)}
-    out = []
-    i = 0
-    while i < len(text):
-        raised = ""
-        while i < len(text) and text[i] in "⁰¹²³⁴⁵⁶⁷⁸⁹⁻":
-            raised += text[i]
-            i += 1
-        if raised:
-            out.append(" to the " + raised.replace("⁻", "minus ").translate(back))
-            continue
-        out.append({"·": " times ", _MINUS: "minus "}.get(text[i], text[i]))
-        i += 1
-    return "".join(out)
+    powers = re.compile(f"[{_RAISED}]+")
+    read = powers.sub(lambda power: " to the " + power[0].translate(_READ), text)
+    return read.replace("·", " times ").replace(_MINUS, "minus ")
 
 
 def with_powers(label: str) -> str:
