@@ -51,9 +51,9 @@ def test_where_no_step_is_accepted_one_with_cuts_is(monkeypatch: pytest.MonkeyPa
             stuck = margin_flow(MLP([2, 8, 1], "relu", seed=1), X, y, until_log10_loss=-1000)
     problem = Problem(stuck.net, X, y, "exponential")
     state, start = problem.evaluate(), problem.flat.clone()
-    size, rho = float(problem.pulled(state.weights).norm()), float(start.norm())
-    steps = ReducedSteps(problem, state, gradient=size, rows=4, longest=np.inf, tolerance=1e-3)
-    h, margins = 0.01 * rho / size, []
+    gradient, rho = -problem.pulled(state.weights), float(start.norm())
+    steps = ReducedSteps(problem, state, gradient=gradient, rows=4, longest=np.inf, tolerance=1e-3)
+    h, margins = 0.01 * rho / float(gradient.norm()), []
     for _ in range(6):
         d = steps(h)
         assert d is not None

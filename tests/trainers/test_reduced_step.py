@@ -116,19 +116,25 @@ def test_a_step_with_few_rows_is_that_of_all_margins(loss: str, h: float, rows: 
     state = problem.evaluate()
     nearby = Nearby(state.margins, torch.arange(state.margins.numel()), loss)
     whole = many_margins_step(nearby, Linearization(problem), h, tolerance=1e-9)
-    size = float(problem.pulled(state.weights).norm())
-    steps = ReducedSteps(problem, state, gradient=size, rows=rows, longest=np.inf, tolerance=1e-4)
+    steps = steps_of(problem, rows=rows)
     d = steps(h)
     assert d is not None
     # The problem is convex, its second derivative at least 1/h: so near is what solves it so well.
+    size = float(problem.pulled(state.weights).norm())
     assert float((d - whole).norm()) <= 1.01e-4 * h * size
     assert len(steps._chosen) <= rows
 
 
 def steps_of(problem: Problem, *, rows: int, longest: float = np.inf) -> ReducedSteps:
     state = problem.evaluate()
-    size = float(problem.pulled(state.weights).norm())
-    return ReducedSteps(problem, state, gradient=size, rows=rows, longest=longest, tolerance=1e-4)
+    return ReducedSteps(
+        problem,
+        state,
+        gradient=-problem.pulled(state.weights),
+        rows=rows,
+        longest=longest,
+        tolerance=1e-4,
+    )
 
 
 def test_other_rows_have_the_gram_matrix_of_all_computed_anew() -> None:

@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ibtools.trainers.margins.newton_systems import NewtonSystems, factored, scaled
+
 # A multiplier c with c‖∇s‖² below this does not move the others.
 _STILL = 1e-3
 # Shares of all weight that an unknown starts from at least, and below which none is followed.
@@ -35,6 +37,7 @@ def entropy_step(
     tolerance: float,
     group: Group | None = None,
     sharpness: float = 1.0,
+    systems: NewtonSystems | None = None,
 ) -> Vector:
     r"""Return c of least :math:`\log(C+\sum e^{-(s+Kc)_i})+c^\top Kc/(2h)`.
 
@@ -65,10 +68,13 @@ def entropy_step(
         The group of each row, (m,), from 0 on; each row is one by default.
     sharpness
         p, at least 1: the least of k nearly equal margins is taken for log(k)/p less.
+    systems
+        What is remembered from another call with nearly the same K.
     """
     log_constant = float(log_constant)
     has_constant = math.isfinite(log_constant)
     groups = _Groups(torch.arange(len(s), device=s.device) if group is None else group, sharpness)
+    systems = NewtonSystems() if systems is None else systems
     diagonal = K.diagonal()
     least = h * _LEAST / len(s)
 
@@ -95,7 +101,7 @@ def entropy_step(
         forces = groups.entropy_slopes(point.c / h) + u
         force = math.log(point.constant / h) - log_constant if has_constant else 0.0
         mean = (float(point.c @ forces) + point.constant * force) / h
-        x, y = _newton(K, diagonal, point.c, forces - mean, groups)
+        x, y = _newton(K, diagonal, point.c, forces - mean, groups, systems)
         first, second = float(x.sum()), float(y.sum())
         if has_constant:
             first -= point.constant * (force - mean)
@@ -164,39 +170,45 @@ class _Groups:
         return system
 
 
-def _factor(system: Float[Tensor, "m m"]) -> Float[Tensor, "m m"]:
-    """Return the Cholesky factor, of a little more where rounding of K made it indefinite."""
-    factor, failed = torch.linalg.cholesky_ex(system)
-    more = 1e-12 * float(system.diagonal().sum())
-    while int(failed):
-        system.diagonal().add_(more)
-        factor, failed = torch.linalg.cholesky_ex(system)
-        more *= 10.0
-    return factor
-
-
 def _newton(
-    K: Float[Tensor, "m m"], diagonal: Vector, c: Vector, forces: Vector, groups: _Groups
+    K: Float[Tensor, "m m"],
+    diagonal: Vector,
+    c: Vector,
+    forces: Vector,
+    groups: _Groups,
+    systems: NewtonSystems,
 ) -> tuple[Vector, Vector]:
     """Solve (H + K)x = −forces and (H + K)y = 1, H the entropy's second derivative, mostly 1/c.
 
     Where c is tiny the diagonal does.
     """
     live = torch.nonzero((c * diagonal > _STILL) | groups.shared)[:, 0]
-    every = len(live) == len(c)
-    rows = K if every else K[:, live]
-    root = c[live].sqrt()
-    right = torch.stack([-root * forces[live], root], dim=1)
-    system = (K if every else rows[live]) * root[:, None]
-    system *= root
-    system.diagonal().add_(1.0)
+    right = torch.zeros(len(c), 2, dtype=c.dtype, device=c.device)
+    right[live] = torch.stack([-forces[live], torch.ones_like(live, dtype=c.dtype)], dim=1)
     if groups.several:
-        both = torch.nonzero(groups.shared[live])[:, 0]
-        system[both[:, None], both] += groups.scaled_curvature(c, live[both])
-    solved = root[:, None] * torch.cholesky_solve(right, _factor(system))
-    if every:
-        return solved[:, 0], solved[:, 1]
-    pulled = rows @ solved
-    x, y = c * (-forces - pulled[:, 0]), c * (1.0 - pulled[:, 1])
-    x[live], y[live] = solved[:, 0], solved[:, 1]
-    return x, y
+        solved = _of_groups(K, c, live, right, groups)
+    else:
+        solved = systems.solve(K, c, live, right)
+    if len(live) < len(c):
+        pulled = K @ solved
+        others = c[:, None] * (torch.stack([-forces, torch.ones_like(c)], dim=1) - pulled)
+        others[live] = solved[live]
+        solved = others
+    return solved[:, 0], solved[:, 1]
+
+
+def _of_groups(
+    K: Float[Tensor, "m m"],
+    c: Vector,
+    live: Int[Tensor, " l"],
+    right: Float[Tensor, "m 2"],
+    groups: _Groups,
+) -> Float[Tensor, "m 2"]:
+    """Solve the system of live rows, of which several count as one; 0 elsewhere."""
+    root = c[live].sqrt()[:, None]
+    system = scaled(K, c, live, c.dtype)
+    both = torch.nonzero(groups.shared[live])[:, 0]
+    system[both[:, None], both] += groups.scaled_curvature(c, live[both])
+    found = torch.zeros_like(right)
+    found[live] = root * torch.cholesky_solve(root * right[live], factored(system))
+    return found

@@ -281,7 +281,7 @@ class _Flow(Stepper):
             problem,
             start,
             state,
-            gradient=size,
+            gradient=gradient,
             longest=longest,
             tolerance=_SHARE * self.relative_step,
         )
@@ -375,7 +375,7 @@ class _Steps:
         start: Float[Tensor, " p"],
         state: State,
         *,
-        gradient: float,
+        gradient: Float[Tensor, " p"],
         longest: float,
         tolerance: float,
     ) -> None:
@@ -384,7 +384,7 @@ class _Steps:
         self._state = state
         self._gradient = gradient
         self._longest = longest
-        self._reach = gradient * longest
+        self._reach = float(gradient.norm()) * longest
         self._tolerance = tolerance
         # Before every sample is on its right side log 𝓛 is not convex, except for this loss.
         self.relative = problem.loss != "exponential" and state.log_loss >= loss_threshold(

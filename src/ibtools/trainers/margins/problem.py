@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -37,6 +38,8 @@ from ibtools.trainers.kinds import wrong_kind_for_nets
 # Below this z, log log(1 + e^z) = z − e^z/2 to the last digit.
 _TAIL = -18.0
 _CHUNK = 2048
+# Graphs of all samples are kept if they hold no more than so many bytes.
+_GRAPHS = 2**30
 
 
 def log_losses(
@@ -261,6 +264,15 @@ class Problem:
         return torch.cat([row.reshape(len(inputs), -1) for row in rows], dim=1)
 
 
+class _Graph(NamedTuple):
+    """Outputs of some samples, and their Jᵀu as a function of u."""
+
+    part: slice
+    outputs: Tensor
+    u: Tensor
+    pulled: tuple[Tensor | None, ...]
+
+
 class Linearization:
     """The margins' change Jd with a displacement d from the present parameters, and Jᵀv.
 
@@ -269,14 +281,33 @@ class Linearization:
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._kept = self._graph(slice(None)) if problem.n <= _CHUNK else None
+        self._kept = self._graphs()
 
     @property
     def shape(self) -> tuple[int, int]:
         """Of the margins, (n, c)."""
         return self._problem.n, self._problem.margins.each
 
-    def _graph(self, part: slice) -> tuple[Tensor, Tensor, tuple[Tensor | None, ...]]:
+    def _graphs(self) -> list[_Graph] | None:
+        """Return the graphs of all samples, or None if they would hold too much."""
+        problem = self._problem
+        parts = [slice(i, i + _CHUNK) for i in range(0, problem.n, _CHUNK)]
+        held: dict[int, int] = {}
+
+        def counted(saved: Tensor) -> Tensor:
+            storage = saved.untyped_storage()
+            held[storage.data_ptr()] = storage.nbytes()
+            return saved
+
+        with torch.autograd.graph.saved_tensors_hooks(counted, lambda saved: saved):
+            first = self._graph(parts[0])
+        for known in (problem.X, problem.flat):
+            held.pop(known.untyped_storage().data_ptr(), None)
+        if len(parts) > 1 and len(parts) * sum(held.values()) > _GRAPHS:
+            return None
+        return [first, *map(self._graph, parts[1:])]
+
+    def _graph(self, part: slice) -> _Graph:
         problem = self._problem
         outputs = problem.outputs_at(problem.X[part])
         # Jᵀu is linear in u: its derivative in u, along d, is Jd.
@@ -284,14 +315,14 @@ class Linearization:
         pulled = torch.autograd.grad(
             outputs, problem.weights, u, create_graph=True, allow_unused=True
         )
-        return outputs, u, pulled
+        return _Graph(part, outputs, u, pulled)
 
-    def _chunks(self) -> Iterator[tuple[slice, tuple[Tensor, Tensor, tuple[Tensor | None, ...]]]]:
+    def _each(self) -> Iterator[_Graph]:
         if self._kept is not None:
-            yield slice(None), self._kept
+            yield from self._kept
             return
         for i in range(0, self._problem.n, _CHUNK):
-            yield slice(i, i + _CHUNK), self._graph(slice(i, i + _CHUNK))
+            yield self._graph(slice(i, i + _CHUNK))
 
     def along(self, d: Float[Tensor, " p"]) -> Float[Tensor, "n c"]:
         """Return Jd, for all margins."""
@@ -299,16 +330,16 @@ class Linearization:
         if self._kept is None and (moved := self._forward(d)) is not None:
             return moved
         pieces = []
-        for part, (_, u, pulled) in self._chunks():
+        for graph in self._each():
             pairs = [
                 (g, piece.view_as(g))
-                for g, piece in zip(pulled, d.split(problem.sizes), strict=True)
+                for g, piece in zip(graph.pulled, d.split(problem.sizes), strict=True)
                 if g is not None
             ]
             (moved,) = torch.autograd.grad(
-                [g for g, _ in pairs], [u], [piece for _, piece in pairs], retain_graph=True
+                [g for g, _ in pairs], [graph.u], [piece for _, piece in pairs], retain_graph=True
             )
-            pieces.append(problem.margins_of(moved, part))
+            pieces.append(problem.margins_of(moved, graph.part))
         return torch.cat(pieces)
 
     def _forward(self, d: Float[Tensor, " p"]) -> Float[Tensor, "n c"] | None:
@@ -339,13 +370,18 @@ class Linearization:
         return torch.cat(pieces)
 
     def pulled(self, weights: Float[Tensor, "n c"]) -> Float[Tensor, " p"]:
-        """Return Jᵀv for weights v of all margins."""
+        """Return Jᵀv for weights v of all margins; samples without weight cost nothing."""
         problem = self._problem
         total = torch.zeros_like(problem.flat)
-        for part, (outputs, _, _) in self._chunks():
-            total += problem._backward(
-                outputs, problem.margins.pulled(weights[part], part), keep=True
-            )
+        if self._kept is not None:
+            for part, outputs, *_ in self._kept:
+                if bool(weights[part].any()):
+                    seed = problem.margins.pulled(weights[part], part)
+                    total += problem._backward(outputs, seed, keep=True)
+            return total
+        for samples in torch.nonzero(weights.any(dim=1))[:, 0].split(_CHUNK):
+            seed = problem.margins.pulled(weights[samples], samples)
+            total += problem._backward(problem.outputs_at(problem.X[samples]), seed)
         return total
 
 

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from ibtools.trainers.margins.cuts import Cuts
 from ibtools.trainers.margins.entropy import entropy_step
+from ibtools.trainers.margins.newton_systems import NewtonSystems
 from ibtools.trainers.margins.problem import Linearization, Problem, State, Tangents
 
 # Shares of all weight below this are not looked at.
@@ -34,7 +35,8 @@ _NOTHING = 1e-12
 _ALL, _MORE = 1e-6, 1.25
 # Samples whose weight is below this share of all weight add only rounding to a gradient.
 _ROUNDING = 1e-17
-_CHUNK = 2048
+# What the rest pulls is the gradient less the chosen margins' part if it has more than this share.
+_SUBTRACTED = 1e-2
 # Numbers that the rows may hold, a gigabyte: where a row is not an outer product, few fit.
 _HELD = 2**27
 _REMEMBERED = 4
@@ -82,7 +84,7 @@ class ReducedSteps:
     state
         Its state there.
     gradient
-        Norm of the gradient of log 𝓛 there.
+        Of log 𝓛 there, (p,).
     rows
         Number of margins that vary one by one; a quarter more where these have all weight.
     longest
@@ -98,7 +100,7 @@ class ReducedSteps:
         problem: Problem,
         state: State,
         *,
-        gradient: float,
+        gradient: Float[Tensor, " p"],
         rows: int,
         longest: float,
         tolerance: float,
@@ -106,7 +108,8 @@ class ReducedSteps:
     ) -> None:
         self._problem = problem
         self._start = state
-        self._first = gradient
+        self._gradient = gradient
+        self._first = float(gradient.norm())
         self._longest = longest
         self._tolerance = tolerance
         self._width = state.margins.shape[1]
@@ -119,9 +122,12 @@ class ReducedSteps:
         self._sharpness = _SHARP / _SHARPER
         self._of_cuts = state.margins.new_zeros(0)
         weights = state.weights if weights is None else torch.maximum(state.weights, weights)
+        self._linear = Linearization(problem)
+        self._last: tuple[Tensor, Tensor] | None = None
         self._chosen = self._heaviest(weights.reshape(-1))
         self._tangents = self._tangents_of(self._chosen)
         self._K = self._tangents.gram()
+        self._systems = NewtonSystems()
         self._across = self._of_cuts_alone = self._K[:0]
 
     def _heaviest(self, weights: Float[Tensor, " m"]) -> Int[Tensor, " k"]:
@@ -150,6 +156,7 @@ class ReducedSteps:
             K[new] = self._tangents_of(chosen[~known]).products(tangents)
             K[:, new] = K[new].T
         self._chosen, self._tangents, self._K = chosen, tangents, K
+        self._systems = NewtonSystems()
         if self._cuts is not None:
             self._across = self._cuts.tangents.products(tangents)
 
@@ -164,7 +171,8 @@ class ReducedSteps:
             The state at its end.
         """
         problem, start = self._problem, self._start.margins.reshape(-1)
-        moved = self._moved(Linearization(problem), d)
+        known = self._last is not None and self._last[0] is d
+        moved = self._last[1] if self._last is not None and known else self._moved(d)
         margins, weights = there.margins.reshape(-1), there.weights.reshape(-1)
         ordered = weights.sort(descending=True)
         heavy = 1.0 - (torch.cumsum(ordered.values, 0) - ordered.values) / weights.sum() > _LIGHT
@@ -190,9 +198,9 @@ class ReducedSteps:
         self._choose(torch.cat([self._chosen, rows]).unique())
         return True
 
-    def _moved(self, linear: Linearization, d: Float[Tensor, " p"]) -> Float[Tensor, " all"]:
+    def _moved(self, d: Float[Tensor, " p"]) -> Float[Tensor, " all"]:
         """Return the change of all margins along d by the start's functions, and of all cuts."""
-        moved = linear.along(d).reshape(-1)
+        moved = self._linear.along(d).reshape(-1)
         return moved if self._cuts is None else torch.cat([moved, self._cuts.along(d)])
 
     def _model(
@@ -210,10 +218,10 @@ class ReducedSteps:
         """Return the displacement of the step of length `h`, or None if it was not found."""
         problem, start = self._problem, self._start
         d = torch.zeros_like(problem.flat)
-        linear = Linearization(problem)
         count = start.margins.numel() + (0 if self._cuts is None else len(self._cuts.owners))
         moved = start.margins.new_zeros(count)
         d, moved, state, objective = self._at(h, d, moved)
+        of_rest = self._of_rest_at_start(state, moved)
         left = 1.0
         earlier: list[tuple[Tensor, Tensor, Tensor]] = []
         guess = h * start.weights.reshape(-1)
@@ -224,39 +232,40 @@ class ReducedSteps:
         self._multipliers = guess
         for _ in range(_TIMES):
             accuracy = max(0.2 * self._tolerance, 0.02 * min(left, 1.0))
-            target = self._least_of_model(h, d, moved, state, accuracy)
+            target = self._least_of_model(h, d, state, of_rest, accuracy)
             if float(target.norm()) > 1.02 * self._longest:
                 return target
-            target_moved = self._moved(linear, target)
+            target_moved = self._moved(target)
             earlier.append((target, target - d, target_moved))
             del earlier[:-_REMEMBERED]
             found = self._best(h, objective, earlier, d, moved)
             if found is None:
                 return None
             d, moved, state, objective = found
-            residual = d / h - self._pulled(state.weights, moved)
+            of_rest = self._of_rest(state.weights)
+            residual = d / h - self._of_chosen(state.weights, moved) - of_rest
             left = float(residual.norm()) / self._first
             if left <= self._tolerance:
+                self._last = d, moved
                 return d
             if self._renewed(h, state):
                 earlier.clear()
+                of_rest = self._of_rest(state.weights)
         return None
 
     def _least_of_model(
         self,
         h: float,
         d: Float[Tensor, " p"],
-        moved: Float[Tensor, " all"],
         state: State,
+        of_rest: Float[Tensor, " p"],
         accuracy: float,
     ) -> Float[Tensor, " p"]:
-        """Return the least of the model around `d` with ‖d‖²/2h."""
+        """Return the least of the model around `d` with ‖d‖²/2h; Jᵀv of the rest is at hand."""
         loss, chosen, cuts = self._problem.loss, self._chosen, self._cuts
         excess = log_excess(state.margins, loss)
         weights = state.weights.reshape(-1)
-        rest = weights.clone()
-        rest[chosen] = 0.0
-        share = float(rest.sum())
+        share = float(self._rest(state.weights).sum())
         # A margin s counts e^(−s) times this.
         offsets = (-log_weights(state.margins, loss) - state.margins).reshape(-1)[chosen]
         own = self._start.margins.reshape(-1)[chosen]
@@ -270,7 +279,7 @@ class ReducedSteps:
             K = _bordered(K, self._across, self._of_cuts_alone)
             several = torch.cat([several, place])
         if share > _NOTHING:
-            mean = self._pulled(rest.view_as(state.weights), moved) / share
+            mean = of_rest / share
             across = self._tangents.along(mean)
             if cuts is not None:
                 across = torch.cat([across, cuts.tangents.along(mean)])
@@ -288,6 +297,7 @@ class ReducedSteps:
             tolerance=accuracy,
             group=several,
             sharpness=self._sharpness,
+            systems=self._systems,
         )
         self._multipliers = torch.zeros_like(weights)
         self._multipliers[chosen] = c[: len(chosen)]
@@ -352,26 +362,33 @@ class ReducedSteps:
         self._multipliers[heaviest] = torch.where(known > 0, known, new)
         return True
 
-    def _pulled(
+    def _rest(self, weights: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
+        """Return the weights, and 0 of the chosen margins."""
+        rest = weights.reshape(-1).clone()
+        rest[self._chosen] = 0.0
+        return rest.view_as(weights)
+
+    def _of_rest(self, weights: Float[Tensor, "n c"]) -> Float[Tensor, " p"]:
+        """Return Jᵀv of all margins that are not chosen, but samples of which nothing is seen."""
+        rest = self._rest(weights)
+        seen = rest.sum(1, keepdim=True) > _ROUNDING * weights.sum()
+        return self._linear.pulled(torch.where(seen, rest, 0.0))
+
+    def _of_rest_at_start(self, state: State, moved: Float[Tensor, " all"]) -> Float[Tensor, " p"]:
+        """Return the same at the start, where the gradient of all is known."""
+        if self._cuts is not None or float(self._rest(state.weights).sum()) < _SUBTRACTED:
+            return self._of_rest(state.weights)
+        return -self._gradient - self._of_chosen(state.weights, moved)
+
+    def _of_chosen(
         self, weights: Float[Tensor, "n c"], moved: Float[Tensor, " all"]
     ) -> Float[Tensor, " p"]:
-        """Return Jᵀv, without the samples of which nothing is seen; J is that of the model."""
-        problem = self._problem
-        of_cuts: Tensor | None = None
-        if self._cuts is not None:
-            _, shares, parts = self._model(moved)
-            assert shares is not None
-            assert parts is not None
-            of_cuts = parts * weights.reshape(-1)[self._cuts.owners]
-            weights = (weights.reshape(-1) * shares).view_as(weights)
-        each = weights.sum(1)
-        seen = torch.nonzero(each > _ROUNDING * each.sum())[:, 0]
-        total = torch.zeros_like(problem.flat)
-        for samples in seen.split(_CHUNK):
-            total += problem._backward(
-                problem.outputs_at(problem.X[samples]),
-                problem.margins.pulled(weights[samples], samples),
-            )
-        if self._cuts is not None and of_cuts is not None:
-            total += self._cuts.tangents.combination(of_cuts)
-        return total
+        """Return Jᵀv of the chosen margins; J is that of the model."""
+        own = weights.reshape(-1)
+        if self._cuts is None:
+            return self._tangents.combination(own[self._chosen])
+        _, shares, parts = self._model(moved)
+        assert shares is not None
+        assert parts is not None
+        total = self._tangents.combination((own * shares)[self._chosen])
+        return total + self._cuts.tangents.combination(parts * own[self._cuts.owners])
