@@ -246,15 +246,17 @@ def test_outer_products_are_used_where_there_are_some(kind: str, expected: str) 
     assert tangents._blocks[0][0] == expected
 
 
-@pytest.mark.parametrize("chunk", [2048, 3])
+@pytest.mark.parametrize(("chunk", "graphs"), [(2048, 0), (3, 0), (3, 2**30)])
 @pytest.mark.parametrize("kind", NETS)
 def test_the_linearization_is_the_jacobian(
-    kind: str, chunk: int, monkeypatch: pytest.MonkeyPatch
+    kind: str, chunk: int, graphs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(problem_module, "_CHUNK", chunk)
+    monkeypatch.setattr(problem_module, "_GRAPHS", graphs)
     problem = problem_of(kind)
     J = jacobian(problem)
     linear = Linearization(problem)
+    assert (linear._kept is None) == (chunk == 3 and graphs == 0)
     assert linear.shape == tuple(problem.evaluate().margins.shape)
     source = torch.Generator().manual_seed(3)
     for _ in range(2):  # the graph is kept
@@ -262,6 +264,34 @@ def test_the_linearization_is_the_jacobian(
         v = torch.randn(linear.shape, generator=source, dtype=torch.float64)
         torch.testing.assert_close(linear.along(d).reshape(-1), J @ d, rtol=1e-11, atol=1e-11)
         torch.testing.assert_close(linear.pulled(v), v.reshape(-1) @ J, rtol=1e-11, atol=1e-11)
+
+
+def test_graphs_are_kept_if_they_hold_little_and_data_and_parameters_do_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    X = np.random.default_rng(0).normal(size=(30, 500))
+    problem = Problem(MLP([500, 4, 1], "squared_relu", seed=0), X, np.ones(30), "logistic")
+    monkeypatch.setattr(problem_module, "_CHUNK", 10)
+    each = 8 * 30 * 4  # of every sample, a number for each neuron
+    monkeypatch.setattr(problem_module, "_GRAPHS", 20 * each)
+    assert 20 * each < 8 * X.size
+    assert Linearization(problem)._kept is not None
+    monkeypatch.setattr(problem_module, "_GRAPHS", each)
+    assert Linearization(problem)._kept is None
+
+
+@pytest.mark.parametrize("samples", [[0, 3], []])
+def test_samples_without_weight_are_left_out_of_a_pull(
+    samples: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(problem_module, "_CHUNK", 2)
+    problem = problem_of("mlp, classes, biases")
+    v = torch.zeros_like(problem.evaluate().margins)
+    v[samples] = 1.0
+    for graphs in (0, 2**30):
+        monkeypatch.setattr(problem_module, "_GRAPHS", graphs)
+        pulled = Linearization(problem).pulled(v)
+        torch.testing.assert_close(pulled, problem.pulled(v), rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("kind", ["mlp, classes, biases", "convolutions"])

@@ -35,7 +35,7 @@ _FIRST_EPOCHS, _FLOW_STEPS = 60, 40
 # What a step among very many margins consists of, about: gradients of all data, Gram matrices of
 # the rows that vary one by one, and factorizations of one. An epoch of Adam is that of plain
 # descent, and its moments.
-_PASSES, _GRAMS, _FACTORS = 8, 2, 12
+_PASSES, _GRAMS, _FACTORS = 8, 2, 6
 _OF_ADAM = 1.5
 # A flow's first steps are not like the others, before the loss is small: of so many the last half
 # is measured, or of those that can be made in the seconds of a start.

@@ -171,8 +171,8 @@ class ReducedSteps:
             The state at its end.
         """
         problem, start = self._problem, self._start.margins.reshape(-1)
-        known = self._last is not None and self._last[0] is d
-        moved = self._last[1] if self._last is not None and known else self._moved(d)
+        last = self._last
+        moved = last[1] if last is not None and last[0] is d else self._moved(d)
         margins, weights = there.margins.reshape(-1), there.weights.reshape(-1)
         ordered = weights.sort(descending=True)
         heavy = 1.0 - (torch.cumsum(ordered.values, 0) - ordered.values) / weights.sum() > _LIGHT
