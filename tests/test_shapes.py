@@ -38,6 +38,25 @@ def test_every_test_begins_anew(checked) -> None:
         checked(np.ones((2, 2)))
 
 
+def test_a_function_that_is_made_inside_of_another_is_checked_the_first_times() -> None:
+    def made_again() -> bool:
+        @shapes.some_calls(typechecker=shapes.typechecker)
+        def inner(x: Float[np.ndarray, " n"]) -> float:
+            return float(np.max(np.abs(x)))
+
+        try:
+            inner(np.ones((2, 2)))
+        except TypeCheckError:
+            return True
+        return False
+
+    times = range(1, 2 * shapes.EVERY + 1)
+    first = [1, 2, 3]
+    assert [k for k in times if made_again()] == [*first, shapes.EVERY, 2 * shapes.EVERY]
+    shapes.next_test()
+    assert [k for k in times if made_again()][:3] == first
+
+
 def test_the_package_is_checked() -> None:
     with pytest.raises(TypeCheckError):
         unit_rows("not an array", np.ones(2))
