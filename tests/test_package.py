@@ -173,6 +173,29 @@ def test_importing_is_quick_and_the_regression_half_needs_no_torch() -> None:
     assert seen.splitlines() == ["[] False", "[]"]
 
 
+def test_training_a_net_loads_nothing_that_takes_longer_than_pytorch() -> None:
+    # SymPy and PyTorch's compiler come with some functions of PyTorch, at the first call.
+    seen = _run(
+        "import sys, warnings\n"
+        "warnings.simplefilter('ignore')\n"
+        "from ibtools import metrics, models, trainers\n"
+        "X, y = [[3.0, -1.0], [1.0, 2.0], [-4.0, -4.0]], [1.0, 1.0, -1.0]\n"
+        "net = models.MLP([2, 3, 1], 'squared_relu', seed=0)\n"
+        "models.ConvNet((1, 4, 4), [[2]], outputs=2, seed=0)\n"
+        "some = dict(max_steps=2)\n"
+        "trainers.margin_flow(net, X, y, **some)\n"
+        "trainers.psi_flow(net, X, y, **some)\n"
+        "trainers.exact_flow(net, X, y, until_log_loss=-2.0)\n"
+        "for batch in (dict(), dict(batch_size=2, seed=0)):\n"
+        "    trainers.descend(net, X, y, step_size=0.1, max_epochs=2, **batch)\n"
+        "line = models.DeepLinear(d=2, depth=2, seed=0)\n"
+        "run = trainers.margin_flow(line, X, y, until_log10_loss=-1)\n"
+        "metrics.certified_radius(run.net, X, y)\n"
+        "print(*sorted({'sympy', 'torch._dynamo', 'torch._inductor'} & set(sys.modules)))"
+    )
+    assert seen.split() == []
+
+
 def test_theory_and_trainers_never_load_each_other() -> None:
     seen = _run(
         "import sys, ibtools.theory\n"

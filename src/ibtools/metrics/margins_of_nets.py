@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ibtools._autograd import pulled_back
 from ibtools.metrics.kinks_of_nets import forced_branches
 from ibtools.models.margins import Margins
 from ibtools.models.reading import (
@@ -88,8 +89,12 @@ class NetMargins:
         for i in range(0, len(self.X), _SAMPLES):
             part = slice(i, i + _SAMPLES)
             margins = self.margins.of(self.outputs_at(self.X[part]), part)
-            pieces = torch.autograd.grad(
-                margins, self.parameters, weights[part], allow_unused=True, materialize_grads=True
+            pieces = pulled_back(
+                [margins],
+                [weights[part]],
+                self.parameters,
+                allow_unused=True,
+                materialize_grads=True,
             )
             total += torch.cat([piece.reshape(-1) for piece in pieces])
         return total

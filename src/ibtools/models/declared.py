@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ibtools._autograd import pulled_back
 from ibtools._validation import count
 from ibtools.models.homogeneity import (
     Homogeneity,
@@ -179,8 +180,8 @@ def _check_euler(net: nn.Module, X: Float[Tensor, "n ..."], order: int, nearly: 
         eps = torch.finfo(outputs.dtype).eps
         allowed = eps**0.5 * order * size * math.sqrt(f.numel())
         for v in sums.to(f):
-            pulled = torch.autograd.grad(
-                outputs, values, v.to(outputs), retain_graph=True, allow_unused=True
+            pulled = pulled_back(
+                [outputs], [v.to(outputs)], values, retain_graph=True, allow_unused=True
             )
             growth = math.fsum(
                 float((p.detach().double() * g.double()).sum())

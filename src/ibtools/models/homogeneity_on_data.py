@@ -8,6 +8,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ibtools._autograd import pulled_back
 from ibtools._validation import real
 from ibtools.models.homogeneity import Homogeneity, NotHomogeneousError
 from ibtools.models.reading import (
@@ -307,10 +308,7 @@ def euler_defect(net: nn.Module, X: ArrayLike | Tensor, *, order: float) -> floa
     outputs = as_outputs(net(inputs), len(inputs))
     # Jᵀv is linear in v, so the derivative of ⟨θ, Jᵀv⟩ in v is Jθ: one reverse pass more.
     v = torch.zeros_like(outputs, requires_grad=True)
-    pulled = torch.autograd.grad(outputs, weights, v, create_graph=True, materialize_grads=True)
-    inner = torch.stack(
-        [(w.detach() * p).sum() for w, p in zip(weights, pulled, strict=True)]
-    ).sum()
-    (growth,) = torch.autograd.grad(inner, v)
+    pulled = pulled_back([outputs], [v], weights, create_graph=True, materialize_grads=True)
+    (growth,) = pulled_back(pulled, [w.detach() for w in weights], [v])
     scale = float(outputs.detach().abs().max())
     return float((growth - order * outputs).detach().abs().max()) / scale if scale else 0.0

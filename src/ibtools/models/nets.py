@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
 from ibtools._validation import array, count, generator, one_of, positive, sizes
 from ibtools.models.homogeneity import (
@@ -309,7 +309,7 @@ class ConvNet(Net):
                 )
             for after in block:
                 layers.append(
-                    skip_init(
+                    _not_drawn(
                         nn.Conv2d,
                         channels,
                         after,
@@ -513,8 +513,20 @@ def has_bias(bias: bool | str, number: int) -> bool:
 
 
 def _linear(inputs: int, outputs: int, bias: bool, dtype: torch.dtype) -> nn.Module:
-    # PyTorch's own start would draw from the global generator.
-    return skip_init(nn.Linear, inputs, outputs, bias=bias, dtype=dtype)
+    return _not_drawn(nn.Linear, inputs, outputs, bias=bias, dtype=dtype)
+
+
+def _not_drawn(kind: type[nn.Module], *sizes: int, **options: Any) -> nn.Module:
+    """Return a layer whose parameters have no values yet.
+
+    PyTorch's own start would draw them from the global generator. `torch.nn.utils.skip_init` does
+    not, but loads 500 modules at its first call, which takes longer than to load PyTorch.
+    """
+    layer = kind(*sizes, device="meta", **options)
+    for name, parameter in list(layer.named_parameters(recurse=False)):
+        values = torch.empty(parameter.shape, dtype=parameter.dtype, device="cpu")
+        setattr(layer, name, nn.Parameter(values))
+    return layer
 
 
 def torch_generator(seed: int | np.random.Generator) -> torch.Generator:

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ibtools._autograd import pulled_back
 from ibtools._threads import one_thread
 from ibtools._validation import one_of, real
 from ibtools.metrics.margins import LOSSES
@@ -205,8 +206,8 @@ class Problem:
     def _backward(
         self, outputs: Tensor, seed: Tensor, *, keep: bool = False
     ) -> Float[Tensor, " p"]:
-        pieces = torch.autograd.grad(
-            outputs, self.weights, seed.to(outputs.dtype), allow_unused=True, retain_graph=keep
+        pieces = pulled_back(
+            [outputs], [seed.to(outputs.dtype)], self.weights, allow_unused=True, retain_graph=keep
         )
         return torch.cat(
             [
@@ -239,7 +240,7 @@ class Problem:
         once = len(seen) == len(self._layers)
         if not once or any(type(m) is nn.Linear and i.ndim != 2 for m, i, _ in seen):
             return Tangents([("full", self._jacobian(inputs, seed), None)])
-        backs = torch.autograd.grad(outputs, [o for _, _, o in seen], seed)
+        backs = pulled_back([outputs], [seed], [o for _, _, o in seen])
         order = {id(m): i for i, m in enumerate(self._layers)}
         pairs: list[tuple[str, Tensor, Tensor | None]] = []
         for (module, came, _), back in sorted(
@@ -312,9 +313,7 @@ class Linearization:
         outputs = problem.outputs_at(problem.X[part])
         # Jᵀu is linear in u: its derivative in u, along d, is Jd.
         u = torch.zeros_like(outputs, requires_grad=True)
-        pulled = torch.autograd.grad(
-            outputs, problem.weights, u, create_graph=True, allow_unused=True
-        )
+        pulled = pulled_back([outputs], [u], problem.weights, create_graph=True, allow_unused=True)
         return _Graph(part, outputs, u, pulled)
 
     def _each(self) -> Iterator[_Graph]:
@@ -336,9 +335,8 @@ class Linearization:
                 for g, piece in zip(graph.pulled, d.split(problem.sizes), strict=True)
                 if g is not None
             ]
-            (moved,) = torch.autograd.grad(
-                [g for g, _ in pairs], [graph.u], [piece for _, piece in pairs], retain_graph=True
-            )
+            gradients, pieces_of_d = zip(*pairs, strict=True)
+            (moved,) = pulled_back(gradients, pieces_of_d, [graph.u], retain_graph=True)
             pieces.append(problem.margins_of(moved, graph.part))
         return torch.cat(pieces)
 
