@@ -191,6 +191,7 @@ def test_training_a_net_loads_nothing_that_takes_longer_than_pytorch() -> None:
         "line = models.DeepLinear(d=2, depth=2, seed=0)\n"
         "run = trainers.margin_flow(line, X, y, until_log10_loss=-1)\n"
         "metrics.certified_radius(run.net, X, y)\n"
+        "metrics.margin_kkt(run.net, X, y)\n"
         "print(*sorted({'sympy', 'torch._dynamo', 'torch._inductor'} & set(sys.modules)))"
     )
     assert seen.split() == []

@@ -14,7 +14,7 @@ from torch import nn
 from ibtools.data import digits, three_points
 from ibtools.metrics.kkt_of_margins import MarginKKT, margin_kkt
 from ibtools.models import MLP, DeepLinear, Net, ResidualMLP, SquaredReLU
-from ibtools.models.reading import for_each
+from ibtools.models.reading import gradients_of_each
 from ibtools.theory.max_margin import max_margin
 from ibtools.trainers import margin_flow
 
@@ -212,12 +212,12 @@ def test_chunks_change_nothing_and_a_limit_takes_the_smallest_margins(
         np.testing.assert_allclose(other.multipliers, one.multipliers, atol=1e-9 * size)
     at_once = []
 
-    def recorded(function: object, values: object, *per_sample: torch.Tensor) -> object:
+    def recorded(function: object, values: list[torch.Tensor], *per_sample: torch.Tensor) -> object:
         at_once.append(len(per_sample[0]))
-        return for_each(function, values, *per_sample)
+        return gradients_of_each(function, values, *per_sample)
 
     with monkeypatch.context() as patch:
-        patch.setattr("ibtools.metrics.margins_of_nets.for_each", recorded)
+        patch.setattr("ibtools.metrics.margins_of_nets.gradients_of_each", recorded)
         for numbers, sizes in ((4 * p + 1, [4, 4, 1]), (p - 1, [1] * 9)):
             patch.setattr("ibtools.metrics.margins_of_nets._CHUNK", numbers)
             margin_kkt(net, X, y, slack=1e6)

@@ -12,7 +12,7 @@ from ibtools.metrics.kinks_of_nets import forced_branches
 from ibtools.models.margins import Margins
 from ibtools.models.reading import (
     as_outputs,
-    for_each,
+    gradients_of_each,
     number_of_outputs,
     private_copy,
     with_parameters,
@@ -125,12 +125,13 @@ class NetMargins:
                 outputs = as_outputs(self._outputs_with(parameters, x[None]), 1)
             return (outputs[0] * v).sum()
 
-        one = torch.func.grad(margin)
         size = max(1, _CHUNK // self.flat.numel())
         rows = []
         for i in range(0, len(samples), size):
             part = slice(i, i + size)
             upper = tuple(branch[part] for branch in branches or ())
-            found = for_each(one, values, self.X[samples[part]], directions[part], upper)
+            found = gradients_of_each(
+                margin, values, self.X[samples[part]], directions[part], upper
+            )
             rows.append(torch.cat([piece.flatten(1) for piece in found], dim=1))
         return torch.cat(rows)

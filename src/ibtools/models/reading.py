@@ -625,3 +625,41 @@ def for_each(function: Callable[..., Any], values: Any, *per_sample: Any) -> Any
     if isinstance(rows[0], Tensor):
         return torch.stack(rows)
     return tuple(torch.stack(pieces) for pieces in zip(*rows, strict=True))
+
+
+def gradients_of_each(
+    function: Callable[..., Tensor], values: Sequence[Tensor], *per_sample: Any
+) -> tuple[Tensor, ...]:
+    """Return the gradients of function(values, …) in the values, of each sample.
+
+    As `torch.func.grad` would, which loads PyTorch's compiler at its first call: seconds.
+
+    Parameters
+    ----------
+    function
+        Returns a number, of `values` and of what belongs to one sample.
+    values
+        What is the same for all.
+    per_sample
+        As for `for_each`.
+
+    Returns
+    -------
+    tuple
+        For each of the values its gradients, (samples, …).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ibtools.models.reading import gradients_of_each
+    >>> gradients_of_each(lambda v, x: x * v[0] ** 2, [torch.tensor(3.0)], torch.tensor([1.0, 2.0]))
+    (tensor([ 6., 12.]),)
+    """
+    count = len(per_sample[0])
+    # Of each sample its own values: then the sum's gradient has one row for each.
+    own = [v.detach().expand(count, *v.shape).requires_grad_() for v in values]
+    numbers = for_each(
+        lambda _, copies, *rest: function(list(copies), *rest), None, tuple(own), *per_sample
+    )
+    found: tuple[Tensor, ...] = torch.autograd.grad(numbers.sum(), own, materialize_grads=True)
+    return found

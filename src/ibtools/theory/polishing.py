@@ -1,6 +1,7 @@
 """KKT points of the maximum-margin problem of a net, to the last digits and without training."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from ibtools.models.declared import known_order, stated_order
 from ibtools.models.margins import Margins
 from ibtools.models.reading import (
     as_outputs,
-    for_each,
+    gradients_of_each,
     number_of_outputs,
     private_copy,
     refuse_frozen,
@@ -290,8 +291,8 @@ class _Tangents:
         pieces = theta.split([shape.numel() for shape in self._shapes])
         return [piece.view(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
 
-    def _of_sample(self, theta: Tensor, x: Tensor, form: Tensor) -> Tensor:
-        outputs: Tensor = self._outputs_with(self._unflatten(theta), x[None])
+    def _of_sample(self, theta: Sequence[Tensor], x: Tensor, form: Tensor) -> Tensor:
+        outputs: Tensor = self._outputs_with(self._unflatten(theta[0]), x[None])
         return as_outputs(outputs, 1).reshape(-1) @ form.reshape(-1)
 
     def margins(self, theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, " m"]:
@@ -311,10 +312,9 @@ class _Tangents:
         """Return the gradients of chosen margins, one row each."""
         samples = torch.tensor(chosen // self.width)
         forms = self._margins.directions(samples, torch.tensor(chosen % self.width))
-        each = torch.func.grad(self._of_sample)
         flat = torch.tensor(theta)
         rows = [
-            for_each(each, flat, x, form)
+            gradients_of_each(self._of_sample, [flat], x, form)[0]
             for x, form in zip(self._X[samples].split(256), forms.split(256), strict=True)
         ]
         return torch.cat(rows).numpy()

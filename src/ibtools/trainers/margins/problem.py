@@ -26,7 +26,7 @@ from ibtools.models.layers import parameter_layers
 from ibtools.models.margins import Margins
 from ibtools.models.reading import (
     as_outputs,
-    for_each,
+    gradients_of_each,
     number_of_outputs,
     private_copy,
     refuse_frozen,
@@ -261,7 +261,7 @@ class Problem:
             return (as_outputs(outputs_at(parameters, x[None]), 1)[0] * s).sum()
 
         values = [p.detach() for p in self.weights]
-        rows = for_each(torch.func.grad(product), values, inputs, seed)
+        rows = gradients_of_each(product, values, inputs, seed)
         return torch.cat([row.reshape(len(inputs), -1) for row in rows], dim=1)
 
 
