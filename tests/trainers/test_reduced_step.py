@@ -137,6 +137,21 @@ def steps_of(problem: Problem, *, rows: int, longest: float = np.inf) -> Reduced
     )
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_what_the_rest_pulls_at_the_start_is_the_gradient_less_the_chosen_part(
+    loss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = steps_of(problem_of(loss), rows=5)
+    weights, still = steps._start.weights, torch.zeros(steps._start.margins.numel()).double()
+    assert float(steps._rest(weights).sum()) > 1e-2
+    expected = steps._of_rest(weights)
+    assert float(expected.norm()) > 1e-3
+    # Of the samples themselves nothing is asked.
+    monkeypatch.setattr(steps, "_of_rest", None)
+    found = steps._of_rest_at_start(steps._start, still)
+    torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-13)
+
+
 def test_other_rows_have_the_gram_matrix_of_all_computed_anew() -> None:
     problem = problem_of("cross_entropy")
     steps = steps_of(problem, rows=20)
